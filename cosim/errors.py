@@ -1,0 +1,81 @@
+"""Every exception that this project raises on purpose, divided by who has to act.
+
+::
+
+    CosimError
+    ├── ScenarioError        the author of the scenario file (or of --set)
+    ├── SimulationError      the run: the model met something it cannot continue from
+    │   ├── PowerFlowError   an engine found no solution for an island
+    │   └── LedgerError      an energy balance does not close
+    ├── ControllerError      the author of the controller
+    ├── CouplingError        a simulator from elsewhere
+    └── RecordError          the owner of a run folder
+
+Exceptions of other libraries are turned into these where they enter, and never reach a user bare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CosimError(Exception):
+    """Base of all exceptions raised on purpose by this project."""
+
+
+@dataclass(frozen=True)
+class ScenarioIssue:
+    """One mistake in a scenario.
+
+    Args:
+        path: Where in the scenario, dotted, e.g. `stations.2.chargers`; empty for the file as a whole.
+        problem: What is wrong, what was given and what is allowed, in one line.
+        source: The file, or `--set` for an override on the command line.
+        line: Line in the file, counted from 1; 0 if there is none.
+    """
+
+    path: str
+    problem: str
+    source: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}" if self.line else self.source
+        return ": ".join(part for part in (place, self.path, self.problem) if part)
+
+
+class ScenarioError(CosimError):
+    """A scenario is wrong; holds all of its mistakes.
+
+    Args:
+        issues: The mistakes, in the order of their lines.
+    """
+
+    def __init__(self, issues: Sequence[ScenarioIssue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class SimulationError(CosimError):
+    """The run met something it cannot continue from."""
+
+
+class PowerFlowError(SimulationError):
+    """An engine found no solution; the message names slot, island and injections."""
+
+
+class LedgerError(SimulationError):
+    """An energy balance does not close; the message names the entry."""
+
+
+class ControllerError(CosimError):
+    """A controller is unknown, cannot be loaded, or returned something that is no action."""
+
+
+class CouplingError(CosimError):
+    """A simulator from elsewhere is missing or misbehaves."""
+
+
+class RecordError(CosimError):
+    """A run folder cannot be read or written."""
