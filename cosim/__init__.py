@@ -1,0 +1,1 @@
+"""Co-simulation of electric vehicles in a damaged power system."""

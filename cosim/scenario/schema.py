@@ -1,0 +1,353 @@
+"""What a scenario file may say: one model per section, the unit in each field's name or description.
+
+This file is the single source of the JSON Schema, of `docs/reference/scenario.md`, and of the types that
+the rest of the project reads. Checks that need more than one field at a time, or another file, are in
+`cosim.scenario.profiles`, `cosim.grid.network` and `cosim.traffic.road_network`, where that knowledge is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from cosim.clock import parse_time_of_day
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are mistakes, numbers are finite, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _check_time_of_day(text: str) -> str:
+    parse_time_of_day(text)
+    return text
+
+
+TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Bus = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class ClockSection(Section):
+    """The outage window: the simulation covers it and nothing else."""
+
+    start: TimeOfDay = Field("10:00", description="Time of day at which the outage begins, HH:MM.")
+    slots: int = Field(12, ge=1, le=10_000, description="Number of slots in the outage.")
+    slot_s: int = Field(1800, ge=60, le=86_400, description="Length of a slot [s].")
+
+
+# ---------------------------------------------------------------------------------------------- profiles
+
+
+class HourlyProfile(Section):
+    """Values at hours of the day, linear between them, read in the middle of each slot."""
+
+    kind: Literal["hourly"] = Field(description="Values at hours of the day.")
+    hours: list[Annotated[float, Field(ge=0, le=48)]] = Field(
+        min_length=1, description="Hours since midnight, increasing; past 24 for the next day [h]."
+    )
+    values: list[Annotated[float, Field(ge=0, le=1e6)]] = Field(
+        min_length=1, description="Value at each hour, per unit of what the profile scales."
+    )
+
+
+class CsvProfile(Section):
+    """A column of a CSV file with one row per slot of time."""
+
+    kind: Literal["csv"] = Field(description="A column of a CSV file.")
+    file: str = Field(description="CSV file, relative to the scenario file.")
+    column: str = Field(description="Column with the values, per unit of what the profile scales.")
+    time_column: str = Field("time", description="Column with the start of each row's period, ISO 8601.")
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
+        description="The day on which the outage begins, YYYY-MM-DD."
+    )
+    scale: Positive = Field(1.0, description="Factor on the values.")
+
+
+Profile = Annotated[HourlyProfile | CsvProfile, Field(discriminator="kind")]
+
+
+# ----------------------------------------------------------------------------------------------- network
+
+
+class DgSection(Section):
+    """A diesel generator: the grid-forming unit of its island."""
+
+    bus: Bus = Field(description="Bus of the generator; the island's slack bus in AC power flow.")
+    p_max_kw: NonNegative = Field(description="Highest active power [kW]; the lowest is 0.")
+    q_max_kvar: NonNegative = Field(description="Highest reactive power, in both directions [kvar].")
+    vm_pu: Annotated[float, Field(ge=0.9, le=1.1)] = Field(1.0, description="Voltage that it holds [p.u.].")
+
+
+class EssSection(Section):
+    """A battery of the microgrid."""
+
+    bus: Bus = Field(description="Bus of the storage.")
+    energy_kwh: Positive = Field(description="Capacity [kWh].")
+    power_kw: Positive = Field(description="Highest charging and discharging power, at the bus [kW].")
+    charge_efficiency: PositiveShare = Field(0.95, description="Energy stored per energy drawn.")
+    discharge_efficiency: PositiveShare = Field(0.95, description="Energy delivered per energy taken out.")
+    soc_min: Share = Field(0.1, description="Lowest state of charge, share of the capacity.")
+    soc_max: Share = Field(0.9, description="Highest state of charge, share of the capacity.")
+    soc_start: Share = Field(0.5, description="State of charge when the outage begins.")
+
+
+class RenewableSection(Section):
+    """A photovoltaic or wind unit; what nobody can use is curtailed."""
+
+    bus: Bus = Field(description="Bus of the unit.")
+    p_max_kw: NonNegative = Field(description="Rated power [kW]; the profile is per unit of it.")
+    profile: Name = Field(description="Name of a profile.")
+
+
+class LoadSection(Section):
+    """How the loads at a microgrid's buses follow profiles; their rated values come from the network."""
+
+    profile: Name = Field("load", description="Profile of active power, per unit of the rated value.")
+    q_profile: Name | None = Field(None, description="Profile of reactive power; default: that of active power.")
+    scale: NonNegative = Field(1.0, description="Factor on the rated active and reactive power.")
+
+
+class MicrogridSection(Section):
+    """One islanded microgrid: its units and, through its generator's bus, its island."""
+
+    name: Name = Field(description="Name of the microgrid.")
+    dg: DgSection = Field(description="Diesel generator; its bus decides which island this microgrid is.")
+    ess: EssSection | None = Field(None, description="Storage, if any.")
+    pv: RenewableSection | None = Field(None, description="Photovoltaic unit, if any.")
+    wt: RenewableSection | None = Field(None, description="Wind turbine, if any.")
+    load: LoadSection = Field(default_factory=lambda: LoadSection(), description="Profiles of the loads.")
+    buses: list[Bus] | None = Field(None, description="Buses that its island must have; checked if given.")
+
+
+class GridCosts(Section):
+    """Prices of the microgrids' operation."""
+
+    dg_cny_per_kwh: NonNegative = Field(3.6, description="Diesel generation [CNY/kWh].")
+    shedding_cny_per_kwh: NonNegative = Field(20.0, description="Load not served [CNY/kWh].")
+    ess_cny_per_kwh: NonNegative = Field(0.3, description="Energy discharged by storage [CNY/kWh].")
+    curtailment_cny_per_kwh: NonNegative = Field(1.0, description="Renewable energy not used [CNY/kWh].")
+
+
+class NetworkSection(Section):
+    """The distribution network, cut into islands by opened lines."""
+
+    case: Name | None = Field(None, description="A network of `pandapower.networks` by name, e.g. case33bw.")
+    file: str | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
+    external_grid: bool = Field(False, description="Whether the utility still feeds the network.")
+    opened_lines: list[Annotated[list[Bus], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=list, description="Lines out of service, each as its two buses (numbered as in the network)."
+    )
+    engine: Name = Field("lindistflow", description="Power flow engine; `cosim engines` lists them.")
+    vm_min_pu: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="Lowest voltage allowed [p.u.].")
+    vm_max_pu: Annotated[float, Field(gt=1, le=1.5)] = Field(1.05, description="Highest voltage allowed [p.u.].")
+    charging_limit: Literal["surplus_and_dg", "surplus"] = Field(
+        "surplus_and_dg", description="What EVs may draw: spare renewables and spare diesel, or renewables only."
+    )
+    discharging_limit: Literal["deficit", "net_load"] = Field(
+        "deficit", description="What EVs may feed in: the load beyond renewables and diesel, or beyond renewables."
+    )
+    costs: GridCosts = Field(default_factory=lambda: GridCosts(), description="Prices.")
+    microgrids: list[MicrogridSection] = Field(min_length=1, description="The microgrids.")
+
+
+# ----------------------------------------------------------------------------------------------- traffic
+
+
+class LatticeRoads(Section):
+    """A rectangular lattice of two-way roads; nodes are numbered row by row from the origin."""
+
+    kind: Literal["lattice"] = Field(description="A rectangular lattice.")
+    columns: int = Field(9, ge=1, le=1000, description="Nodes along x.")
+    rows: int = Field(9, ge=1, le=1000, description="Nodes along y.")
+    spacing_km: Positive = Field(4.0, description="Length of each road [km].")
+    speed_kmh: Positive = Field(40.0, description="Free-flow speed [km/h].")
+    capacity_vph: Positive = Field(400.0, description="Capacity of each direction [vehicles/h].")
+    bpr_b: NonNegative = Field(0.15, description="Congestion factor of the BPR function.")
+    bpr_power: Annotated[float, Field(ge=1, le=20)] = Field(4.0, description="Exponent of the BPR function.")
+
+
+class TntpRoads(Section):
+    """A road network in TNTP files, with its own capacities and BPR parameters.
+
+    Distances are link lengths. Coordinates are stretched linearly onto the area and used for headings and
+    maps, never for distances.
+    """
+
+    kind: Literal["tntp"] = Field(description="TNTP files.")
+    network: str = Field(description="File of links (`*_net.tntp`), relative to the scenario file.")
+    nodes: str = Field(description="File of node coordinates (`*_node.tntp`), relative to the scenario file.")
+    km_per_length: Positive = Field(1.0, description="What one unit of length means [km].")
+    minutes_per_time: Positive = Field(1.0, description="What one unit of free-flow time means [min].")
+    area_km: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
+        default_factory=lambda: [32.0, 32.0], description="Width and height that the map is stretched onto [km]."
+    )
+
+
+Roads = Annotated[LatticeRoads | TntpRoads, Field(discriminator="kind")]
+
+
+class RoadFactor(Section):
+    """A fixed factor per road on its base flow, so that not all roads are alike."""
+
+    low: NonNegative = Field(0.8, description="Lowest factor.")
+    high: NonNegative = Field(1.2, description="Highest factor; uniform between.")
+    seed: int = Field(1, ge=0, description="Seed of the factors; they stay the same in every episode and run.")
+
+
+class CapacityShareFlow(Section):
+    """Base flow as a share of each road's capacity."""
+
+    kind: Literal["capacity_share"] = Field(description="A share of each road's capacity.")
+    profile: Name = Field("traffic", description="Profile with the share by hour.")
+    road_factor: RoadFactor | None = Field(None, description="Factor per road, if any.")
+
+
+class TntpFlow(Section):
+    """Base flow from a TNTP flow file: the assignment of a trip table to the network."""
+
+    kind: Literal["tntp"] = Field(description="A TNTP flow file.")
+    file: str = Field(description="File with the volume of each link (`*_flow.tntp`), relative to the scenario file.")
+    profile: Name | None = Field(None, description="Profile with the share of that volume by hour; default: 1.")
+
+
+BaseFlow = Annotated[CapacityShareFlow | TntpFlow, Field(discriminator="kind")]
+
+
+class CongestionSection(Section):
+    """What else is on the roads, and what an EV adds to it."""
+
+    ev_flow_vph: NonNegative = Field(10.0, description="Flow that one EV on a road counts as [vehicles/h].")
+    base_flow: BaseFlow | None = Field(None, description="Flow of other vehicles; none if left out.")
+
+
+class StationSection(Section):
+    """A charging and discharging station."""
+
+    name: Name = Field(description="Name of the station.")
+    node: int | None = Field(None, description="Road node, numbered as in the road network; or `position_km`.")
+    position_km: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Position of a road node [km, km]; or `node`."
+    )
+    chargers: int = Field(10, ge=1, le=100_000, description="Number of chargers.")
+    bus: Bus = Field(description="Bus that feeds the station.")
+
+
+class FleetCosts(Section):
+    """Prices of moving and cycling EVs."""
+
+    battery_cny_per_kwh: NonNegative = Field(0.3, description="Wear per energy charged or discharged [CNY/kWh].")
+    distance_cny_per_km: NonNegative = Field(0.1, description="Driving, by distance [CNY/km].")
+    time_cny_per_h: NonNegative = Field(5.0, description="Driving, by time [CNY/h].")
+
+
+class FleetStart(Section):
+    """Where EVs are, and how full, when the outage begins."""
+
+    place: Literal["random_station", "round_robin", "random_node"] = Field(
+        "random_station", description="A random station, station i mod H for EV i, or a random road node."
+    )
+    soc: Share = Field(0.6, description="State of charge, share of the battery.")
+    soc_spread: Share = Field(0.1, description="Uniform within this much on either side of `soc`.")
+
+
+class FleetSection(Section):
+    """Identical electric vehicles."""
+
+    size: int = Field(30, ge=0, le=1_000_000, description="Number of EVs.")
+    battery_kwh: Positive = Field(60.0, description="Battery capacity [kWh].")
+    soc_min: Share = Field(0.1, description="Lowest state of charge, also on the road.")
+    soc_max: Share = Field(0.95, description="Highest state of charge.")
+    charge_kw: Positive = Field(60.0, description="Highest charging power, at the charger [kW].")
+    discharge_kw: Positive = Field(60.0, description="Highest discharging power, at the charger [kW].")
+    charge_efficiency: PositiveShare = Field(0.95, description="Energy stored per energy drawn.")
+    discharge_efficiency: PositiveShare = Field(0.95, description="Energy delivered per energy taken out.")
+    consumption_kwh_per_km: NonNegative = Field(0.2, description="Energy for driving [kWh/km].")
+    l_max: Positive = Field(1.0, description="Farthest move per slot, in units of `move_scale_km`.")
+    move_scale_km: Positive = Field(10.0, description="What l_max = 1 means [km per slot]; 1 is the literal reading.")
+    p_sch_max: Share = Field(0.7, description="Highest share of the discharging power that may be scheduled.")
+    costs: FleetCosts = Field(default_factory=lambda: FleetCosts(), description="Prices.")
+    start: FleetStart = Field(default_factory=lambda: FleetStart(), description="Start of an episode.")
+
+
+# ------------------------------------------------------------------------- uncertainty, control, reward
+
+
+class Noise(Section):
+    """A factor drawn from a normal distribution around 1, once per episode."""
+
+    std: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="Standard deviation of the factor.")
+    clip_sigma: Positive = Field(3.0, description="The factor is clipped this many standard deviations from 1.")
+
+
+class UncertaintySection(Section):
+    """Noise per profile: one factor per episode and microgrid (traffic: per episode)."""
+
+    load: Noise = Field(default_factory=lambda: Noise(), description="Factor on active and reactive load.")
+    pv: Noise = Field(default_factory=lambda: Noise(), description="Factor on photovoltaic power.")
+    wt: Noise = Field(default_factory=lambda: Noise(), description="Factor on wind power.")
+    traffic: Noise = Field(default_factory=lambda: Noise(), description="Factor on the base flow of all roads.")
+
+
+class ForecastSection(Section):
+    """What controllers are told about the rest of the episode."""
+
+    kind: Literal["shape", "perfect", "noisy", "none"] = Field(
+        "shape",
+        description="Known daily shapes scaled by what is measured now; the truth; the truth with an error; "
+        "or nothing but the last slot's values.",
+    )
+    error: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Standard deviation of the relative error of `noisy`, drawn anew in each slot."
+    )
+
+
+class ControllerSection(Section):
+    """Who decides for the EVs."""
+
+    name: Name = Field("greedy", description="Name of a controller (`cosim controllers`), or `module:Class`.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of the controller.")
+
+
+class RewardSection(Section):
+    """The reward that is recorded for each EV and slot."""
+
+    form: Literal["avoided", "literal", "ratio"] = Field(
+        "avoided",
+        description="Fairness times avoided shedding cost; fairness times shedding cost, as printed in the paper; "
+        "or shedding cost divided by fairness.",
+    )
+    scale: Positive = Field(1e-3, description="Factor on the money terms [1/CNY].")
+    move_penalty: NonNegative = Field(0.1, description="Taken off for a move that leaves the area or finds no road.")
+
+
+class Scenario(Section):
+    """One outage, completely described."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    name: Name = Field(description="Name of the scenario.")
+    description: str = Field("", description="What the scenario is about.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of all random streams.")
+    clock: ClockSection = Field(default_factory=lambda: ClockSection(), description="The outage window.")
+    profiles: dict[Name, Profile] = Field(description="Profiles by name.")
+    network: NetworkSection = Field(description="The distribution network and its microgrids.")
+    roads: Roads = Field(description="The road network.")
+    congestion: CongestionSection = Field(
+        default_factory=lambda: CongestionSection(), description="Traffic on the roads."
+    )
+    stations: list[StationSection] = Field(min_length=1, description="The charging stations.")
+    fleet: FleetSection = Field(default_factory=lambda: FleetSection(), description="The electric vehicles.")
+    forecast: ForecastSection = Field(default_factory=lambda: ForecastSection(), description="The forecast.")
+    uncertainty: UncertaintySection = Field(
+        default_factory=lambda: UncertaintySection(), description="Noise on the profiles."
+    )
+    controller: ControllerSection = Field(
+        default_factory=lambda: ControllerSection(), description="The controller."
+    )
+    reward: RewardSection = Field(default_factory=lambda: RewardSection(), description="The reward.")
