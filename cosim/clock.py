@@ -38,7 +38,8 @@ class Clock:
     def label(self, slot: int) -> str:
         """Time of day at a slot's start, as `HH:MM`."""
         seconds = self.start_s + slot * self.slot_s
-        return f"{seconds // SECONDS_PER_HOUR % 24:02d}:{seconds % SECONDS_PER_HOUR // SECONDS_PER_MINUTE:02d}"
+        hour, rest_s = divmod(seconds, SECONDS_PER_HOUR)
+        return f"{hour % 24:02d}:{rest_s // SECONDS_PER_MINUTE:02d}"
 
 
 def parse_time_of_day(text: str) -> int:

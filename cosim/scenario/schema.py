@@ -1,8 +1,9 @@
 """What a scenario file may say: one model per section, the unit in each field's name or description.
 
 This file is the single source of the JSON Schema, of `docs/reference/scenario.md`, and of the types that
-the rest of the project reads. Checks that need more than one field at a time, or another file, are in
-`cosim.scenario.profiles`, `cosim.grid.network` and `cosim.traffic.road_network`, where that knowledge is.
+the rest of the project reads. Checks that need more than one field at a time are in
+`cosim.scenario.checks`; those that need another file are in `cosim.scenario.profiles`, `cosim.grid.network` and
+`cosim.traffic.road_network`, where that knowledge is.
 """
 
 from __future__ import annotations
@@ -136,11 +137,10 @@ class GridCosts(Section):
 
 
 class NetworkSection(Section):
-    """The distribution network, cut into islands by opened lines."""
+    """The distribution network, cut into islands by opened lines; the utility's supply is out all the time."""
 
     case: Name | None = Field(None, description="A network of `pandapower.networks` by name, e.g. case33bw.")
     file: str | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
-    external_grid: bool = Field(False, description="Whether the utility still feeds the network.")
     opened_lines: list[Annotated[list[Bus], Field(min_length=2, max_length=2)]] = Field(
         default_factory=list, description="Lines out of service, each as its two buses (numbered as in the network)."
     )
@@ -330,7 +330,7 @@ class RewardSection(Section):
 class Scenario(Section):
     """One outage, completely described."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: int = Field(ge=1, le=1, description="Version of this format.")
     name: Name = Field(description="Name of the scenario.")
     description: str = Field("", description="What the scenario is about.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of all random streams.")
@@ -347,7 +347,5 @@ class Scenario(Section):
     uncertainty: UncertaintySection = Field(
         default_factory=lambda: UncertaintySection(), description="Noise on the profiles."
     )
-    controller: ControllerSection = Field(
-        default_factory=lambda: ControllerSection(), description="The controller."
-    )
+    controller: ControllerSection = Field(default_factory=lambda: ControllerSection(), description="The controller.")
     reward: RewardSection = Field(default_factory=lambda: RewardSection(), description="The reward.")

@@ -1,0 +1,1 @@
+"""The distribution network: islands, microgrids, dispatch and power flow. Only this room imports pandapower."""

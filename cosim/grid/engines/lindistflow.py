@@ -1,0 +1,76 @@
+"""The linearised DistFlow equations of the paper, for all cases at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosim.grid.network import Feeder
+from cosim.grid.power_flow import PowerFlowResult
+from cosim.interface import Floats
+
+
+class LinDistFlow:
+    """Voltages from a fixed matrix: V = V_slack - R p - X q, with losses neglected.
+
+    Element (j, k) of R is the resistance that the ways from the slack bus to buses j and k have in common.
+
+    Source:
+        Wu, Cai, Li 2025, eq. (2)-(4), after Baran and Wu 1989.
+    """
+
+    def open(self, feeder: Feeder) -> None:
+        """Build the matrices of a feeder of radial islands."""
+        shared_r, shared_x = shared_path_impedances(feeder)
+        self._islands = len(feeder.slack)
+        self._members = [np.flatnonzero(feeder.island == k) for k in range(self._islands)]
+        self._slack_vm_pu = feeder.slack_vm_pu[feeder.island]
+        # One row vector times this matrix gives a case's voltage drops and slack powers.
+        self._drop = np.vstack([shared_r, shared_x]).copy()
+
+    def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
+        """Solve N cases; a linear model always has a solution."""
+        injections = np.concatenate([p_mw, q_mvar], axis=1)
+        # A stack of row vectors, not one matrix product: BLAS then sums a case the same way however many
+        # there are, so that the result of a case is the same to the last bit.
+        vm_pu = self._slack_vm_pu - (injections[:, None, :] @ self._drop)[:, 0, :]
+        return PowerFlowResult(vm_pu, self._per_island(p_mw), self._per_island(q_mvar))
+
+    def _per_island(self, power: Floats) -> Floats:
+        totals = np.empty((len(power), self._islands))
+        for island, members in enumerate(self._members):
+            # Summed bus by bus for the same reason.
+            totals[:, island] = sum(power[:, bus] for bus in members)
+        return totals
+
+
+def shared_path_impedances(feeder: Feeder) -> tuple[Floats, Floats]:
+    """Resistance and reactance that the ways from the slack to two buses have in common.
+
+    Args:
+        feeder: A feeder whose islands are radial.
+
+    Returns:
+        Two symmetric matrices [p.u. per MW or Mvar], shape [B, B]; 0 between islands.
+    """
+    shared_r, shared_x = np.zeros((2, feeder.buses, feeder.buses))
+    neighbours: dict[int, list[tuple[int, int]]] = {bus: [] for bus in range(feeder.buses)}
+    for line, (first, second) in enumerate(zip(feeder.line_from, feeder.line_to, strict=True)):
+        neighbours[int(first)].append((int(second), line))
+        neighbours[int(second)].append((int(first), line))
+    reached = [int(bus) for bus in feeder.slack]
+    parent = dict.fromkeys(reached, -1)
+    for bus in reached:
+        for child, line in neighbours[bus]:
+            if child in parent:
+                continue
+            parent[child] = bus
+            before = list(parent)
+            shared_r[child, before] = shared_r[bus, before]
+            shared_x[child, before] = shared_x[bus, before]
+            shared_r[before, child] = shared_r[child, before]
+            shared_x[before, child] = shared_x[child, before]
+            # ohm times MW over kV squared is per unit.
+            shared_r[child, child] = shared_r[bus, bus] + feeder.line_r_ohm[line] / feeder.vn_kv[child] ** 2
+            shared_x[child, child] = shared_x[bus, bus] + feeder.line_x_ohm[line] / feeder.vn_kv[child] ** 2
+            reached.append(child)
+    return shared_r, shared_x

@@ -1,0 +1,178 @@
+"""The microgrids' units as arrays over microgrids, and what profiles and noise make available in an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.grid.network import Network
+from cosim.interface import Floats, Ints
+from cosim.scenario.schema import MicrogridSection, Noise, UncertaintySection
+from cosim.seeding import stream
+
+
+@dataclass(frozen=True)
+class Microgrids:
+    """Fixed properties of M microgrids; a unit that a microgrid lacks has power 0 at its slack bus.
+
+    Attributes:
+        name: Names.
+        dg_p_max_kw: Highest diesel power [kW], shape [M].
+        dg_q_max_kvar: Highest diesel reactive power, both directions [kvar], shape [M].
+        ess_power_kw: Highest storage power at the bus [kW], shape [M].
+        ess_min_kwh: Lowest stored energy [kWh], shape [M].
+        ess_max_kwh: Highest stored energy [kWh], shape [M].
+        ess_start_kwh: Stored energy when an episode begins [kWh], shape [M].
+        ess_charge_efficiency: Energy stored per energy drawn, shape [M].
+        ess_discharge_efficiency: Energy delivered per energy taken out, shape [M].
+        dg_bus: Position of the diesel generator's bus, shape [M].
+        ess_bus: Position of the storage's bus, shape [M].
+        pv_bus: Position of the photovoltaic unit's bus, shape [M].
+        wt_bus: Position of the wind turbine's bus, shape [M].
+        load_kw: Rated active load [kW], shape [M].
+        load_kvar: Rated reactive load [kvar], shape [M].
+    """
+
+    name: tuple[str, ...]
+    dg_p_max_kw: Floats
+    dg_q_max_kvar: Floats
+    ess_power_kw: Floats
+    ess_min_kwh: Floats
+    ess_max_kwh: Floats
+    ess_start_kwh: Floats
+    ess_charge_efficiency: Floats
+    ess_discharge_efficiency: Floats
+    dg_bus: Ints
+    ess_bus: Ints
+    pv_bus: Ints
+    wt_bus: Ints
+    load_kw: Floats
+    load_kvar: Floats
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+
+def build_microgrids(sections: Sequence[MicrogridSection], network: Network) -> Microgrids:
+    """Lay the microgrids of a scenario out as arrays.
+
+    Args:
+        sections: The scenario's microgrids.
+        network: The network whose island m belongs to microgrid m.
+    """
+    feeder = network.feeder
+    ess = [m.ess for m in sections]
+
+    def floats(values: Sequence[float]) -> Floats:
+        return np.array(values, dtype=np.float64)
+
+    def positions(unit: str) -> Ints:
+        units = [getattr(m, unit) or m.dg for m in sections]
+        return np.array([feeder.position(u.bus) for u in units], dtype=np.int64)
+
+    def per_island(values: Floats) -> Floats:
+        return floats([values[feeder.island == k].sum() for k in range(len(sections))])
+
+    return Microgrids(
+        name=tuple(m.name for m in sections),
+        dg_p_max_kw=floats([m.dg.p_max_kw for m in sections]),
+        dg_q_max_kvar=floats([m.dg.q_max_kvar for m in sections]),
+        ess_power_kw=floats([e.power_kw if e else 0.0 for e in ess]),
+        ess_min_kwh=floats([e.energy_kwh * e.soc_min if e else 0.0 for e in ess]),
+        ess_max_kwh=floats([e.energy_kwh * e.soc_max if e else 0.0 for e in ess]),
+        ess_start_kwh=floats([e.energy_kwh * e.soc_start if e else 0.0 for e in ess]),
+        ess_charge_efficiency=floats([e.charge_efficiency if e else 1.0 for e in ess]),
+        ess_discharge_efficiency=floats([e.discharge_efficiency if e else 1.0 for e in ess]),
+        dg_bus=positions("dg"),
+        ess_bus=positions("ess"),
+        pv_bus=positions("pv"),
+        wt_bus=positions("wt"),
+        load_kw=per_island(network.load_kw),
+        load_kvar=per_island(network.load_kvar),
+    )
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Load to serve and renewable power to be had.
+
+    Attributes:
+        load_kw: Active load [kW], shape [..., T, M].
+        load_kvar: Reactive load [kvar], same shape.
+        pv_kw: Photovoltaic power [kW], same shape.
+        wt_kw: Wind power [kW], same shape.
+    """
+
+    load_kw: Floats
+    load_kvar: Floats
+    pv_kw: Floats
+    wt_kw: Floats
+
+    def slot(self, slot: int) -> Availability:
+        """One slot of it, without the slot's axis."""
+        return Availability(
+            self.load_kw[..., slot, :], self.load_kvar[..., slot, :], self.pv_kw[..., slot, :], self.wt_kw[..., slot, :]
+        )
+
+
+def expected_availability(
+    sections: Sequence[MicrogridSection], microgrids: Microgrids, profiles: Mapping[str, Floats]
+) -> Availability:
+    """What profiles say without noise.
+
+    Args:
+        sections: The scenario's microgrids.
+        microgrids: The same as arrays.
+        profiles: Values per slot by name, each of shape [T].
+
+    Returns:
+        Powers of shape [T, M].
+    """
+
+    def renewable(unit: str) -> Floats:
+        units = [getattr(m, unit) for m in sections]
+        slots = len(next(iter(profiles.values())))
+        return np.stack([u.p_max_kw * profiles[u.profile] if u else np.zeros(slots) for u in units], axis=-1)
+
+    p = np.stack([m.load.scale * profiles[m.load.profile] for m in sections], axis=-1)
+    q = np.stack([m.load.scale * profiles[m.load.q_profile or m.load.profile] for m in sections], axis=-1)
+    return Availability(microgrids.load_kw * p, microgrids.load_kvar * q, renewable("pv"), renewable("wt"))
+
+
+def draw_availability(
+    expected: Availability, uncertainty: UncertaintySection, seed: int, episodes: Sequence[int]
+) -> Availability:
+    """What episodes bring: the expected powers times one factor per episode, microgrid and kind.
+
+    Args:
+        expected: Powers without noise, shape [T, M].
+        uncertainty: The noise.
+        seed: The scenario's seed.
+        episodes: Numbers of the episodes, one per replica.
+
+    Returns:
+        Powers of shape [R, T, M].
+    """
+    microgrids = expected.load_kw.shape[-1]
+
+    def factors(name: str, noise: Noise) -> Floats:
+        drawn = [draw_factors(noise, seed, e, f"uncertainty.{name}", microgrids) for e in episodes]
+        return np.array(drawn)[:, None, :]
+
+    load = factors("load", uncertainty.load)
+    return Availability(
+        expected.load_kw * load,
+        expected.load_kvar * load,
+        expected.pv_kw * factors("pv", uncertainty.pv),
+        expected.wt_kw * factors("wt", uncertainty.wt),
+    )
+
+
+def draw_factors(noise: Noise, seed: int, episode: int, name: str, size: int) -> Floats:
+    """Factors around 1 of one episode, clipped, and never below 0; shape [size]."""
+    if noise.std == 0.0:
+        return np.ones(size)
+    deviation = stream(seed, episode, name).standard_normal(size).clip(-noise.clip_sigma, noise.clip_sigma)
+    return np.maximum(1.0 + noise.std * deviation, 0.0)

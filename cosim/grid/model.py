@@ -1,0 +1,277 @@
+"""The grid of R replicas, slot by slot: availability, dispatch, power flow, costs, and the run without EVs.
+
+The reference without EVs is not a second model: it is R more cases of the same one, with no station power and
+their own storage. Every array below has N = 2 R cases, the R replicas first, their references after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from cosim.clock import Clock
+from cosim.errors import PowerFlowError
+from cosim.grid.dispatch import Dispatch, dispatch_by_rule, ess_after
+from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
+from cosim.grid.network import Network
+from cosim.grid.outlook import EvLimits, Forecaster
+from cosim.grid.power_flow import NotConvergedError, PowerFlowResult, open_engine
+from cosim.grid.voltage import BusPower, VoltageKeeper
+from cosim.interface import Floats, Ints
+from cosim.records.schema import BusSlots, MicrogridSlots
+from cosim.scenario.schema import Scenario
+from cosim.units import KW_PER_MW
+
+
+#: A limit counts as passed beyond this [kW, kvar].
+TOLERANCE_KW = 1e-6
+
+
+@dataclass(frozen=True)
+class StationSupply:
+    """How stations hang on the grid.
+
+    Attributes:
+        bus: Position of each station's bus, shape [H].
+        microgrid: Microgrid of each station, shape [H].
+        share: Share of its microgrid's limits that each station gets, by chargers, shape [H].
+    """
+
+    bus: Ints
+    microgrid: Ints
+    share: Floats
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the microgrids publish before a slot.
+
+    Attributes:
+        station_limit_kw: Charging and discharging limit of each station [kW], >= 0, shape [R, H, 2].
+        deficit_forecast_kw: Deficit k slots from now [kW], shape [R, M, T].
+        surplus_forecast_kw: Surplus k slots from now [kW], shape [R, M, T].
+    """
+
+    station_limit_kw: Floats
+    deficit_forecast_kw: Floats
+    surplus_forecast_kw: Floats
+
+
+@dataclass(frozen=True)
+class GridSlot:
+    """What happened in the grid in a slot.
+
+    Attributes:
+        microgrids: With EVs, shape [R, M].
+        reference: Had no EV ever taken part, shape [R, M].
+        buses: Shape [R, B].
+    """
+
+    microgrids: MicrogridSlots
+    reference: MicrogridSlots
+    buses: BusSlots
+
+
+class GridModel:
+    """Microgrids on a feeder for R replicas at once.
+
+    Args:
+        scenario: The scenario.
+        clock: Its clock.
+        network: Its network.
+        microgrids: Its microgrids.
+        supply: How its stations hang on the grid.
+        profiles: Values per slot by name, each of shape [T].
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        clock: Clock,
+        network: Network,
+        microgrids: Microgrids,
+        supply: StationSupply,
+        profiles: Mapping[str, Floats],
+    ) -> None:
+        self._scenario = scenario
+        self._clock = clock
+        self._network = network
+        self._microgrids = microgrids
+        self._supply = supply
+        self._costs = scenario.network.costs
+        self._limits = EvLimits.of(scenario.network, microgrids)
+        self._expected = expected_availability(scenario.network.microgrids, microgrids, profiles)
+        self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
+        self._engine = open_engine(scenario.network.engine, network.feeder)
+        self._keeper = VoltageKeeper(
+            network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
+        )
+
+    def begin(self, episodes: Sequence[int]) -> None:
+        """Start new episodes.
+
+        Args:
+            episodes: Number of each replica's episode, R of them.
+        """
+        self._episodes = list(episodes)
+        self._slot = 0
+        self._actual = draw_availability(
+            self._expected, self._scenario.uncertainty, self._scenario.seed, self._episodes
+        )
+        self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
+        self._forecaster.begin(self._episodes)
+
+    def outlook(self) -> Outlook:
+        """What the microgrids publish before the slot that begins."""
+        available = self._actual.slot(self._slot)
+        supply = self._supply
+        limits = (self._limits.surplus_kw(available), self._limits.feed_in_kw(available))
+        station_limit_kw = np.stack([kw[:, supply.microgrid] * supply.share for kw in limits], axis=-1)
+        return Outlook(station_limit_kw, *self._forecaster.forecast(self._actual, self._slot))
+
+    def step(self, station_power_kw: Floats) -> GridSlot:
+        """Go through one slot.
+
+        Args:
+            station_power_kw: Mean power of each station [kW], > 0 drawn, shape [R, H].
+
+        Returns:
+            What happened.
+
+        Raises:
+            PowerFlowError: If the engine finds no solution.
+        """
+        available = self._both(self._actual.slot(self._slot))
+        station_kw = np.concatenate([station_power_kw, np.zeros_like(station_power_kw)])
+        ev_kw = np.zeros(available.load_kw.shape)
+        np.add.at(ev_kw, (slice(None), self._supply.microgrid), station_kw)
+        slot_h = self._clock.slot_h
+        dispatch = dispatch_by_rule(self._microgrids, available, ev_kw, self._ess_kwh, slot_h)
+        power = self._bus_power(available, dispatch, station_kw)
+        flow = self._solve(power)
+        kept = self._keeper.keep(available, dispatch, power, flow, self._ess_kwh, self._solve)
+        ess_start_kwh, self._ess_kwh = self._ess_kwh, ess_after(self._microgrids, kept.dispatch, self._ess_kwh, slot_h)
+        slots = self._microgrid_slots(
+            available, kept.dispatch, kept.power, kept.flow, ess_start_kwh, kept.redispatched, kept.violated
+        )
+        self._slot += 1
+        replicas = len(self._episodes)
+        return GridSlot(
+            microgrids=_cases(slots, slice(replicas)),
+            reference=_cases(slots, slice(replicas, None)),
+            buses=BusSlots(
+                vm_pu=kept.flow.vm_pu[:replicas],
+                p_kw=kept.power.p_kw[:replicas],
+                q_kvar=kept.power.q_kvar[:replicas],
+                reference_vm_pu=kept.flow.vm_pu[replicas:],
+            ),
+        )
+
+    @staticmethod
+    def _both(available: Availability) -> Availability:
+        """The same availability for the replicas and for their references."""
+        return Availability(*(np.concatenate([kw, kw]) for kw in vars(available).values()))
+
+    def _bus_power(self, available: Availability, dispatch: Dispatch, station_kw: Floats) -> BusPower:
+        """Spread the dispatch over the buses; load is shed in the same proportion at all buses of an island."""
+        network, units = self._network, self._microgrids
+        island = network.feeder.island
+        served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
+        load_kw = network.load_kw * (available.load_kw / _nonzero(units.load_kw))[:, island]
+        load_kvar = network.load_kvar * (available.load_kvar / _nonzero(units.load_kvar))[:, island]
+        ev_kw = np.zeros(load_kw.shape)
+        np.add.at(ev_kw, (slice(None), self._supply.bus), station_kw)
+        p_kw = load_kw * served[:, island] + ev_kw
+        # Microgrids have buses of their own, so that no index below stands twice.
+        p_kw[:, units.pv_bus] -= dispatch.pv_kw
+        p_kw[:, units.wt_bus] -= dispatch.wt_kw
+        p_kw[:, units.ess_bus] += dispatch.ess_charge_kw - dispatch.ess_discharge_kw
+        return BusPower(load_kw, load_kvar, ev_kw, p_kw, load_kvar * served[:, island])
+
+    def _solve(self, power: BusPower) -> PowerFlowResult:
+        try:
+            return self._engine.solve(power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
+        except NotConvergedError as error:
+            raise self._no_solution(power, error.case) from error
+
+    def _no_solution(self, power: BusPower, case: int) -> PowerFlowError:
+        """Find the island that has no solution by solving each one alone."""
+        feeder = self._network.feeder
+        replicas = len(self._episodes)
+        who = f"episode {self._episodes[case % replicas]}" + (" (reference without EVs)" if case >= replicas else "")
+        when = f"slot {self._slot} ({self._clock.label(self._slot)})"
+        for island, name in enumerate(self._microgrids.name):
+            inside = feeder.island == island
+            alone = [np.where(inside, kw[case : case + 1], 0.0) / KW_PER_MW for kw in (power.p_kw, power.q_kvar)]
+            try:
+                self._engine.solve(*alone)
+            except NotConvergedError:
+                drawn = ", ".join(
+                    f"{feeder.bus[k]}: {power.p_kw[case, k]:.1f} kW {power.q_kvar[case, k]:.1f} kvar"
+                    for k in np.flatnonzero(inside)
+                )
+                return PowerFlowError(
+                    f"{who}, {when}: no power flow solution in the island of microgrid {name!r}; drawn by bus: {drawn}"
+                )
+        return PowerFlowError(f"{who}, {when}: no power flow solution, though each island alone has one")
+
+    def _microgrid_slots(
+        self,
+        available: Availability,
+        dispatch: Dispatch,
+        power: BusPower,
+        flow: PowerFlowResult,
+        ess_start_kwh: Floats,
+        redispatched: Ints,
+        violated: Ints,
+    ) -> MicrogridSlots:
+        units, costs, slot_h = self._microgrids, self._costs, self._clock.slot_h
+        load_kvar = self._keeper.per_island(power.q_kvar)
+        slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
+        losses_kw = slack_kw - self._keeper.per_island(power.p_kw)
+        dg_kvar = np.clip(load_kvar, -units.dg_q_max_kvar, units.dg_q_max_kvar)
+        beyond = (slack_kw > units.dg_p_max_kw + TOLERANCE_KW) | (
+            np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW
+        )
+        return MicrogridSlots(
+            load_kw=available.load_kw,
+            load_kvar=available.load_kvar,
+            shed_kw=dispatch.shed_kw,
+            ev_kw=dispatch.ev_kw,
+            pv_available_kw=available.pv_kw,
+            wt_available_kw=available.wt_kw,
+            pv_kw=dispatch.pv_kw,
+            wt_kw=dispatch.wt_kw,
+            curtailed_kw=dispatch.curtailed_kw,
+            dg_kw=dispatch.dg_kw,
+            dg_kvar=dg_kvar,
+            short_kvar=np.abs(load_kvar - dg_kvar),
+            ess_charge_kw=dispatch.ess_charge_kw,
+            ess_discharge_kw=dispatch.ess_discharge_kw,
+            ess_start_kwh=ess_start_kwh,
+            ess_end_kwh=self._ess_kwh,
+            slack_kw=slack_kw,
+            slack_kvar=slack_kvar,
+            losses_kw=losses_kw,
+            surplus_kw=self._limits.surplus_kw(available),
+            deficit_kw=self._limits.deficit_kw(available),
+            feed_in_limit_kw=self._limits.feed_in_kw(available),
+            dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
+            shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
+            ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
+            curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
+            losses_cny=costs.dg_cny_per_kwh * losses_kw * slot_h,
+            redispatched=redispatched,
+            voltage_violated=violated,
+            slack_beyond_limit=beyond.astype(np.int64),
+        )
+
+
+def _nonzero(rated: Floats) -> Floats:
+    return np.where(rated != 0.0, rated, 1.0)
+
+
+def _cases(slots: MicrogridSlots, cases: slice) -> MicrogridSlots:
+    return MicrogridSlots(*(getattr(slots, f.name)[cases] for f in fields(slots)))

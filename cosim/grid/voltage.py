@@ -1,0 +1,211 @@
+"""Keeps voltages in their band: watches the power flow, and dispatches anew where the rule does not do.
+
+The linear program's voltages are linear; what they miss of the engine's is added as a correction, and the
+program repeated, until the engine itself finds the voltages within the band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_limit_kw
+from cosim.grid.engines.lindistflow import shared_path_impedances
+from cosim.grid.microgrid import Availability, Microgrids
+from cosim.grid.network import Network
+from cosim.grid.power_flow import PowerFlowResult
+from cosim.grid.redispatch import IslandDispatch, IslandSlot, redispatch
+from cosim.interface import Floats, Ints
+from cosim.units import KW_PER_MW
+
+#: A voltage counts as outside its band beyond this [p.u.].
+TOLERANCE_PU = 1e-6
+#: Corrections of the linear model, each by the engine's own voltages.
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class BusPower:
+    """Powers at the buses, shape [N, B].
+
+    Attributes:
+        load_kw: Active load to serve [kW].
+        load_kvar: Reactive load to serve [kvar].
+        ev_kw: EV power [kW], > 0 drawn.
+        p_kw: All active power drawn but the slack unit's [kW].
+        q_kvar: All reactive power drawn but the slack unit's [kvar].
+    """
+
+    load_kw: Floats
+    load_kvar: Floats
+    ev_kw: Floats
+    p_kw: Floats
+    q_kvar: Floats
+
+
+@dataclass(frozen=True)
+class KeptVoltage:
+    """A dispatch with voltages in their band, as far as any dispatch can keep them there.
+
+    Attributes:
+        dispatch: The dispatch, shape [N, M].
+        power: Powers at the buses, shape [N, B].
+        flow: The power flow.
+        redispatched: 1 where the linear program dispatched, shape [N, M].
+        violated: 1 where a voltage is outside all the same, shape [N, M].
+    """
+
+    dispatch: Dispatch
+    power: BusPower
+    flow: PowerFlowResult
+    redispatched: Ints
+    violated: Ints
+
+
+class VoltageKeeper:
+    """Holds the voltages of a network's islands within a band.
+
+    Args:
+        network: The network.
+        microgrids: Its microgrids.
+        vm_min_pu: Lowest voltage allowed [p.u.].
+        vm_max_pu: Highest voltage allowed [p.u.].
+        slot_h: Length of a slot [h].
+    """
+
+    def __init__(
+        self, network: Network, microgrids: Microgrids, vm_min_pu: float, vm_max_pu: float, slot_h: float
+    ) -> None:
+        feeder = network.feeder
+        self._microgrids = microgrids
+        self._vm_min_pu = vm_min_pu
+        self._vm_max_pu = vm_max_pu
+        self._slot_h = slot_h
+        self._members = [np.flatnonzero(feeder.island == k) for k in range(len(microgrids))]
+        self._slack_vm_pu = feeder.slack_vm_pu
+        shared_r, shared_x = shared_path_impedances(feeder)
+        self._drop_per_kw = shared_r / KW_PER_MW
+        self._drop_per_kvar = shared_x / KW_PER_MW
+
+    def per_island(self, power: Floats) -> Floats:
+        """Sum powers at buses [N, B] over each island [N, M]."""
+        totals = np.zeros((len(power), len(self._members)))
+        for island, members in enumerate(self._members):
+            # Bus by bus, so that a case's sum is the same to the last bit however many cases there are.
+            for bus in members:
+                totals[:, island] += power[:, bus]
+        return totals
+
+    def keep(
+        self,
+        available: Availability,
+        dispatch: Dispatch,
+        power: BusPower,
+        flow: PowerFlowResult,
+        ess_kwh: Floats,
+        solve: Callable[[BusPower], PowerFlowResult],
+    ) -> KeptVoltage:
+        """Dispatch anew where a voltage is outside its band.
+
+        Args:
+            available: Load and renewables of the slot, shape [N, M].
+            dispatch: The rule's dispatch.
+            power: Its powers at the buses.
+            flow: Its power flow.
+            ess_kwh: Energy in storage at the slot's start [kWh], shape [N, M].
+            solve: Solves the power flow.
+        """
+        outside = self._outside(flow)
+        none = np.zeros(outside.shape, dtype=np.int64)
+        if not outside.any():
+            return KeptVoltage(dispatch, power, flow, none, none)
+        dispatch = _copy(dispatch)
+        power = BusPower(power.load_kw, power.load_kvar, power.ev_kw, power.p_kw.copy(), power.q_kvar.copy())
+        limits = (
+            ess_charge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
+            ess_discharge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
+        )
+        redispatched = outside.copy()
+        for _ in range(ROUNDS):
+            for case, island in zip(*np.nonzero(outside), strict=True):
+                slot = self._island_slot(available, power, flow, limits, case, island)
+                self._put(dispatch, power, redispatch(slot), available, case, island)
+            flow = solve(power)
+            outside = self._outside(flow)
+            redispatched |= outside
+            if not outside.any():
+                break
+        return KeptVoltage(dispatch, power, flow, redispatched.astype(np.int64), outside.astype(np.int64))
+
+    def _outside(self, flow: PowerFlowResult) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        outside = (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
+        if not outside.any():
+            return np.zeros((len(outside), len(self._members)), dtype=bool)
+        return np.stack([outside[:, members].any(axis=1) for members in self._members], axis=1)
+
+    def _island_slot(
+        self,
+        available: Availability,
+        power: BusPower,
+        flow: PowerFlowResult,
+        ess_limits_kw: tuple[Floats, Floats],
+        case: int,
+        island: int,
+    ) -> IslandSlot:
+        members = self._members[island]
+        units = self._microgrids
+        inside = np.ix_(members, members)
+        drop_per_kw, drop_per_kvar = self._drop_per_kw[inside], self._drop_per_kvar[inside]
+        linear = -drop_per_kw @ power.p_kw[case, members] - drop_per_kvar @ power.q_kvar[case, members]
+
+        def place(bus: Ints) -> int:
+            return int(np.searchsorted(members, bus[island]))
+
+        return IslandSlot(
+            load_kw=power.load_kw[case, members],
+            load_kvar=power.load_kvar[case, members],
+            ev_kw=power.ev_kw[case, members],
+            pv_kw=float(available.pv_kw[case, island]),
+            wt_kw=float(available.wt_kw[case, island]),
+            dg_max_kw=float(units.dg_p_max_kw[island]),
+            ess_charge_max_kw=float(ess_limits_kw[0][case, island]),
+            ess_discharge_max_kw=float(ess_limits_kw[1][case, island]),
+            pv_bus=place(units.pv_bus),
+            wt_bus=place(units.wt_bus),
+            ess_bus=place(units.ess_bus),
+            drop_per_kw=drop_per_kw,
+            drop_per_kvar=drop_per_kvar,
+            vm_pu=flow.vm_pu[case, members] - linear,
+            vm_min_pu=self._vm_min_pu,
+            vm_max_pu=self._vm_max_pu,
+        )
+
+    def _put(
+        self,
+        dispatch: Dispatch,
+        power: BusPower,
+        found: IslandDispatch,
+        available: Availability,
+        case: int,
+        island: int,
+    ) -> None:
+        """Write an island's new dispatch in place."""
+        members, units = self._members[island], self._microgrids
+        at = (case, island)
+        dispatch.pv_kw[at], dispatch.wt_kw[at], dispatch.dg_kw[at] = found.pv_kw, found.wt_kw, found.dg_kw
+        dispatch.ess_charge_kw[at], dispatch.ess_discharge_kw[at] = found.ess_charge_kw, found.ess_discharge_kw
+        dispatch.shed_kw[at] = found.shed_kw.sum()
+        dispatch.curtailed_kw[at] = available.pv_kw[at] + available.wt_kw[at] - found.pv_kw - found.wt_kw
+        load_kw = power.load_kw[case, members]
+        served = 1.0 - found.shed_kw / np.where(load_kw > 0.0, load_kw, 1.0)
+        power.p_kw[case, members] = load_kw - found.shed_kw + power.ev_kw[case, members]
+        power.q_kvar[case, members] = power.load_kvar[case, members] * served
+        power.p_kw[case, units.pv_bus[island]] -= found.pv_kw
+        power.p_kw[case, units.wt_bus[island]] -= found.wt_kw
+        power.p_kw[case, units.ess_bus[island]] += found.ess_charge_kw - found.ess_discharge_kw
+
+
+def _copy(dispatch: Dispatch) -> Dispatch:
+    return Dispatch(*(getattr(dispatch, f.name).copy() for f in fields(dispatch)))

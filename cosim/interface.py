@@ -1,0 +1,218 @@
+"""The border between the co-simulation and who decides: agents see this file and nothing else of it.
+
+Every array has the replica as its first axis. R = replicas, I = EVs, H = stations, M = microgrids,
+B = buses, E = directed roads, T = slots of an episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: A power share at most this large (absolute) means: no charger wanted.
+SMALLEST_POWER_SHARE = 1e-3
+#: Moves shorter than this mean: stay [km].
+SMALLEST_MOVE_KM = 1e-6
+
+
+class EvState(IntEnum):
+    """What an EV is doing."""
+
+    PARKED = 0
+    DRIVING = 1
+    QUEUEING = 2
+    CHARGING = 3
+    DISCHARGING = 4
+
+
+class Visibility:
+    """Who may see a field: declared where the field is, so that sharing can be counted and checked."""
+
+    RAW = "raw"
+    """Private to one vehicle: its position, its energy, its plans."""
+    DERIVED = "derived"
+    """Computed from raw fields, meant to be shared."""
+    PUBLIC = "public"
+    """Published by stations, microgrids and roads."""
+
+
+def _seen(visibility: str, about: str) -> Any:
+    return field(metadata={"visibility": visibility, "about": about})
+
+
+class Navigator(Protocol):
+    """Distances and headings along the roads, with the traffic that is usual in the outage window.
+
+    Places are given as in `Observation`: `edge` (directed road, -1 at a node), `node` (the node, or the end
+    of the road), `offset_km` (driven on that road, 0 at a node). All three have the same shape S.
+    """
+
+    def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Road distance from places to every station [km], shape S + [H]; inf where there is no way."""
+        ...
+
+    def travel_time_s(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Usual driving time from places to every station [s], shape S + [H]; inf where there is no way."""
+        ...
+
+    def aim(self, edge: Ints, node: Ints, offset_km: Floats, station: Ints) -> tuple[Floats, Floats]:
+        """The move that brings EVs as near to their stations as one slot's kilometres allow.
+
+        Args:
+            edge: Directed road, -1 at a node, shape S.
+            node: Node, or end of the road, shape S.
+            offset_km: Driven on that road [km], shape S.
+            station: Station to go to, shape S.
+
+        Returns:
+            Heading [rad] in [0, 2 pi) and straight distance [km], each of shape S; distance 0 at the station.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FleetSpec:
+    """What a controller knows before the first slot: the fleet, the stations, the map; no state.
+
+    Attributes:
+        slots: Slots of an episode, T.
+        slot_h: Length of a slot [h].
+        fleet_size: Number of EVs, I.
+        battery_kwh: Capacity of each battery [kWh].
+        energy_min_kwh: Energy that is never undershot [kWh].
+        energy_max_kwh: Energy that is never exceeded [kWh].
+        charge_kw: Charging power at share 1 [kW].
+        discharge_kw: Discharging power at share -1 [kW].
+        charge_efficiency: Energy stored per energy drawn.
+        discharge_efficiency: Energy delivered per energy taken out.
+        consumption_kwh_per_km: Energy for driving [kWh/km].
+        max_move_km: Farthest straight distance of an action, and kilometres driven per slot [km].
+        max_discharge_share: The lowest power share is minus this.
+        area_km: Width and height of the map [km].
+        station_name: Names of the stations.
+        station_position_km: Positions of the stations [km], shape [H, 2].
+        station_chargers: Chargers of each station, shape [H].
+        station_microgrid: Microgrid that feeds each station, shape [H].
+        microgrid_name: Names of the microgrids.
+        navigator: Distances and headings along the roads.
+    """
+
+    slots: int
+    slot_h: float
+    fleet_size: int
+    battery_kwh: float
+    energy_min_kwh: float
+    energy_max_kwh: float
+    charge_kw: float
+    discharge_kw: float
+    charge_efficiency: float
+    discharge_efficiency: float
+    consumption_kwh_per_km: float
+    max_move_km: float
+    max_discharge_share: float
+    area_km: tuple[float, float]
+    station_name: tuple[str, ...]
+    station_position_km: Floats
+    station_chargers: Ints
+    station_microgrid: Ints
+    microgrid_name: tuple[str, ...]
+    navigator: Navigator
+
+
+class RandomSource(Protocol):
+    """Opens the controller's own random streams; the same for an episode whatever runs beside it."""
+
+    def __call__(self, replica: int) -> np.random.Generator:
+        """The controller's generator of a replica's episode; successive slots continue its stream."""
+        ...
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is known when a slot begins.
+
+    Fields are arrays whose meaning, unit and shape stand in each field's `about`; `visibility` says who may
+    see them. Forecasts count from the slot that begins (index 0) and are zero beyond the episode's end.
+    """
+
+    slot: int = _seen(Visibility.PUBLIC, "Number of the slot that begins, from 0.")
+    episode: Ints = _seen(Visibility.PUBLIC, "[R] Number of the episode.")
+    position_km: Floats = _seen(Visibility.RAW, "[R, I, 2] Position on the map [km].")
+    edge: Ints = _seen(Visibility.RAW, "[R, I] Directed road that the EV is on, -1 at a node.")
+    node: Ints = _seen(Visibility.RAW, "[R, I] Node, or the end of the road.")
+    offset_km: Floats = _seen(Visibility.RAW, "[R, I] Driven on that road [km].")
+    energy_kwh: Floats = _seen(Visibility.RAW, "[R, I] Energy in the battery [kWh].")
+    station: Ints = _seen(Visibility.RAW, "[R, I] Station that the EV is at, -1 elsewhere.")
+    destination: Ints = _seen(Visibility.RAW, "[R, I] Station that a driving EV goes to, -1 for none.")
+    state: Ints = _seen(Visibility.RAW, "[R, I] What the EV is doing, see `EvState`.")
+    queue_length: Ints = _seen(Visibility.PUBLIC, "[R, H] EVs waiting for a charger.")
+    chargers_busy: Ints = _seen(Visibility.PUBLIC, "[R, H] Chargers in use.")
+    road_flow_vph: Floats = _seen(Visibility.PUBLIC, "[R, E] Flow on each directed road [vehicles/h].")
+    shed_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Load shed in the last slot [kW]; 0 in the first.")
+    surplus_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Surplus in the last slot [kW]; 0 in the first.")
+    station_limit_kw: Floats = _seen(
+        Visibility.PUBLIC, "[R, H, 2] Charging and discharging limit of the coming slot [kW], both >= 0."
+    )
+    deficit_forecast_kw: Floats = _seen(
+        Visibility.PUBLIC, "[R, M, T] Deficit beyond renewables and diesel, k slots from now [kW]."
+    )
+    surplus_forecast_kw: Floats = _seen(
+        Visibility.PUBLIC, "[R, M, T] Power that EVs could draw, k slots from now [kW]."
+    )
+    random: RandomSource = _seen(Visibility.PUBLIC, "Random generator of a replica's episode.")
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas, R."""
+        return int(self.episode.shape[0])
+
+
+@dataclass(frozen=True)
+class Action:
+    """What every EV shall do in the slot that begins.
+
+    A target is the point at (heading, straight distance) from the EV's position, snapped to the nearest road;
+    a target within 1.1 km of a station means that station; a distance of 0 means: stay.
+
+    Args:
+        heading_rad: Direction, counter-clockwise from east [rad], shape [R, I], in [0, 2 pi).
+        distance_km: Straight distance [km], shape [R, I], in [0, max_move_km].
+        power_share: Power at a station, shape [R, I], in [-max_discharge_share, 1]; > 0 charges.
+    """
+
+    heading_rad: Floats
+    distance_km: Floats
+    power_share: Floats
+
+    @classmethod
+    def stay(cls, replicas: int, fleet_size: int) -> Action:
+        """Every EV stays where it is and wants no charger."""
+        return cls(*(np.zeros((replicas, fleet_size)) for _ in range(3)))
+
+
+class Controller(Protocol):
+    """Decides for all EVs of all replicas.
+
+    A class named in a scenario as `module:Class` is made as `Class(spec, **options)`, and `act` is called
+    once per slot. Slot 0 begins new episodes: forget what belongs to the old ones.
+    """
+
+    def act(self, observation: Observation) -> Action:
+        """Choose the actions of the slot that begins."""
+        ...
+
+
+ControllerFactory = Callable[..., Controller]
+
+
+def observation_fields() -> Sequence[tuple[str, str, str]]:
+    """Name, visibility and meaning of each field of an observation, in order."""
+    return [(f.name, f.metadata["visibility"], f.metadata["about"]) for f in fields(Observation)]

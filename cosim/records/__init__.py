@@ -1,0 +1,1 @@
+"""What a run leaves behind: the tables, their columns, and the folder that holds them."""

@@ -1,0 +1,296 @@
+"""Every column of every table, defined once: its unit and its meaning stand beside it.
+
+Simulators fill these classes with arrays, the recorder stacks them, the store writes them, metrics read
+them, and `docs/reference/records.md` lists them. Times are seconds since the episode's start. Money is CNY.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from cosim.interface import Floats, Ints
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        name: Name, with the unit as its suffix where it has one.
+        kind: `float`, `int`, `bool`, `str`, or a list of one of them.
+        unit: Unit, empty for counts and names.
+        about: What it means, with its sign.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    about: str
+
+
+def _column(unit: str, about: str, kind: str = "float") -> Any:
+    return field(metadata={"unit": unit, "about": about, "kind": kind})
+
+
+def _flag(about: str) -> Any:
+    return _column("", about, "bool")
+
+
+def _count(about: str) -> Any:
+    return _column("", about, "int")
+
+
+@dataclass(frozen=True)
+class MicrogridSlots:
+    """Powers, costs and flags of each microgrid in a slot, shape [R, M]."""
+
+    load_kw: Floats = _column("kW", "Active load to serve.")
+    load_kvar: Floats = _column("kvar", "Reactive load to serve.")
+    shed_kw: Floats = _column("kW", "Active load not served.")
+    ev_kw: Floats = _column("kW", "Power of the EVs at its stations, > 0 drawn.")
+    pv_available_kw: Floats = _column("kW", "Photovoltaic power to be had.")
+    wt_available_kw: Floats = _column("kW", "Wind power to be had.")
+    pv_kw: Floats = _column("kW", "Photovoltaic power used.")
+    wt_kw: Floats = _column("kW", "Wind power used.")
+    curtailed_kw: Floats = _column("kW", "Renewable power not used.")
+    dg_kw: Floats = _column("kW", "Diesel power dispatched; losses come on top, see `slack_kw`.")
+    dg_kvar: Floats = _column("kvar", "Diesel reactive power, within its limit.")
+    short_kvar: Floats = _column("kvar", "Reactive load beyond the diesel generator's limit.")
+    ess_charge_kw: Floats = _column("kW", "Power into storage, at the bus.")
+    ess_discharge_kw: Floats = _column("kW", "Power out of storage, at the bus.")
+    ess_start_kwh: Floats = _column("kWh", "Energy in storage at the slot's start.")
+    ess_end_kwh: Floats = _column("kWh", "Energy in storage at the slot's end.")
+    slack_kw: Floats = _column("kW", "Active power that the power flow asks of the slack unit: diesel plus losses.")
+    slack_kvar: Floats = _column("kvar", "Reactive power that the power flow asks of the slack unit.")
+    losses_kw: Floats = _column("kW", "Losses of the island's lines; 0 with a lossless engine.")
+    surplus_kw: Floats = _column("kW", "Power that EVs could have drawn: the charging limit.")
+    deficit_kw: Floats = _column("kW", "Load beyond renewables and diesel.")
+    feed_in_limit_kw: Floats = _column("kW", "Power that EVs could have fed in: the discharging limit.")
+    dg_cny: Floats = _column("CNY", "Cost of diesel.")
+    shedding_cny: Floats = _column("CNY", "Cost of load not served.")
+    ess_cny: Floats = _column("CNY", "Cost of energy discharged by storage.")
+    curtailment_cny: Floats = _column("CNY", "Cost of renewable energy not used.")
+    losses_cny: Floats = _column("CNY", "Cost of the losses as diesel; stands apart from all totals.")
+    redispatched: Ints = _flag("A voltage left its band under the rule, and a linear program dispatched instead.")
+    voltage_violated: Ints = _flag("A voltage is out of its band all the same.")
+    slack_beyond_limit: Ints = _flag("The slack unit, with losses, is beyond its active or reactive limit.")
+
+
+@dataclass(frozen=True)
+class BusSlots:
+    """State of each bus in a slot, shape [R, B]."""
+
+    vm_pu: Floats = _column("p.u.", "Voltage magnitude.")
+    p_kw: Floats = _column("kW", "Active power drawn, without the slack unit's.")
+    q_kvar: Floats = _column("kvar", "Reactive power drawn, without the slack unit's.")
+    reference_vm_pu: Floats = _column("p.u.", "Voltage magnitude had no EV taken part.")
+
+
+@dataclass(frozen=True)
+class EvSlots:
+    """What each EV was told and did in a slot, shape [R, I]."""
+
+    heading_rad: Floats = _column("rad", "Action: direction, counter-clockwise from east.")
+    distance_km: Floats = _column("km", "Action: straight distance.")
+    power_share: Floats = _column("", "Action: share of the power, > 0 charges.")
+    outcome: Ints = _column("", "What became of the action, see `ActionOutcome`.", "int")
+    x_km: Floats = _column("km", "Position at the slot's end, eastwards.")
+    y_km: Floats = _column("km", "Position at the slot's end, northwards.")
+    station: Ints = _count("Station at the slot's end, -1 elsewhere.")
+    state: Ints = _count("State at the slot's end, see `EvState`.")
+    energy_start_kwh: Floats = _column("kWh", "Energy in the battery at the slot's start.")
+    energy_end_kwh: Floats = _column("kWh", "Energy in the battery at the slot's end.")
+    charged_kwh: Floats = _column("kWh", "Energy drawn at chargers.")
+    discharged_kwh: Floats = _column("kWh", "Energy fed in at chargers.")
+    driven_km: Floats = _column("km", "Distance driven.")
+    driven_s: Floats = _column("s", "Time spent driving.")
+    battery_cny: Floats = _column("CNY", "Cost of battery wear.")
+    distance_cny: Floats = _column("CNY", "Cost of driving by distance.")
+    time_cny: Floats = _column("CNY", "Cost of driving by time.")
+
+
+@dataclass(frozen=True)
+class StationSlots:
+    """Power and occupancy of each station in a slot, shape [R, H]."""
+
+    power_kw: Floats = _column("kW", "Mean power over the slot, > 0 drawn.")
+    charged_kwh: Floats = _column("kWh", "Energy drawn by EVs.")
+    discharged_kwh: Floats = _column("kWh", "Energy fed in by EVs.")
+    charge_limit_kw: Floats = _column("kW", "Limit on power drawn.")
+    discharge_limit_kw: Floats = _column("kW", "Limit on power fed in.")
+    queue_mean: Floats = _column("", "EVs waiting, mean over time.")
+    queue_max: Ints = _count("EVs waiting, at most; those that wait for no time do not count.")
+    busy_mean: Floats = _column("", "Chargers in use, mean over time.")
+    busy_max: Ints = _count("Chargers in use, at most.")
+
+
+@dataclass(frozen=True)
+class RoadSlots:
+    """Traffic on each directed road in a slot, shape [R, E]."""
+
+    flow_vph: Floats = _column("vehicles/h", "Flow, mean over time: other vehicles, and EVs at their weight.")
+    travel_time_s: Floats = _column("s", "Travel time at that flow.")
+
+
+@dataclass(frozen=True)
+class Trips:
+    """One row per trip."""
+
+    ev: Ints = _count("EV.")
+    depart_s: Floats = _column("s", "Time of departure.")
+    arrive_s: Floats = _column("s", "Time of arrival; empty if the episode ended before.")
+    from_station: Ints = _count("Station of departure, -1 elsewhere.")
+    to_station: Ints = _count("Station of arrival, -1 elsewhere.")
+    length_km: Floats = _column("km", "Length of the way.")
+    planned_s: Floats = _column("s", "Travel time expected at departure.")
+    road: list[list[int]] = _column("", "Directed roads, in order.", "list of int")
+    enter_s: list[list[float]] = _column("s", "Time of entry into each of them, as far as entered.", "list of float")
+    from_km: list[list[float]] = _column("km", "Where on each of them the drive begins.", "list of float")
+    to_km: list[list[float]] = _column("km", "Where on each of them the drive ends.", "list of float")
+
+
+@dataclass(frozen=True)
+class Visits:
+    """One row per request for a charger during a stay at a station; one row for a stay without any request."""
+
+    ev: Ints = _count("EV.")
+    station: Ints = _count("Station.")
+    arrive_s: Floats = _column("s", "Time of arrival at the station; 0 for EVs that begin there.")
+    request_s: Floats = _column("s", "Time at which it asked for a charger; empty if it never did.")
+    plug_in_s: Floats = _column("s", "Time of plugging in; empty if it never got a charger.")
+    plug_out_s: Floats = _column("s", "Time of freeing the charger, or of leaving the queue.")
+    depart_s: Floats = _column("s", "Time of departure from the station; empty if it was there at the end.")
+    queue_met: Ints = _count("EVs waiting before it when it asked; -1 if it never asked.")
+    charged_kwh: Floats = _column("kWh", "Energy drawn.")
+    discharged_kwh: Floats = _column("kWh", "Energy fed in.")
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """Terms of the reward of each EV in a slot, shape [R, I]."""
+
+    avoided: Floats = _column("", "Share in the shedding term.")
+    cost: Floats = _column("", "Own dispatch cost, <= 0.")
+    penalty: Floats = _column("", "Penalty for a move that cannot be made, <= 0.")
+    total: Floats = _column("", "Sum of the terms.")
+
+
+@dataclass(frozen=True)
+class Buses:
+    """Topology of the feeder: its buses."""
+
+    bus: Ints = _count("Bus number in the network.")
+    microgrid: Ints = _count("Microgrid.")
+    vn_kv: Floats = _column("kV", "Rated voltage.")
+    load_kw: Floats = _column("kW", "Rated active load.")
+    load_kvar: Floats = _column("kvar", "Rated reactive load.")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Topology of the feeder: its lines in service."""
+
+    from_bus: Ints = _count("First bus, by number in the network.")
+    to_bus: Ints = _count("Second bus.")
+    r_ohm: Floats = _column("ohm", "Resistance.")
+    x_ohm: Floats = _column("ohm", "Reactance.")
+
+
+@dataclass(frozen=True)
+class MicrogridNames:
+    """The microgrids."""
+
+    name: list[str] = _column("", "Name.", "str")
+    dg_bus: Ints = _count("Bus of the diesel generator, the slack bus.")
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Geometry of the road network: its nodes."""
+
+    node: Ints = _count("Node number in the road network.")
+    x_km: Floats = _column("km", "Position, eastwards.")
+    y_km: Floats = _column("km", "Position, northwards.")
+
+
+@dataclass(frozen=True)
+class Roads:
+    """Geometry of the road network: its directed roads."""
+
+    tail: Ints = _count("Node that it leaves, counted from 0.")
+    head: Ints = _count("Node that it leads to, counted from 0.")
+    length_km: Floats = _column("km", "Length.")
+    free_time_s: Floats = _column("s", "Travel time without traffic.")
+    capacity_vph: Floats = _column("vehicles/h", "Capacity.")
+
+
+@dataclass(frozen=True)
+class Stations:
+    """The stations."""
+
+    name: list[str] = _column("", "Name.", "str")
+    node: Ints = _count("Road node, counted from 0.")
+    x_km: Floats = _column("km", "Position, eastwards.")
+    y_km: Floats = _column("km", "Position, northwards.")
+    chargers: Ints = _count("Chargers.")
+    bus: Ints = _count("Bus number in the network.")
+    microgrid: Ints = _count("Microgrid.")
+
+
+class TableKind(NamedTuple):
+    """A table: its name, the class of its columns, and what identifies a row.
+
+    Attributes:
+        name: Name of the table and of its file.
+        columns: The class whose fields are its columns.
+        keys: Key columns that the recorder puts before them.
+        about: What a row is.
+    """
+
+    name: str
+    columns: type
+    keys: tuple[Column, ...]
+    about: str
+
+
+_EPISODE = Column("episode", "int", "", "Number of the episode, from 0.")
+_SLOT = Column("slot", "int", "", "Number of the slot, from 0.")
+
+
+def _unit(name: str) -> Column:
+    return Column(name, "int", "", f"Number of the {name}, from 0.")
+
+
+TABLES = (
+    TableKind("microgrid_slots", MicrogridSlots, (_EPISODE, _SLOT, _unit("microgrid")), "Per slot and microgrid."),
+    TableKind(
+        "reference_slots",
+        MicrogridSlots,
+        (_EPISODE, _SLOT, _unit("microgrid")),
+        "The same, had no EV ever taken part: same profiles, own storage.",
+    ),
+    TableKind("bus_slots", BusSlots, (_EPISODE, _SLOT, _unit("bus")), "Per slot and bus (by position)."),
+    TableKind("ev_slots", EvSlots, (_EPISODE, _SLOT, _unit("ev")), "Per slot and EV."),
+    TableKind("rewards", Rewards, (_EPISODE, _SLOT, _unit("ev")), "Reward per slot and EV, term by term."),
+    TableKind("station_slots", StationSlots, (_EPISODE, _SLOT, _unit("station")), "Per slot and station."),
+    TableKind("road_slots", RoadSlots, (_EPISODE, _SLOT, _unit("road")), "Per slot and directed road."),
+    TableKind("trips", Trips, (_EPISODE,), "Per trip."),
+    TableKind("visits", Visits, (_EPISODE,), "Per request for a charger, or stay without one."),
+    TableKind("buses", Buses, (), "Per bus, once."),
+    TableKind("lines", Lines, (), "Per line, once."),
+    TableKind("microgrids", MicrogridNames, (), "Per microgrid, once."),
+    TableKind("nodes", Nodes, (), "Per road node, once."),
+    TableKind("roads", Roads, (), "Per directed road, once."),
+    TableKind("stations", Stations, (), "Per station, once."),
+)
+
+
+def columns_of(kind: TableKind) -> tuple[Column, ...]:
+    """All columns of a table, its keys first."""
+    own = (Column(f.name, f.metadata["kind"], f.metadata["unit"], f.metadata["about"]) for f in fields(kind.columns))
+    return (*kind.keys, *own)
+
+
+def table_kind(name: str) -> TableKind:
+    """Look a table up by name."""
+    return next(kind for kind in TABLES if kind.name == name)
