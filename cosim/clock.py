@@ -55,7 +55,7 @@ def parse_time_of_day(text: str) -> int:
         ValueError: If the text has another form or is out of range.
     """
     hour, colon, minute = text.partition(":")
-    if not (colon and hour.isdigit() and minute.isdigit() and len(minute) == 2):
+    if not (colon and text.isascii() and hour.isdigit() and minute.isdigit() and len(minute) == 2):
         raise ValueError(f"a time of day is written HH:MM, got {text!r}")
     if int(hour) > 23 or int(minute) > 59:
         raise ValueError(f"a time of day lies between 00:00 and 23:59, got {text!r}")

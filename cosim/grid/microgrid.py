@@ -10,7 +10,7 @@ import numpy as np
 from cosim.grid.network import Network
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import MicrogridSection, Noise, UncertaintySection
-from cosim.seeding import stream
+from cosim.scenario.uncertainty import draw_factors
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,3 @@ def draw_availability(
         expected.pv_kw * factors("pv", uncertainty.pv),
         expected.wt_kw * factors("wt", uncertainty.wt),
     )
-
-
-def draw_factors(noise: Noise, seed: int, episode: int, name: str, size: int) -> Floats:
-    """Factors around 1 of one episode, clipped, and never below 0; shape [size]."""
-    if noise.std == 0.0:
-        return np.ones(size)
-    deviation = stream(seed, episode, name).standard_normal(size).clip(-noise.clip_sigma, noise.clip_sigma)
-    return np.maximum(1.0 + noise.std * deviation, 0.0)

@@ -24,7 +24,6 @@ from cosim.records.schema import BusSlots, MicrogridSlots
 from cosim.scenario.schema import Scenario
 from cosim.units import KW_PER_MW
 
-
 #: A limit counts as passed beyond this [kW, kvar].
 TOLERANCE_KW = 1e-6
 
@@ -42,6 +41,12 @@ class StationSupply:
     bus: Ints
     microgrid: Ints
     share: Floats
+
+    @staticmethod
+    def add_to(totals: Floats, where: Ints, station_kw: Floats) -> None:
+        """Add each station's power [N, H] to its column of the totals [N, ...], in place, station by station."""
+        for station, column in enumerate(where.tolist()):
+            totals[:, column] += station_kw[:, station]
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class GridModel:
         available = self._both(self._actual.slot(self._slot))
         station_kw = np.concatenate([station_power_kw, np.zeros_like(station_power_kw)])
         ev_kw = np.zeros(available.load_kw.shape)
-        np.add.at(ev_kw, (slice(None), self._supply.microgrid), station_kw)
+        self._supply.add_to(ev_kw, self._supply.microgrid, station_kw)
         slot_h = self._clock.slot_h
         dispatch = dispatch_by_rule(self._microgrids, available, ev_kw, self._ess_kwh, slot_h)
         power = self._bus_power(available, dispatch, station_kw)
@@ -182,7 +187,7 @@ class GridModel:
         load_kw = network.load_kw * (available.load_kw / _nonzero(units.load_kw))[:, island]
         load_kvar = network.load_kvar * (available.load_kvar / _nonzero(units.load_kvar))[:, island]
         ev_kw = np.zeros(load_kw.shape)
-        np.add.at(ev_kw, (slice(None), self._supply.bus), station_kw)
+        self._supply.add_to(ev_kw, self._supply.bus, station_kw)
         p_kw = load_kw * served[:, island] + ev_kw
         # Microgrids have buses of their own, so that no index below stands twice.
         p_kw[:, units.pv_bus] -= dispatch.pv_kw

@@ -1,0 +1,1 @@
+"""Batteries, chargers and queues, in event time."""

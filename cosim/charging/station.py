@@ -1,0 +1,206 @@
+"""A station: chargers, a queue in order of arrival, and a power limit shared in order of plugging in.
+
+Everything that changes at one instant is settled together, after all that happens at that instant: so equal
+times are ordered by EV number, never by the order in which events were scheduled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import simpy
+
+from cosim.charging.battery import Battery
+from cosim.charging.timing import call_after
+from cosim.charging.visit import Request
+
+
+@dataclass(slots=True)
+class StationTally:
+    """Sums of a station over a slot.
+
+    Attributes:
+        charged_kwh: Energy drawn by vehicles [kWh].
+        discharged_kwh: Energy fed in by vehicles [kWh].
+        queue_s: Waiting vehicles times time [s].
+        queue_max: Vehicles waiting, at most.
+        busy_s: Chargers in use times time [s].
+        busy_max: Chargers in use, at most.
+    """
+
+    charged_kwh: float = 0.0
+    discharged_kwh: float = 0.0
+    queue_s: float = 0.0
+    queue_max: int = 0
+    busy_s: float = 0.0
+    busy_max: int = 0
+
+
+class ChargingStation:
+    """Chargers that vehicles queue for, first come first served.
+
+    A vehicle holds its charger until its battery is at a bound, the station's limit in its direction falls to
+    zero, or it withdraws.
+
+    Args:
+        env: The environment whose time it lives in.
+        chargers: Number of chargers.
+    """
+
+    def __init__(self, env: simpy.Environment, chargers: int) -> None:
+        self._env = env
+        self.chargers = chargers
+        self.plugged: list[Request] = []
+        """Vehicles at a charger, in order of plugging in."""
+        self.queue: list[Request] = []
+        """Vehicles waiting, in order of asking, then of their numbers."""
+        self.charge_limit_kw = 0.0
+        self.discharge_limit_kw = 0.0
+        self._slot_end_s = 0.0
+        self._tally = StationTally()
+        self._counted_s = env.now
+        self._settling = False
+
+    def limit_kw(self, power_kw: float) -> float:
+        """The station's limit in the direction of a power [kW]."""
+        return self.charge_limit_kw if power_kw > 0.0 else self.discharge_limit_kw
+
+    def serves(self, battery: Battery, power_kw: float) -> bool:
+        """Whether a vehicle with this battery may hold a charger for this power, not zero."""
+        return self.limit_kw(power_kw) > 0.0 and battery.can_move(power_kw)
+
+    def begin_slot(self, charge_limit_kw: float, discharge_limit_kw: float, slot_end_s: float) -> None:
+        """Set the limits of a slot; call `settle` when all is said that happens at its start.
+
+        Args:
+            charge_limit_kw: Power that all vehicles together may draw [kW], >= 0.
+            discharge_limit_kw: Power that they may feed in [kW], >= 0.
+            slot_end_s: End of the slot [s].
+        """
+        self.charge_limit_kw = charge_limit_kw
+        self.discharge_limit_kw = discharge_limit_kw
+        self._slot_end_s = slot_end_s
+        self._tally = StationTally()
+        self._settling = True
+
+    def request(self, ev: int, battery: Battery, power_kw: float) -> Request:
+        """Ask for a charger; it is granted when the instant is settled.
+
+        Args:
+            ev: Number of the EV.
+            battery: Its battery.
+            power_kw: Power wanted, at the charger [kW], > 0 charges, not zero.
+        """
+        self._count()
+        request = Request(ev, battery, power_kw, self._env.now)
+        self.queue.append(request)
+        self._settle_soon()
+        return request
+
+    def withdraw(self, request: Request) -> None:
+        """Free a charger, or a place in the queue."""
+        self._count()
+        if request.plug_in_s is None:
+            self.queue.remove(request)
+        else:
+            self._flow_until_now(request)
+            request.power_kw = 0.0
+            request.version += 1
+            self.plugged.remove(request)
+        request.plug_out_s = self._env.now
+        self._settle_soon()
+
+    def settle(self) -> None:
+        """Grant free chargers and share the power, after all that happens at this instant."""
+        self._count()
+        self._settling = False
+        now = self._env.now
+        if self.queue:
+            self.queue.sort(key=_order_of_service)
+            while self.queue and len(self.plugged) < self.chargers:
+                request = self.queue.pop(0)
+                request.plug_in_s = request.since_s = now
+                self.plugged.append(request)
+            for place, request in enumerate(self.queue):
+                if request.request_s == now:
+                    request.queue_met = place
+        self._share_power()
+        tally = self._tally
+        tally.queue_max = max(tally.queue_max, len(self.queue))
+        tally.busy_max = max(tally.busy_max, len(self.plugged))
+
+    def end_slot(self) -> StationTally:
+        """Bring energies up to now, and give the slot's sums."""
+        self._count()
+        for request in self.plugged:
+            self._flow_until_now(request)
+        return self._tally
+
+    def _share_power(self) -> None:
+        """Each vehicle gets what it asks for, as far as those plugged in before it leave something."""
+        charge_kw, discharge_kw = self.charge_limit_kw, self.discharge_limit_kw
+        for request in self.plugged:
+            if request.wanted_kw > 0.0:
+                power_kw = min(request.wanted_kw, charge_kw)
+                charge_kw -= power_kw
+            else:
+                power_kw = max(request.wanted_kw, -discharge_kw)
+                discharge_kw += power_kw
+            self._set_power(request, power_kw)
+
+    def _set_power(self, request: Request, power_kw: float) -> None:
+        if power_kw == request.power_kw and request.set_until_s == self._slot_end_s:
+            return
+        now = self._env.now
+        self._flow_until_now(request)
+        request.power_kw = power_kw
+        request.set_until_s = self._slot_end_s
+        request.version += 1
+        if power_kw == 0.0:
+            return
+        until_bound_s = request.battery.time_to_bound_s(power_kw)
+        # A battery that reaches its bound at the slot's end is dealt with when the next slot begins.
+        if now + until_bound_s < self._slot_end_s:
+            call_after(self._env, until_bound_s, self._at_bound, (request, request.version))
+
+    def _at_bound(self, event: simpy.Event) -> None:
+        request, version = cast(tuple[Request, int], event.value)
+        if request.version != version:
+            return
+        self._flow_until_now(request)
+        request.battery.rest_at_bound(request.power_kw)
+        self.withdraw(request)
+
+    def _flow_until_now(self, request: Request) -> None:
+        now = self._env.now
+        if request.power_kw != 0.0:
+            passed_kwh = request.battery.flow(request.power_kw, now - request.since_s)
+            if passed_kwh > 0.0:
+                request.charged_kwh += passed_kwh
+                self._tally.charged_kwh += passed_kwh
+            else:
+                request.discharged_kwh -= passed_kwh
+                self._tally.discharged_kwh -= passed_kwh
+        request.since_s = now
+
+    def _count(self) -> None:
+        """Add the time since the last change to the sums over time."""
+        now = self._env.now
+        elapsed_s = now - self._counted_s
+        if elapsed_s > 0.0:
+            self._tally.queue_s += len(self.queue) * elapsed_s
+            self._tally.busy_s += len(self.plugged) * elapsed_s
+            self._counted_s = now
+
+    def _settle_soon(self) -> None:
+        if not self._settling:
+            self._settling = True
+            call_after(self._env, 0.0, self._settle_now)
+
+    def _settle_now(self, event: simpy.Event) -> None:
+        self.settle()
+
+
+def _order_of_service(request: Request) -> tuple[float, int]:
+    return (request.request_s, request.ev)

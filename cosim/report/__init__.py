@@ -1,0 +1,1 @@
+"""Pages and reports generated from schemas and records."""

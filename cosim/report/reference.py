@@ -1,0 +1,172 @@
+"""Write the reference pages from the code that they describe: `python -m cosim.report.reference [FOLDER]`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from cosim.scenario.schema import Scenario, Section
+
+SCENARIO_INTRODUCTION: Final = """\
+# The scenario file
+
+A scenario is one YAML file. Keys that this page does not name are mistakes, and so are numbers in quotes.
+Any value can be changed on the command line by its dotted path, list items by their number from 0:
+`--set fleet.size=40 --set stations.0.chargers=3 --set profiles.load.values=[0.9,1]`. Paths of files are
+relative to the scenario file. A unit stands in a key's name (`p_max_kw`) or in brackets; energies are in kWh,
+powers in kW, distances in km, prices in CNY, and efficiencies, shares and states of charge are between 0 and 1.
+"""
+
+TYPES: Final = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+BOUNDS: Final = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
+LENGTHS: Final = (("minLength", "maxLength", "characters"), ("minItems", "maxItems", "items"))
+
+
+def scenario_page() -> str:
+    """Describe every key of a scenario file.
+
+    Returns:
+        The page `docs/reference/scenario.md` in Markdown.
+    """
+    return "\n".join([SCENARIO_INTRODUCTION, *_model_lines("", Scenario)])
+
+
+def write_pages(folder: Path) -> None:
+    """Write the reference pages.
+
+    Args:
+        folder: Where to, e.g. `docs/reference`.
+
+    Raises:
+        OSError: If a page cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scenario.md").write_text(scenario_page(), encoding="utf-8")
+
+
+def main() -> None:
+    """Write the reference pages to the folder named on the command line, or to `docs/reference`."""
+    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference"))
+
+
+def _model_lines(path: str, model: type[Section]) -> Iterator[str]:
+    """Describe a model, then the models inside it."""
+    yield f"## {_title(path, model)}"
+    yield ""
+    yield inspect.cleandoc(model.__doc__ or "")
+    yield ""
+    yield "| key | type | default | allowed | meaning |"
+    yield "|---|---|---|---|---|"
+    properties = model.model_json_schema()["properties"]
+    for key, field in model.model_fields.items():
+        cells = (
+            f"`{key}`",
+            _type(properties[key]),
+            _default(field),
+            _allowed(properties[key]),
+            field.description or "",
+        )
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+    for key, field in model.model_fields.items():
+        for inner_path, inner in _inner_models(f"{path}.{key}".lstrip("."), field.annotation):
+            yield from _model_lines(inner_path, inner)
+
+
+def _title(path: str, model: type[Section]) -> str:
+    if not path:
+        return "The whole file"
+    kind = model.model_fields.get("kind")
+    choices = () if kind is None else get_args(kind.annotation)
+    return f"`{path}` of kind `{choices[0]}`" if len(choices) == 1 else f"`{path}`"
+
+
+def _inner_models(path: str, annotation: Any) -> Iterator[tuple[str, type[Section]]]:
+    """Find the models in a type; `N` stands for a list index, `NAME` for a key."""
+    origin, members = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield path, annotation
+    elif origin is Annotated:
+        yield from _inner_models(path, members[0])
+    elif origin is list:
+        yield from _inner_models(f"{path}.N", members[0])
+    elif origin is dict:
+        yield from _inner_models(f"{path}.NAME", members[1])
+    else:
+        for member in members:
+            if member is not NoneType:
+                yield from _inner_models(path, member)
+
+
+def _type(schema: dict[str, Any]) -> str:
+    schema = _without_null(schema)
+    if "enum" in schema or "const" in schema:
+        return "choice"
+    if schema.get("type") == "array":
+        return f"list of {_plural(_type(schema['items']))}"
+    if schema.get("type") == "object":
+        return "mapping"
+    return TYPES.get(schema.get("type", ""), "section")
+
+
+def _plural(name: str) -> str:
+    """Put the name of a type into the plural, as far as lists need it."""
+    first, *rest = name.split(" of ")
+    plural = first if first in ("text", "true or false") else f"{first}s"
+    return " of ".join([plural, *rest])
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, Section):
+        return "its defaults"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`" if value != "" else "empty"
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    schema = _without_null(schema)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+    parts = [f"`{schema['pattern']}`"] if "pattern" in schema else []
+    if "minimum" in schema and schema["minimum"] == schema.get("maximum"):
+        parts.append(_number(schema["minimum"]))
+    else:
+        parts += [text.format(_number(schema[key])) for key, text in BOUNDS.items() if key in schema]
+    parts += [_length(schema[low], schema.get(high), what) for low, high, what in LENGTHS if low in schema]
+    if schema.get("type") == "array" and (items := _allowed(schema["items"])):
+        parts.append(f"each {items}")
+    return ", ".join(parts)
+
+
+def _length(low: int, high: int | None, what: str) -> str:
+    if high is None:
+        return f"{low} or more {what}"
+    return f"{low} {what}" if low == high else f"{low} to {high} {what}"
+
+
+def _number(bound: float) -> str:
+    return f"{bound:g}".replace("e+0", "e") if isinstance(bound, float) else str(bound)
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take the alternative `null` off a schema; the column of defaults shows it."""
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    return options[0] if len(options) == 1 else schema
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Checks across fields of a scenario that need no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from cosim.errors import ScenarioIssue
+from cosim.scenario.schema import (
+    CapacityShareFlow,
+    CongestionSection,
+    FleetSection,
+    HourlyProfile,
+    LatticeRoads,
+    MicrogridSection,
+    NetworkSection,
+    Profile,
+    Roads,
+    StationSection,
+    TntpFlow,
+)
+from cosim.scenario.wording import dotted, suggestion
+
+# Sums such as 0.6 - 0.5 may miss a bound by rounding.
+TOLERANCE: Final = 1e-9
+
+Issues = Iterator[ScenarioIssue]
+
+
+def check_sections(sections: Mapping[str, Any]) -> list[ScenarioIssue]:
+    """Find the mistakes that no single field shows.
+
+    Args:
+        sections: Top-level sections by name; a check is left out if one that it needs is missing.
+
+    Returns:
+        The mistakes, with paths but without lines.
+    """
+    return [
+        issue
+        for check, names in CHECKS
+        if all(name in sections for name in names)
+        for issue in check(*(sections[name] for name in names))
+    ]
+
+
+def check_hourly(name: str, profile: HourlyProfile) -> Issues:
+    """Check that the hours of a profile increase and that each has a value.
+
+    Args:
+        name: Name of the profile.
+        profile: The profile.
+
+    Yields:
+        The mistakes.
+    """
+    path = dotted("profiles", name)
+    for index, (before, hour) in enumerate(zip(profile.hours, profile.hours[1:], strict=False), start=1):
+        if hour <= before:
+            yield ScenarioIssue(
+                dotted(path, "hours", index), f"must be above the hour before, {before:g}, got {hour:g}"
+            )
+    if len(profile.values) != len(profile.hours):
+        yield ScenarioIssue(
+            dotted(path, "values"),
+            f"must have as many values as there are hours, {len(profile.hours)}, got {len(profile.values)}",
+        )
+
+
+def _hourly_profiles(profiles: Mapping[str, Profile]) -> Issues:
+    for name, profile in profiles.items():
+        if isinstance(profile, HourlyProfile):
+            yield from check_hourly(name, profile)
+
+
+def _network_origin(network: NetworkSection) -> Issues:
+    if network.case is None and network.file is None:
+        yield ScenarioIssue("network", "must have either case or file, got neither")
+    if network.case is not None and network.file is not None:
+        yield ScenarioIssue("network.file", "must be left out when case is given")
+
+
+def _microgrid_names(network: NetworkSection) -> Issues:
+    yield from _unique_names("network.microgrids", network.microgrids)
+
+
+def _storage_bounds(network: NetworkSection) -> Issues:
+    for index, microgrid in enumerate(network.microgrids):
+        ess = microgrid.ess
+        if ess is not None:
+            path = dotted("network.microgrids", index, "ess")
+            yield from _charge_bounds(path, ess.soc_min, ess.soc_max)
+            if not ess.soc_min <= ess.soc_start <= ess.soc_max:
+                yield ScenarioIssue(
+                    dotted(path, "soc_start"),
+                    f"must be from soc_min {ess.soc_min:g} to soc_max {ess.soc_max:g}, got {ess.soc_start:g}",
+                )
+
+
+def _station_places(stations: Sequence[StationSection]) -> Issues:
+    for index, station in enumerate(stations):
+        if station.node is None and station.position_km is None:
+            yield ScenarioIssue(dotted("stations", index), "must have either node or position_km, got neither")
+        if station.node is not None and station.position_km is not None:
+            yield ScenarioIssue(dotted("stations", index, "position_km"), "must be left out when node is given")
+
+
+def _station_names(stations: Sequence[StationSection]) -> Issues:
+    yield from _unique_names("stations", stations)
+
+
+def _fleet_charge(fleet: FleetSection) -> Issues:
+    yield from _charge_bounds("fleet", fleet.soc_min, fleet.soc_max)
+    low, high = fleet.start.soc - fleet.start.soc_spread, fleet.start.soc + fleet.start.soc_spread
+    if low < fleet.soc_min - TOLERANCE or high > fleet.soc_max + TOLERANCE:
+        yield ScenarioIssue(
+            "fleet.start.soc",
+            f"with soc_spread must be from soc_min {fleet.soc_min:g} to soc_max {fleet.soc_max:g}, "
+            f"got {low:g} to {high:g}",
+        )
+
+
+def _road_factor(congestion: CongestionSection) -> Issues:
+    flow = congestion.base_flow
+    if isinstance(flow, CapacityShareFlow) and flow.road_factor is not None:
+        factor = flow.road_factor
+        if factor.low > factor.high:
+            yield ScenarioIssue(
+                "congestion.base_flow.road_factor.low", f"must be at most high, {factor.high:g}, got {factor.low:g}"
+            )
+
+
+def _flow_file(congestion: CongestionSection, roads: Roads) -> Issues:
+    if isinstance(congestion.base_flow, TntpFlow) and isinstance(roads, LatticeRoads):
+        yield ScenarioIssue("congestion.base_flow.kind", "'tntp' needs roads of kind 'tntp', got 'lattice'")
+
+
+def _microgrid_profiles(network: NetworkSection, profiles: Mapping[str, Profile]) -> Issues:
+    for index, microgrid in enumerate(network.microgrids):
+        load, pv, wt = microgrid.load, microgrid.pv, microgrid.wt
+        used = {
+            "load.profile": load.profile,
+            "load.q_profile": load.q_profile,
+            "pv.profile": None if pv is None else pv.profile,
+            "wt.profile": None if wt is None else wt.profile,
+        }
+        for field, name in used.items():
+            yield from _profile_exists(dotted("network.microgrids", index, field), name, profiles)
+
+
+def _flow_profile(congestion: CongestionSection, profiles: Mapping[str, Profile]) -> Issues:
+    if congestion.base_flow is not None:
+        yield from _profile_exists("congestion.base_flow.profile", congestion.base_flow.profile, profiles)
+
+
+def _profile_exists(path: str, name: str | None, profiles: Mapping[str, Profile]) -> Issues:
+    if name is not None and name not in profiles:
+        yield ScenarioIssue(path, f"no profile is named {name!r}; {suggestion(name, profiles)}")
+
+
+def _unique_names(path: str, named: Iterable[MicrogridSection | StationSection]) -> Issues:
+    first: dict[str, int] = {}
+    for index, section in enumerate(named):
+        other = first.setdefault(section.name, index)
+        if other != index:
+            yield ScenarioIssue(dotted(path, index, "name"), f"{section.name!r} is already the name of {path}.{other}")
+
+
+def _charge_bounds(path: str, soc_min: float, soc_max: float) -> Issues:
+    if soc_min >= soc_max:
+        yield ScenarioIssue(dotted(path, "soc_min"), f"must be below soc_max, {soc_max:g}, got {soc_min:g}")
+
+
+CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
+    (_hourly_profiles, ("profiles",)),
+    (_network_origin, ("network",)),
+    (_microgrid_names, ("network",)),
+    (_storage_bounds, ("network",)),
+    (_station_places, ("stations",)),
+    (_station_names, ("stations",)),
+    (_fleet_charge, ("fleet",)),
+    (_road_factor, ("congestion",)),
+    (_flow_file, ("congestion", "roads")),
+    (_microgrid_profiles, ("network", "profiles")),
+    (_flow_profile, ("congestion", "profiles")),
+)

@@ -1,0 +1,1 @@
+"""Roads, congestion, routes and vehicles, in event time."""

@@ -1,0 +1,256 @@
+"""The traffic of R replicas, slot by slot: what stations draw, and where every EV is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.charging.station import StationTally
+from cosim.charging.visit import Visit
+from cosim.clock import Clock
+from cosim.interface import Action, Floats, Ints
+from cosim.records.schema import EvSlots, StationSlots
+from cosim.scenario.schema import Scenario
+from cosim.scenario.uncertainty import draw_factors
+from cosim.traffic.congestion import TravelTime
+from cosim.traffic.move import ActionOutcome, MoveFinder
+from cosim.traffic.replica import Surroundings, TrafficReplica
+from cosim.traffic.road_network import RoadNetwork
+from cosim.traffic.routing import Router
+from cosim.traffic.start import start_fleet
+from cosim.traffic.vehicle import Trip, Vehicle
+from cosim.units import hours
+
+
+@dataclass(frozen=True)
+class FleetState:
+    """Where every EV is when a slot begins, and what goes on at stations and on roads.
+
+    Attributes:
+        position_km: Position on the map [km], shape [R, I, 2].
+        edge: Directed road that the EV is on, -1 at a node, shape [R, I].
+        node: Node, or the end of the road, shape [R, I].
+        offset_km: Driven on that road [km], shape [R, I].
+        energy_kwh: Energy in the battery [kWh], shape [R, I].
+        station: Station that the EV is at, -1 elsewhere, shape [R, I].
+        destination: Station that a driving EV goes to, -1 for none, shape [R, I].
+        state: What the EV is doing, shape [R, I].
+        queue_length: EVs waiting, shape [R, H].
+        chargers_busy: Chargers in use, shape [R, H].
+        road_flow_vph: Flow on each directed road [vehicles/h], shape [R, E].
+    """
+
+    position_km: Floats
+    edge: Ints
+    node: Ints
+    offset_km: Floats
+    energy_kwh: Floats
+    station: Ints
+    destination: Ints
+    state: Ints
+    queue_length: Ints
+    chargers_busy: Ints
+    road_flow_vph: Floats
+
+
+@dataclass(frozen=True)
+class TrafficSlot:
+    """What happened on the roads and at the stations in a slot.
+
+    Attributes:
+        evs: Per EV, shape [R, I].
+        stations: Per station, shape [R, H].
+        base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E].
+        trips: Trips of each replica's episode so far.
+        visits: Stays at stations of each replica's episode so far.
+    """
+
+    evs: EvSlots
+    stations: StationSlots
+    base_flow_vph: Floats
+    trips: Sequence[Sequence[Trip]]
+    visits: Sequence[Sequence[Visit]]
+
+
+class TrafficModel:
+    """Vehicles, roads and stations for R replicas.
+
+    Args:
+        scenario: The scenario.
+        clock: Its clock.
+        roads: Its road network.
+        router: Finds ways on it.
+        station_node: Road node of each station, shape [H].
+        base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        clock: Clock,
+        roads: RoadNetwork,
+        router: Router,
+        station_node: Ints,
+        base_flow_vph: Floats,
+    ) -> None:
+        fleet = scenario.fleet
+        self._scenario = scenario
+        self._clock = clock
+        self._roads = roads
+        self._station_node = station_node
+        self._expected_flow_vph = base_flow_vph
+        self._travel_time = TravelTime(roads)
+        finder = MoveFinder(
+            roads, router, station_node.tolist(), fleet.l_max * fleet.move_scale_km, fleet.consumption_kwh_per_km
+        )
+        self._surroundings = Surroundings(
+            router=router,
+            finder=finder,
+            travel_time=self._travel_time,
+            ev_flow_vph=scenario.congestion.ev_flow_vph,
+            chargers=[station.chargers for station in scenario.stations],
+            charge_kw=fleet.charge_kw,
+            discharge_kw=fleet.discharge_kw,
+            consumption_kwh_per_km=fleet.consumption_kwh_per_km,
+            slot_s=clock.slot_s,
+            roads=roads.roads,
+        )
+
+    def begin(self, episodes: Sequence[int]) -> None:
+        """Start new episodes.
+
+        Args:
+            episodes: Number of each replica's episode, R of them.
+        """
+        scenario = self._scenario
+        self._slot = 0
+        self._replicas = [
+            TrafficReplica(
+                self._surroundings,
+                start_fleet(scenario.fleet, self._station_node, self._roads.nodes, scenario.seed, episode),
+            )
+            for episode in episodes
+        ]
+        noise = scenario.uncertainty.traffic
+        factors = [draw_factors(noise, scenario.seed, e, "uncertainty.traffic", 1) for e in episodes]
+        self._flow_factor = np.array(factors)
+
+    def state(self) -> FleetState:
+        """Where every EV is when the slot begins that comes next."""
+        vehicles = [replica.vehicles for replica in self._replicas]
+        shape = (len(vehicles), self._scenario.fleet.size)
+        places = [[replica.whereabouts(v) for v in replica.vehicles] for replica in self._replicas]
+        router = self._surroundings.router
+        position_km = np.array([[router.position_km(p) for p in row] for row in places]).reshape(*shape, 2)
+
+        def ints(rows: list[list[int]]) -> Ints:
+            return np.array(rows, dtype=np.int64).reshape(len(rows), -1)
+
+        return FleetState(
+            position_km=position_km,
+            edge=ints([[p.road for p in row] for row in places]),
+            node=ints([[p.node for p in row] for row in places]),
+            offset_km=np.array([[p.offset_km for p in row] for row in places]).reshape(shape),
+            energy_kwh=np.array([[v.battery.energy_kwh for v in row] for row in vehicles]).reshape(shape),
+            station=ints([[_station_of(v) for v in row] for row in vehicles]),
+            destination=ints([[v.trip.destination if v.trip else -1 for v in row] for row in vehicles]),
+            state=ints([[v.state for v in row] for row in vehicles]),
+            queue_length=ints([[len(s.queue) for s in replica.stations] for replica in self._replicas]),
+            chargers_busy=ints([[len(s.plugged) for s in replica.stations] for replica in self._replicas]),
+            road_flow_vph=self._flow_now_vph(),
+        )
+
+    def step(self, action: Action, station_limit_kw: Floats) -> TrafficSlot:
+        """Go through one slot.
+
+        Args:
+            action: What every EV shall do, arrays of shape [R, I].
+            station_limit_kw: Charging and discharging limit of each station [kW], shape [R, H, 2].
+
+        Returns:
+            What happened.
+        """
+        energy_start_kwh = self._gather(lambda v: v.battery.energy_kwh)
+        base_flow_vph = self._base_flow_vph(self._slot)
+        time_s = self._travel_time.of_all_s(self._flow_now_vph())
+        orders = np.stack([action.heading_rad, action.distance_km, action.power_share], axis=-1).tolist()
+        ran = [
+            replica.run_slot(*given)
+            for replica, *given in zip(
+                self._replicas, orders, station_limit_kw.tolist(), base_flow_vph.tolist(), time_s.tolist(), strict=True
+            )
+        ]
+        self._slot += 1
+        return TrafficSlot(
+            evs=self._ev_slots(action, energy_start_kwh, [outcomes for outcomes, _ in ran]),
+            stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
+            base_flow_vph=base_flow_vph,
+            trips=[replica.trips for replica in self._replicas],
+            visits=[replica.visits for replica in self._replicas],
+        )
+
+    def _base_flow_vph(self, slot: int) -> Floats:
+        flow_vph: Floats = self._expected_flow_vph[slot] * self._flow_factor
+        return flow_vph
+
+    def _flow_now_vph(self) -> Floats:
+        """Flow on each road, EVs at their weight, at the slot's start; after the last slot that of its end."""
+        on_road = np.array([replica.on_road for replica in self._replicas], dtype=np.float64)
+        slot = min(self._slot, self._clock.slots - 1)
+        return self._base_flow_vph(slot) + self._scenario.congestion.ev_flow_vph * on_road
+
+    def _gather(self, value: Callable[[Vehicle], float]) -> Floats:
+        rows = [[value(vehicle) for vehicle in replica.vehicles] for replica in self._replicas]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
+    def _ev_slots(
+        self, action: Action, energy_start_kwh: Floats, outcomes: Sequence[Sequence[ActionOutcome]]
+    ) -> EvSlots:
+        costs = self._scenario.fleet.costs
+        state = self.state()
+        charged_kwh = self._gather(lambda v: v.battery.drawn_kwh)
+        discharged_kwh = self._gather(lambda v: v.battery.fed_kwh)
+        driven_km = self._gather(lambda v: v.driven_km)
+        driven_s = self._gather(lambda v: v.driven_s)
+        return EvSlots(
+            heading_rad=action.heading_rad,
+            distance_km=action.distance_km,
+            power_share=action.power_share,
+            outcome=np.array(outcomes, dtype=np.int64).reshape(len(outcomes), -1),
+            x_km=state.position_km[..., 0],
+            y_km=state.position_km[..., 1],
+            station=state.station,
+            state=state.state,
+            energy_start_kwh=energy_start_kwh,
+            energy_end_kwh=state.energy_kwh,
+            charged_kwh=charged_kwh,
+            discharged_kwh=discharged_kwh,
+            driven_km=driven_km,
+            driven_s=driven_s,
+            battery_cny=costs.battery_cny_per_kwh * (charged_kwh + discharged_kwh),
+            distance_cny=costs.distance_cny_per_km * driven_km,
+            time_cny=costs.time_cny_per_h * hours(1.0) * driven_s,
+        )
+
+    def _station_slots(self, station_limit_kw: Floats, tallies: Sequence[Sequence[StationTally]]) -> StationSlots:
+        def of(name: str) -> Floats:
+            return np.array([[getattr(tally, name) for tally in row] for row in tallies], dtype=np.float64)
+
+        charged_kwh, discharged_kwh = of("charged_kwh"), of("discharged_kwh")
+        return StationSlots(
+            power_kw=(charged_kwh - discharged_kwh) / self._clock.slot_h,
+            charged_kwh=charged_kwh,
+            discharged_kwh=discharged_kwh,
+            charge_limit_kw=station_limit_kw[..., 0],
+            discharge_limit_kw=station_limit_kw[..., 1],
+            queue_mean=of("queue_s") / self._clock.slot_s,
+            queue_max=of("queue_max").astype(np.int64),
+            busy_mean=of("busy_s") / self._clock.slot_s,
+            busy_max=of("busy_max").astype(np.int64),
+        )
+
+
+def _station_of(vehicle: Vehicle) -> int:
+    return vehicle.visit.station if vehicle.visit is not None else -1

@@ -1,0 +1,161 @@
+"""What a driver's navigation knows: distances to stations, and where to head, with the traffic that is usual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from cosim.interface import Floats, Ints
+from cosim.traffic.road_network import RoadNetwork
+from cosim.traffic.routing import Leg, Place, Router
+
+
+class RoadNavigator:
+    """Ways from every place to every station, quickest at fixed travel times.
+
+    Fulfils `cosim.interface.Navigator`.
+
+    Args:
+        roads: The road network.
+        router: Knows positions on it.
+        station_node: Road node of each station, shape [H].
+        usual_time_s: Travel time of each road with the traffic that is usual [s], shape [E].
+        budget_km: Farthest straight distance of an action, and kilometres per slot [km].
+    """
+
+    def __init__(
+        self, roads: RoadNetwork, router: Router, station_node: Ints, usual_time_s: Floats, budget_km: float
+    ) -> None:
+        self._roads = roads
+        self._router = router
+        self._station_node: list[int] = station_node.tolist()
+        self._budget_km = budget_km
+        self._usual_time_s = usual_time_s
+        self._time_s, self._next_node = _ways_to_stations(roads, station_node, usual_time_s)
+        self._road_of = {ends: k for k, ends in enumerate(zip(roads.tail.tolist(), roads.head.tolist(), strict=True))}
+        self._distance_km = self._distances()
+        self._aim_of: dict[tuple[int, int, float, int], tuple[float, float]] = {}
+
+    def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Road distance from places to every station [km]; see `cosim.interface.Navigator`."""
+        return self._from_places(self._distance_km, self._roads.length_km, edge, node, offset_km)
+
+    def travel_time_s(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Usual driving time from places to every station [s]; see `cosim.interface.Navigator`."""
+        return self._from_places(self._time_s, self._usual_time_s, edge, node, offset_km)
+
+    def aim(self, edge: Ints, node: Ints, offset_km: Floats, station: Ints) -> tuple[Floats, Floats]:
+        """The move that brings EVs as near to their stations as one slot allows; see `Navigator`."""
+        heading_rad, straight_km = np.zeros((2, *np.shape(edge)))
+        for at in np.ndindex(np.shape(edge)):
+            heading_rad[at], straight_km[at] = self._aim(
+                int(edge[at]), int(node[at]), float(offset_km[at]), int(station[at])
+            )
+        return heading_rad, straight_km
+
+    def _aim(self, edge: int, node: int, offset_km: float, station: int) -> tuple[float, float]:
+        key = (edge, node, offset_km, station)
+        if edge >= 0:
+            # Places between nodes are too many to remember.
+            return self._find_aim(Place(node, edge, offset_km), station)
+        if key not in self._aim_of:
+            self._aim_of[key] = self._find_aim(Place(node), station)
+        return self._aim_of[key]
+
+    def _find_aim(self, place: Place, station: int) -> tuple[float, float]:
+        """Follow the way to the station to its last point within the slot's road and straight kilometres."""
+        start_x_km, start_y_km = self._router.position_km(place)
+        driven_km, aim = 0.0, (0.0, 0.0)
+        for leg in self._way(place, station):
+            allowed_km = min(leg.length_km, self._budget_km - driven_km)
+            if allowed_km <= 0.0:
+                break
+            reach = self._last_within(leg, allowed_km, start_x_km, start_y_km)
+            if reach is not None:
+                dx, dy = reach[0] - start_x_km, reach[1] - start_y_km
+                aim = (math.atan2(dy, dx) % (2.0 * math.pi), min(math.hypot(dx, dy), self._budget_km))
+            driven_km += leg.length_km
+        return aim
+
+    def _last_within(self, leg: Leg, allowed_km: float, x_km: float, y_km: float) -> tuple[float, float] | None:
+        """The last point of a leg's first kilometres that is within straight reach of a position."""
+        length_km = self._router.length_km[leg.road]
+        x1, y1 = self._router.position_km(Place(-1, leg.road, leg.from_km))
+        x2, y2 = self._router.position_km(Place(-1, leg.road, min(leg.from_km + allowed_km, length_km)))
+        if math.hypot(x2 - x_km, y2 - y_km) <= self._budget_km:
+            return x2, y2
+        # Where the segment leaves the circle of reach: the larger root of |p1 + s (p2 - p1) - centre| = reach.
+        dx, dy, fx, fy = x2 - x1, y2 - y1, x1 - x_km, y1 - y_km
+        a, b, c = dx * dx + dy * dy, 2.0 * (fx * dx + fy * dy), fx * fx + fy * fy - self._budget_km**2
+        under_root = b * b - 4.0 * a * c
+        if a == 0.0 or under_root < 0.0:
+            return None
+        share = (-b + math.sqrt(under_root)) / (2.0 * a)
+        return (x1 + share * dx, y1 + share * dy) if 0.0 <= share <= 1.0 else None
+
+    def _way(self, place: Place, station: int) -> Iterator[Leg]:
+        node = place.node
+        if place.road >= 0:
+            first = self._first_leg(place, station)
+            yield first
+            node = int(self._roads.head[first.road])
+        while node != self._station_node[station]:
+            after = int(self._next_node[node, station])
+            if after < 0:
+                return
+            road = self._road_of[node, after]
+            yield Leg(road, 0.0, self._router.length_km[road])
+            node = after
+
+    def _first_leg(self, place: Place, station: int) -> Leg:
+        """From a point of a road, go on or turn back, whichever is quicker."""
+        length_km = self._router.length_km[place.road]
+        ahead = Leg(place.road, place.offset_km, length_km)
+        back = self._roads.opposite[place.road]
+        if back < 0:
+            return ahead
+        back_km = self._router.length_km[back]
+        behind = Leg(back, back_km * (1.0 - place.offset_km / length_km), back_km)
+        return min(ahead, behind, key=lambda leg: self._time_by(leg, station))
+
+    def _time_by(self, leg: Leg, station: int) -> float:
+        share = leg.length_km / self._router.length_km[leg.road]
+        return float(share * self._usual_time_s[leg.road] + self._time_s[self._roads.head[leg.road], station])
+
+    def _distances(self) -> Floats:
+        """Length of the quickest way from each node to each station [km], shape [N, H]."""
+        distance_km = np.full(self._time_s.shape, np.inf)
+        for station, target in enumerate(self._station_node):
+            distance_km[target, station] = 0.0
+            # By rising travel time, the next node on the way is known before the nodes behind it.
+            for node in np.argsort(self._time_s[:, station], kind="stable").tolist():
+                after = int(self._next_node[node, station])
+                if after >= 0:
+                    road = self._road_of[node, after]
+                    distance_km[node, station] = self._roads.length_km[road] + distance_km[after, station]
+        return distance_km
+
+    def _from_places(self, of_node: Floats, of_road: Floats, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """A measure of the quickest way from places to stations: by the node ahead, or the one behind."""
+        measure: Floats = of_node[node].copy()
+        for at in zip(*np.nonzero(np.asarray(edge) >= 0), strict=True):
+            place = Place(int(node[at]), int(edge[at]), float(offset_km[at]))
+            for station in range(len(self._station_node)):
+                leg = self._first_leg(place, station)
+                share = leg.length_km / self._router.length_km[leg.road]
+                measure[(*at, station)] = share * of_road[leg.road] + of_node[self._roads.head[leg.road], station]
+        return measure
+
+
+def _ways_to_stations(roads: RoadNetwork, station_node: Ints, time_s: Floats) -> tuple[Floats, Ints]:
+    """Travel time and next node from each node to each station; shape [N, H]; next node -1 at the end."""
+    # Roads turned round, so that one search from each station finds the ways to it. The search takes a
+    # weight of 0 for no road at all.
+    weight = np.maximum(time_s, 1e-9)
+    turned = csr_array((weight, (roads.head, roads.tail)), shape=(roads.nodes, roads.nodes))
+    travel_time_s, before = dijkstra(turned, indices=station_node, return_predecessors=True)
+    return np.ascontiguousarray(travel_time_s.T), np.maximum(before.T, -1).astype(np.int64)

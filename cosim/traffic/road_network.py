@@ -1,0 +1,214 @@
+"""The road network as arrays, and how it is built from a scenario."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.interface import Floats, Ints
+from cosim.scenario.schema import LatticeRoads, StationSection, TntpRoads
+from cosim.traffic import tntp
+from cosim.units import seconds_from_minutes, seconds_per_km
+
+#: A station's position must be this near to a node [km].
+AT_NODE_KM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class RoadNetwork:
+    """Nodes and directed roads; a road is also called an edge. Both are counted from 0.
+
+    Attributes:
+        node_number: Number of each node in its source, shape [N].
+        node_km: Position of each node on the map [km], shape [N, 2].
+        tail: Node that each road leaves, shape [E].
+        head: Node that it leads to, shape [E].
+        length_km: Length; on a drawn map not the distance of its ends [km], shape [E].
+        free_time_s: Travel time without traffic [s], shape [E].
+        capacity_vph: Capacity [vehicles/h], shape [E].
+        bpr_b: Congestion factor of the BPR function, shape [E].
+        bpr_power: Exponent of the BPR function, shape [E].
+        area_km: Width and height of the map [km].
+        closed_to_transit: Whether traffic may not pass through a node, shape [N].
+    """
+
+    node_number: Ints
+    node_km: Floats
+    tail: Ints
+    head: Ints
+    length_km: Floats
+    free_time_s: Floats
+    capacity_vph: Floats
+    bpr_b: Floats
+    bpr_power: Floats
+    area_km: tuple[float, float]
+    closed_to_transit: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes, N."""
+        return len(self.node_number)
+
+    @property
+    def roads(self) -> int:
+        """Number of directed roads, E."""
+        return len(self.tail)
+
+    @cached_property
+    def out_roads(self) -> list[list[tuple[int, int]]]:
+        """For each node the roads that leave it, each with its head."""
+        out: list[list[tuple[int, int]]] = [[] for _ in range(self.nodes)]
+        for road, (tail, head) in enumerate(zip(self.tail.tolist(), self.head.tolist(), strict=True)):
+            out[tail].append((road, head))
+        return out
+
+    @cached_property
+    def opposite(self) -> list[int]:
+        """For each road the one in the opposite direction, -1 if there is none."""
+        road_of = {ends: road for road, ends in enumerate(zip(self.tail.tolist(), self.head.tolist(), strict=True))}
+        return [road_of.get((head, tail), -1) for tail, head in road_of]
+
+    @cached_property
+    def drawn_km(self) -> Floats:
+        """Straight distance of each road's ends on the map [km], shape [E]."""
+        ends: Floats = self.node_km[self.head] - self.node_km[self.tail]
+        return np.hypot(ends[:, 0], ends[:, 1])
+
+
+def build_lattice(section: LatticeRoads) -> RoadNetwork:
+    """A rectangular lattice of two-way roads, its nodes numbered row by row from the origin."""
+    columns, rows, spacing_km = section.columns, section.rows, section.spacing_km
+    node = np.arange(columns * rows, dtype=np.int64)
+    column, row = node % columns, node // columns
+    east = node[column < columns - 1]
+    north = node[row < rows - 1]
+    first = np.concatenate([east, north])
+    second = np.concatenate([east + 1, north + columns])
+    # Both directions of a road side by side, roads in the order of their first nodes.
+    order = np.argsort(first, kind="stable")
+    tail = np.stack([first[order], second[order]], axis=1).ravel()
+    head = np.stack([second[order], first[order]], axis=1).ravel()
+    one = np.ones(len(tail))
+    return RoadNetwork(
+        node_number=node,
+        node_km=np.stack([column * spacing_km, row * spacing_km], axis=1).astype(np.float64),
+        tail=tail,
+        head=head,
+        length_km=one * spacing_km,
+        free_time_s=one * spacing_km * seconds_per_km(section.speed_kmh),
+        capacity_vph=one * section.capacity_vph,
+        bpr_b=one * section.bpr_b,
+        bpr_power=one * section.bpr_power,
+        area_km=((columns - 1) * spacing_km, (rows - 1) * spacing_km),
+        closed_to_transit=np.zeros(len(node), dtype=bool),
+    )
+
+
+def build_tntp(section: TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwork:
+    """A road network from TNTP files, its coordinates stretched onto the map.
+
+    Args:
+        section: The scenario's `roads`.
+        resolve: Turns a path in the scenario into one that can be opened.
+
+    Raises:
+        ScenarioError: If a file is wrong, or the two do not fit together.
+    """
+    links = tntp.read_network(resolve(section.network), "roads.network")
+    positions = tntp.read_nodes(resolve(section.nodes), "roads.nodes")
+    number = np.unique(np.concatenate([links.tail, links.head]))
+    issues = [
+        ScenarioIssue("roads.nodes", f"node {missing} of the links has no coordinates in {section.nodes}")
+        for missing in number.tolist()
+        if missing not in positions
+    ]
+    flat = np.flatnonzero(links.length <= 0.0)
+    issues += [
+        ScenarioIssue("roads.network", f"link {links.tail[k]}-{links.head[k]} has no length") for k in flat.tolist()
+    ]
+    if issues:
+        raise ScenarioError(issues)
+    drawn = np.array([positions[n] for n in number.tolist()])
+    extent = np.ptp(drawn, axis=0)
+    stretch = np.array(section.area_km) / np.where(extent > 0.0, extent, 1.0)
+    return RoadNetwork(
+        node_number=number,
+        node_km=(drawn - drawn.min(axis=0)) * stretch,
+        tail=np.searchsorted(number, links.tail),
+        head=np.searchsorted(number, links.head),
+        length_km=links.length * section.km_per_length,
+        free_time_s=links.free_flow_time * seconds_from_minutes(section.minutes_per_time),
+        capacity_vph=links.capacity_vph,
+        bpr_b=links.b,
+        bpr_power=links.power,
+        area_km=(float(section.area_km[0]), float(section.area_km[1])),
+        closed_to_transit=number < links.first_thru_node,
+    )
+
+
+def build_roads(section: LatticeRoads | TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwork:
+    """The road network of a scenario.
+
+    Args:
+        section: The scenario's `roads`.
+        resolve: Turns a path in the scenario into one that can be opened.
+
+    Raises:
+        ScenarioError: If a file is wrong.
+    """
+    return build_lattice(section) if isinstance(section, LatticeRoads) else build_tntp(section, resolve)
+
+
+def station_nodes(stations: list[StationSection], roads: RoadNetwork) -> Ints:
+    """Find the road node of each station.
+
+    Args:
+        stations: The scenario's stations.
+        roads: The road network.
+
+    Returns:
+        Nodes, counted from 0, shape [H].
+
+    Raises:
+        ScenarioError: If a station stands at no node, or two stand at one; holds all mistakes.
+    """
+    nodes: list[int] = []
+    issues: list[ScenarioIssue] = []
+    for k, station in enumerate(stations):
+        node, issue = _station_node(k, station, roads)
+        if issue is None and node in nodes:
+            issue = ScenarioIssue(
+                f"stations.{k}",
+                f"stands at node {roads.node_number[node]}, where {stations[nodes.index(node)].name!r} is already",
+            )
+        if issue is not None:
+            issues.append(issue)
+        nodes.append(node)
+    if issues:
+        raise ScenarioError(issues)
+    return np.array(nodes, dtype=np.int64)
+
+
+def _station_node(k: int, station: StationSection, roads: RoadNetwork) -> tuple[int, ScenarioIssue | None]:
+    numbers = roads.node_number.tolist()
+    if station.node is not None:
+        if station.node in numbers:
+            return numbers.index(station.node), None
+        near = difflib.get_close_matches(str(station.node), map(str, numbers), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        problem = f"there is no road node {station.node}; nodes are {min(numbers)} to {max(numbers)}{hint}"
+        return -1, ScenarioIssue(f"stations.{k}.node", problem)
+    x_km, y_km = station.position_km or (0.0, 0.0)
+    distance_km = np.hypot(roads.node_km[:, 0] - x_km, roads.node_km[:, 1] - y_km)
+    node = int(distance_km.argmin())
+    if distance_km[node] <= AT_NODE_KM:
+        return node, None
+    nearest = ", ".join(f"{value:g}" for value in roads.node_km[node])
+    problem = f"there is no road node at [{x_km:g}, {y_km:g}] km; the nearest is at [{nearest}] km"
+    return -1, ScenarioIssue(f"stations.{k}.position_km", problem)
