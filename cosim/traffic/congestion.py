@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -45,8 +46,7 @@ class TravelTime:
         if self._fourth:
             square = load * load
             return free_s * (1.0 + b * (square * square))
-        time_s: float = free_s * (1.0 + b * load**power)
-        return time_s
+        return free_s * (1.0 + b * math.pow(load, power))
 
     def of_all_s(self, flow_vph: Floats) -> Floats:
         """Travel times of all roads [s] at their flows [vehicles/h], both of shape [..., E]."""

@@ -249,11 +249,11 @@ class SnapIndex:
     def __init__(self, roads: RoadNetwork, reach_km: float) -> None:
         self._reach_km = reach_km
         self._cell_km = max(2.0 * reach_km, float(np.median(roads.drawn_km)) / 2.0)
-        ends = [(*roads.node_km[t].tolist(), *roads.node_km[h].tolist()) for t, h in zip(roads.tail, roads.head, strict=True)]
-        self._ends: list[tuple[float, float, float, float]] = ends
+        ends = np.concatenate([roads.node_km[roads.tail], roads.node_km[roads.head]], axis=1)
+        self._ends: list[tuple[float, float, float, float]] = [tuple(row) for row in ends.tolist()]
         self._length_km: list[float] = roads.length_km.tolist()
         self._cells: dict[tuple[int, int], list[int]] = {}
-        for road, (x1, y1, x2, y2) in enumerate(ends):
+        for road, (x1, y1, x2, y2) in enumerate(self._ends):
             # One direction of a two-way road is enough: both lie on the same line.
             if 0 <= roads.opposite[road] < road:
                 continue

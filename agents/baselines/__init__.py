@@ -1,0 +1,1 @@
+"""Controllers that follow rules: what learned fleets are measured against."""

@@ -1,0 +1,87 @@
+"""The reward of each EV in a slot, term by term."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosim.interface import Floats
+from cosim.records.schema import EvSlots, MicrogridSlots, Rewards
+from cosim.scenario.schema import RewardSection
+
+#: Microgrids that shed less than this in an episode do not count in fairness [kWh].
+COUNTED_KWH = 1.0
+
+
+class RewardModel:
+    """Turns what happened in slots into rewards; keeps what fairness needs of the slots before.
+
+    Args:
+        section: The scenario's `reward`.
+        slot_h: Length of a slot [h].
+        penalised: Outcomes of an action that cost `move_penalty`.
+    """
+
+    def __init__(self, section: RewardSection, slot_h: float, penalised: tuple[int, ...]) -> None:
+        self._section = section
+        self._slot_h = slot_h
+        self._penalised = penalised
+
+    def begin(self) -> None:
+        """Start new episodes."""
+        self._restored_kwh: Floats | None = None
+        self._reference_kwh: Floats | None = None
+
+    def of_slot(self, evs: EvSlots, microgrids: MicrogridSlots, reference: MicrogridSlots) -> Rewards:
+        """Reward each EV for a slot; the shedding term is shared equally.
+
+        Args:
+            evs: Per EV, shape [R, I].
+            microgrids: With EVs, shape [R, M].
+            reference: Without EVs, shape [R, M].
+
+        Source:
+            Wu, Cai, Li 2025, eq. (21); `literal` as printed, `avoided` and `ratio` with the sign that rewards
+            fairness, see docs/model.md.
+        """
+        restored_kwh = (reference.shed_kw - microgrids.shed_kw) * self._slot_h
+        reference_kwh = reference.shed_kw * self._slot_h
+        self._restored_kwh = restored_kwh if self._restored_kwh is None else self._restored_kwh + restored_kwh
+        self._reference_kwh = reference_kwh if self._reference_kwh is None else self._reference_kwh + reference_kwh
+        fairness = jain_fairness(self._restored_kwh, self._reference_kwh)
+        avoided_cny = (reference.shedding_cny - microgrids.shedding_cny).sum(axis=1)
+        shedding_cny = microgrids.shedding_cny.sum(axis=1)
+        term_cny = {
+            "avoided": fairness * avoided_cny,
+            "literal": -fairness * shedding_cny,
+            "ratio": -shedding_cny / fairness,
+        }[self._section.form]
+        cost_cny = evs.battery_cny + evs.distance_cny + evs.time_cny
+        fleet = max(evs.outcome.shape[1], 1)
+        avoided = np.broadcast_to(self._section.scale * term_cny[:, None] / fleet, cost_cny.shape).copy()
+        cost = -self._section.scale * cost_cny
+        penalty = -self._section.move_penalty * np.isin(evs.outcome, self._penalised)
+        return Rewards(avoided=avoided, cost=cost, penalty=penalty, total=avoided + cost + penalty)
+
+
+def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
+    """Jain's index over the restored shares of the microgrids that shed load without EVs.
+
+    Args:
+        restored_kwh: Load restored in each microgrid [kWh], shape [R, M].
+        reference_kwh: Load shed without EVs [kWh], shape [R, M].
+
+    Returns:
+        From 1/M' (one microgrid has it all, or nothing was restored) to 1 (equal shares), with M' the
+        microgrids that count; 1 where none counts. Shape [R].
+
+    Source:
+        Wu, Cai, Li 2025, eq. (22), on shares and on the microgrids that can be restored at all.
+    """
+    counted = reference_kwh > COUNTED_KWH
+    share = np.where(counted, restored_kwh / np.where(counted, reference_kwh, 1.0), 0.0)
+    number = counted.sum(axis=1)
+    total, squares = share.sum(axis=1), (share * share).sum(axis=1)
+    fairness: Floats = np.where(
+        squares > 0.0, total * total / np.where(squares > 0.0, number * squares, 1.0), 1.0 / np.maximum(number, 1)
+    )
+    return fairness

@@ -1,0 +1,117 @@
+"""mosaik's side of who decides: makes observations, checks actions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cosim.errors import ControllerError
+from cosim.interface import Action, Controller, FleetSpec, Floats, Observation
+from cosim.schedule import Schedule
+from cosim.seeding import stream
+from cosim.simulators.base import Ports, SlotSimulator
+from cosim.simulators.grid import OUTLOOK_PORTS
+from cosim.simulators.traffic import STATE_PORTS
+
+#: What the last slot brought, known when the next one begins; nothing in an episode's first slot.
+LAST_SLOT_PORTS = ("shed_kw", "surplus_kw")
+GRID_INPUTS = (*LAST_SLOT_PORTS, "reference_shed_kw", "vm_pu", "cost_cny", *OUTLOOK_PORTS)
+#: An action may miss its range by this much, for rounding.
+ROUNDING = 1e-9
+
+
+class ControllerSimulator(SlotSimulator):
+    """Asks a controller for the actions of each slot.
+
+    Args:
+        controller: Who decides.
+        spec: What it knows before the first slot.
+        seed: The scenario's seed.
+        schedule: Which episodes run when.
+    """
+
+    def __init__(self, controller: Controller, spec: FleetSpec, seed: int, schedule: Schedule) -> None:
+        super().__init__("Controller", (*GRID_INPUTS, *STATE_PORTS), ("action",), {}, schedule)
+        self._controller = controller
+        self._spec = spec
+        self._seed = seed
+        self._generators: dict[int, np.random.Generator] = {}
+
+    def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
+        """Make the observation, ask the controller, check its answer."""
+        episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
+        if slot == 0:
+            self._generators = {}
+        observation = self._observe(episodes, slot, received)
+        try:
+            action = self._controller.act(observation)
+        except ControllerError:
+            raise
+        except Exception as error:
+            who = type(self._controller).__name__
+            raise ControllerError(f"slot {slot}: {who}.act raised {type(error).__name__}: {error}") from error
+        return {"action": check_action(action, self._spec, episodes, slot)}
+
+    def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:
+        last_slot = {name: received[name] if slot else np.zeros_like(received[name]) for name in LAST_SLOT_PORTS}
+        if slot == 0:
+            # The batch that ended may have been wider than the one that begins.
+            last_slot = {name: values[: len(episodes)] for name, values in last_slot.items()}
+        return Observation(
+            slot=slot,
+            episode=np.array(episodes, dtype=np.int64),
+            **{name: received[name] for name in STATE_PORTS},
+            **last_slot,
+            **{name: received[name] for name in OUTLOOK_PORTS},
+            random=lambda replica: self._generator(episodes[replica]),
+        )
+
+    def _generator(self, episode: int) -> np.random.Generator:
+        if episode not in self._generators:
+            self._generators[episode] = stream(self._seed, episode, "controller")
+        return self._generators[episode]
+
+
+def check_action(action: Action, spec: FleetSpec, episodes: tuple[int, ...], slot: int) -> Floats:
+    """Check what a controller returned.
+
+    Args:
+        action: Its answer.
+        spec: The fleet.
+        episodes: Episode of each replica, R of them.
+        slot: Number of the slot.
+
+    Returns:
+        Heading, distance and power share, shape [R, I, 3].
+
+    Raises:
+        ControllerError: If it is no action, or a value is missing, not finite or out of range; names slot and EV.
+    """
+    if not isinstance(action, Action):
+        raise ControllerError(f"slot {slot}: act must return an Action, got {type(action).__name__}")
+    bounds = {
+        "heading_rad": (0.0, 2.0 * math.pi),
+        "distance_km": (0.0, spec.max_move_km),
+        "power_share": (-spec.max_discharge_share, 1.0),
+    }
+    shape = (len(episodes), spec.fleet_size)
+    columns = []
+    for name, (low, high) in bounds.items():
+        try:
+            values = np.asarray(getattr(action, name), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ControllerError(f"slot {slot}: {name} must be an array of numbers ({error})") from error
+        if values.shape != shape:
+            raise ControllerError(f"slot {slot}: {name} must have shape {shape} [R, I], got {values.shape}")
+        # Written so that a NaN is out of range too.
+        wrong = ~((values >= low - ROUNDING) & (values <= high + ROUNDING))
+        if wrong.any():
+            replica, ev = (int(k) for k in np.argwhere(wrong)[0])
+            raise ControllerError(
+                f"episode {episodes[replica]}, slot {slot}, EV {ev}: {name} must be in [{low:g}, {high:g}], "
+                f"got {values[replica, ev]:g}"
+            )
+        columns.append(np.clip(values, low, high))
+    return np.stack(columns, axis=-1)

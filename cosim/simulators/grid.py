@@ -1,0 +1,96 @@
+"""mosaik's side of the microgrids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cosim.grid.model import GridModel
+from cosim.ledger import Ledger
+from cosim.schedule import Schedule
+from cosim.simulators.base import Child, Ports, SlotSimulator
+from cosim.system import System
+from cosim.units import KW_PER_MW
+
+INPUTS = ("station_power_kw",)
+#: Observation ports: what the microgrids publish before the next slot.
+OUTLOOK_PORTS = ("station_limit_kw", "deficit_forecast_kw", "surplus_forecast_kw")
+#: Outcome ports: what happened in the slot. `record` holds all of it, for the recorder.
+OUTCOME_PORTS = ("shed_kw", "surplus_kw", "reference_shed_kw", "vm_pu", "cost_cny")
+OUTPUTS = (*OUTCOME_PORTS, "record", *OUTLOOK_PORTS)
+
+
+class GridSimulator(SlotSimulator):
+    """Microgrids on a pandapower network; children `Bus-b` (by bus number) and `Microgrid-m`.
+
+    Args:
+        system: The scenario, built.
+        schedule: Which episodes run when.
+        ledger: Checks every slot.
+    """
+
+    def __init__(self, system: System, schedule: Schedule, ledger: Ledger) -> None:
+        super().__init__("Grid", INPUTS, OUTPUTS, _children(system), schedule)
+        self._system = system
+        self._ledger = ledger
+        self._grid: GridModel = system.grid_model()
+        self._grid.begin(schedule.batch(0))
+
+    def first_ports(self) -> dict[str, Any]:
+        """The ports before the first slot; outcomes are zero."""
+        replicas, microgrids = len(self.schedule.batch(0)), len(self._system.microgrids)
+        outcomes = {name: np.zeros((replicas, microgrids)) for name in ("shed_kw", "surplus_kw", "reference_shed_kw")}
+        return {
+            **outcomes,
+            "vm_pu": np.zeros((replicas, self._system.network.feeder.buses)),
+            "cost_cny": np.zeros((replicas, microgrids, 4)),
+            **self._outlook_ports(),
+        }
+
+    def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
+        """Dispatch with the stations' power, solve the power flow, close the ledger."""
+        episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
+        station_kw = received["station_power_kw"]
+        happened = self._grid.step(station_kw)
+        units = self._system.microgrids
+        self._ledger.check_grid(happened.microgrids, station_kw, units, episodes, slot)
+        self._ledger.check_grid(happened.reference, np.zeros_like(station_kw), units, episodes, slot)
+        last = self.schedule.ends_batch(tick)
+        following = self.schedule.batch_at(tick + 1)
+        if last and following:
+            self._grid.begin(following)
+        slots = happened.microgrids
+        return {
+            "shed_kw": slots.shed_kw,
+            "surplus_kw": slots.surplus_kw,
+            "reference_shed_kw": happened.reference.shed_kw,
+            "vm_pu": happened.buses.vm_pu,
+            "cost_cny": np.stack([slots.dg_cny, slots.shedding_cny, slots.ess_cny, slots.curtailment_cny], axis=-1),
+            "record": happened,
+            # After the very last slot there is nothing to look out on; the ports keep what they held.
+            **({name: self.ports[name] for name in OUTLOOK_PORTS} if last and not following else self._outlook_ports()),
+        }
+
+    def _outlook_ports(self) -> dict[str, Any]:
+        outlook = self._grid.outlook()
+        return {name: getattr(outlook, name) for name in OUTLOOK_PORTS}
+
+
+def _children(system: System) -> dict[str, Child]:
+    buses: dict[str, Child] = {
+        f"Bus-{number}": {
+            "vm_pu": lambda ports, b=b: float(ports["vm_pu"][0, b]),  # type: ignore[misc]
+            "p_mw": lambda ports, b=b: float(ports["record"].buses.p_kw[0, b]) / KW_PER_MW,  # type: ignore[misc]
+            "q_mvar": lambda ports, b=b: float(ports["record"].buses.q_kvar[0, b]) / KW_PER_MW,  # type: ignore[misc]
+        }
+        for b, number in enumerate(system.network.feeder.bus.tolist())
+    }
+    microgrids: dict[str, Child] = {
+        f"Microgrid-{m}": {
+            "shed_mw": lambda ports, m=m: float(ports["shed_kw"][0, m]) / KW_PER_MW,  # type: ignore[misc]
+            "surplus_mw": lambda ports, m=m: float(ports["surplus_kw"][0, m]) / KW_PER_MW,  # type: ignore[misc]
+        }
+        for m in range(len(system.microgrids))
+    }
+    return {**buses, **microgrids}

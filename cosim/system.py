@@ -1,0 +1,236 @@
+"""Everything that a scenario describes, built and checked: what the World starts its simulators with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cosim.clock import Clock, parse_time_of_day
+from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.grid.microgrid import Microgrids, build_microgrids
+from cosim.grid.model import GridModel, StationSupply
+from cosim.grid.network import Network, build_network
+from cosim.grid.power_flow import find_engine
+from cosim.interface import FleetSpec, Floats, Ints
+from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
+from cosim.scenario.profiles import read_profiles
+from cosim.scenario.schema import ClockSection, Scenario, StationSection
+from cosim.traffic.congestion import TravelTime, expected_base_flow
+from cosim.traffic.model import TrafficModel
+from cosim.traffic.navigation import RoadNavigator
+from cosim.traffic.road_network import RoadNetwork, build_roads, station_nodes
+from cosim.traffic.routing import Router
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class System:
+    """A scenario with its network, roads and profiles loaded.
+
+    Attributes:
+        file: The scenario and where it comes from.
+        clock: Its clock.
+        profiles: Values per slot by name, each of shape [T].
+        network: Its distribution network.
+        microgrids: Its microgrids.
+        supply: How its stations hang on the grid.
+        roads: Its road network.
+        router: Finds ways on it.
+        station_node: Road node of each station, shape [H].
+        base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
+        spec: What controllers know before the first slot.
+    """
+
+    file: ScenarioFile
+    clock: Clock
+    profiles: Mapping[str, Floats]
+    network: Network
+    microgrids: Microgrids
+    supply: StationSupply
+    roads: RoadNetwork
+    router: Router
+    station_node: Ints
+    base_flow_vph: Floats
+    spec: FleetSpec
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return self.file.scenario
+
+    def grid_model(self) -> GridModel:
+        """A grid that no episode has begun in yet."""
+        return GridModel(self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
+
+    def traffic_model(self) -> TrafficModel:
+        """Traffic that no episode has begun in yet."""
+        return TrafficModel(self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
+
+
+def load_system(path: str | Path, overrides: Sequence[str] = ()) -> System:
+    """Read a scenario file, and everything that it refers to.
+
+    Args:
+        path: The scenario file.
+        overrides: Assignments such as `fleet.size=40`.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    parsed = parse_scenario(path, overrides)
+    builder = _Builder(parsed)
+    system = builder.build()
+    if system is None:
+        raise ScenarioError(parsed.document.locate([*parsed.issues, *builder.issues]))
+    return system
+
+
+class _Builder:
+    """Builds each part whose sections are right, and collects what is wrong with the others."""
+
+    def __init__(self, parsed: ParsedScenario) -> None:
+        self._parsed = parsed
+        self._resolve = parsed.document.resolve
+        self.issues: list[ScenarioIssue] = []
+
+    def build(self) -> System | None:
+        """The system; None if there is any mistake."""
+        clock = self._part(self._clock, "clock")
+        network = self._part(lambda section: build_network(section, self._resolve), "network")
+        self._part(lambda section: find_engine(section.engine), "network")
+        roads = self._part(lambda section: build_roads(section, self._resolve), "roads")
+        profiles = None
+        if clock is not None:
+            profiles = self._part(lambda section: read_profiles(section, clock, self._resolve), "profiles")
+        station_node = None
+        if roads is not None:
+            station_node = self._part(lambda section: station_nodes(section, roads), "stations")
+        if network is not None:
+            self._part(lambda section: _check_station_buses(section, network), "stations")
+        base_flow_vph = None
+        if clock is not None and roads is not None and profiles is not None:
+            base_flow_vph = self._part(
+                lambda section: expected_base_flow(section, roads, profiles, clock.slots, self._resolve), "congestion"
+            )
+        file = self._parsed.file
+        if file is None or self.issues:
+            return None
+        # A part is missing only where there is an issue.
+        return _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
+
+    @staticmethod
+    def _clock(section: ClockSection) -> Clock:
+        return Clock(parse_time_of_day(section.start), section.slot_s, section.slots)
+
+    def _part(self, make: Callable[[Any], T], section: str) -> T | None:
+        if section not in self._parsed.sections:
+            return None
+        if any(issue.path.split(".")[0] == section for issue in self._parsed.issues):
+            return None
+        try:
+            return make(self._parsed.sections[section])
+        except ScenarioError as error:
+            self.issues.extend(error.issues)
+            return None
+
+
+def _present(part: Any) -> Any:
+    if part is None:
+        raise ValueError("a part of the system is missing though no mistake was found")
+    return part
+
+
+def _check_station_buses(stations: Sequence[StationSection], network: Network) -> None:
+    feeder = network.feeder
+    issues = [
+        ScenarioIssue(
+            f"stations.{k}.bus",
+            f"there is no bus {station.bus}; buses are {feeder.bus.min()} to {feeder.bus.max()}",
+        )
+        for k, station in enumerate(stations)
+        if feeder.position(station.bus) < 0
+    ]
+    if issues:
+        raise ScenarioError(issues)
+
+
+def _assemble(
+    file: ScenarioFile,
+    clock: Clock,
+    profiles: Mapping[str, Floats],
+    network: Network,
+    roads: RoadNetwork,
+    station_node: Ints,
+    base_flow_vph: Floats,
+) -> System:
+    scenario = file.scenario
+    microgrids = build_microgrids(scenario.network.microgrids, network)
+    router = Router(roads)
+    supply = _supply(scenario.stations, network)
+    usual_time_s = TravelTime(roads).of_all_s(base_flow_vph.mean(axis=0))
+    budget_km = scenario.fleet.l_max * scenario.fleet.move_scale_km
+    navigator = RoadNavigator(roads, router, station_node, usual_time_s, budget_km)
+    return System(
+        file=file,
+        clock=clock,
+        profiles=profiles,
+        network=network,
+        microgrids=microgrids,
+        supply=supply,
+        roads=roads,
+        router=router,
+        station_node=station_node,
+        base_flow_vph=base_flow_vph,
+        spec=_spec(scenario, clock, microgrids, supply, roads, station_node, navigator),
+    )
+
+
+def _supply(stations: Sequence[StationSection], network: Network) -> StationSupply:
+    feeder = network.feeder
+    bus = np.array([feeder.position(station.bus) for station in stations], dtype=np.int64)
+    microgrid: Ints = feeder.island[bus]
+    chargers = np.array([station.chargers for station in stations], dtype=np.float64)
+    in_microgrid = np.bincount(microgrid, weights=chargers)
+    return StationSupply(bus, microgrid, chargers / in_microgrid[microgrid])
+
+
+def _spec(
+    scenario: Scenario,
+    clock: Clock,
+    microgrids: Microgrids,
+    supply: StationSupply,
+    roads: RoadNetwork,
+    station_node: Ints,
+    navigator: RoadNavigator,
+) -> FleetSpec:
+    fleet = scenario.fleet
+    return FleetSpec(
+        slots=clock.slots,
+        slot_h=clock.slot_h,
+        fleet_size=fleet.size,
+        battery_kwh=fleet.battery_kwh,
+        energy_min_kwh=fleet.soc_min * fleet.battery_kwh,
+        energy_max_kwh=fleet.soc_max * fleet.battery_kwh,
+        charge_kw=fleet.charge_kw,
+        discharge_kw=fleet.discharge_kw,
+        charge_efficiency=fleet.charge_efficiency,
+        discharge_efficiency=fleet.discharge_efficiency,
+        consumption_kwh_per_km=fleet.consumption_kwh_per_km,
+        max_move_km=fleet.l_max * fleet.move_scale_km,
+        max_discharge_share=fleet.p_sch_max,
+        area_km=roads.area_km,
+        station_name=tuple(station.name for station in scenario.stations),
+        station_position_km=roads.node_km[station_node],
+        station_chargers=np.array([station.chargers for station in scenario.stations], dtype=np.int64),
+        station_microgrid=supply.microgrid,
+        microgrid_name=microgrids.name,
+        navigator=navigator,
+    )
