@@ -7,10 +7,10 @@ import importlib.util
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from cosim.errors import ControllerError
-from cosim.interface import Controller, FleetSpec
+from cosim.interface import Controller, ControllerFactory, FleetSpec
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _check_extra(entry: Entry) -> None:
         )
 
 
-def _load(target: str, name: str) -> type[Controller]:
+def _load(target: str, name: str) -> ControllerFactory:
     module_name, _, class_name = target.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -109,5 +109,4 @@ def _load(target: str, name: str) -> type[Controller]:
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
         raise ControllerError(f"controller {name!r}: module {module_name!r} has no class {class_name!r}")
-    loaded: type[Controller] = cls
-    return loaded
+    return cast(ControllerFactory, cls)

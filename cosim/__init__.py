@@ -1,1 +1,35 @@
-"""Co-simulation of electric vehicles in a damaged power system."""
+"""Co-simulation of electric vehicles in a damaged power system.
+
+import cosim
+results = cosim.run("scenarios/outage_33bus.yaml", episodes=8)
+results.metrics["load_restoration_ratio"].mean
+results.visits  # and the other tables, as data frames
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cosim._version import __version__
+
+if TYPE_CHECKING:
+    from cosim.experiment import Results, run
+    from cosim.system import System, load_system
+
+__all__ = ["Results", "System", "__version__", "load_system", "run"]
+
+_HOME = {
+    "Results": "cosim.experiment",
+    "run": "cosim.experiment",
+    "System": "cosim.system",
+    "load_system": "cosim.system",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is heavy when it is first used."""
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'cosim' has no attribute {name!r}")

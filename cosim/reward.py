@@ -59,7 +59,7 @@ class RewardModel:
         fleet = max(evs.outcome.shape[1], 1)
         avoided = np.broadcast_to(self._section.scale * term_cny[:, None] / fleet, cost_cny.shape).copy()
         cost = -self._section.scale * cost_cny
-        penalty = -self._section.move_penalty * np.isin(evs.outcome, self._penalised)
+        penalty = np.where(np.isin(evs.outcome, self._penalised), -self._section.move_penalty, 0.0)
         return Rewards(avoided=avoided, cost=cost, penalty=penalty, total=avoided + cost + penalty)
 
 

@@ -179,4 +179,4 @@ def _world(slot_s: int) -> Iterator[mosaik.World]:
             for task in tasks:
                 task.cancel()
             loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            world.shutdown()
+            world.shutdown()  # type: ignore[no-untyped-call]

@@ -55,7 +55,9 @@ class SlotSimulator(mosaik_api_v3.Simulator):
         for name, child in children.items():
             kind = name.split("-")[0]
             models.setdefault(kind, {"public": False, "params": [], "attrs": sorted(child)})
-        super().__init__({"api_version": "3.0", "type": "time-based", "models": models})
+        super().__init__(  # type: ignore[no-untyped-call]
+            {"api_version": "3.0", "type": "time-based", "models": models}
+        )
         self._model = model
         self._children = children
         self.schedule = schedule

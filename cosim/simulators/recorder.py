@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ def _trip_row(episode: int, trip: Trip) -> Row:
     )
 
 
-def _visit_rows(episode: int, visits: list[Visit]) -> Iterator[Row]:
+def _visit_rows(episode: int, visits: Sequence[Visit]) -> Iterator[Row]:
     for visit in visits:
         stay = (episode, visit.ev, visit.station, visit.arrive_s)
         if not visit.requests:

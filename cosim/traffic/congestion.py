@@ -35,7 +35,7 @@ class TravelTime:
         self._b = roads.bpr_b
         self._power = roads.bpr_power
         self._fourth = bool((roads.bpr_power == 4.0).all())
-        self._of_road = list(
+        self._of_road: list[tuple[float, float, float, float]] = list(
             zip(*(values.tolist() for values in (self._free_s, self._capacity_vph, self._b, self._power)), strict=True)
         )
 

@@ -1,0 +1,204 @@
+"""The command line: the only place that prints.
+
+Exit codes: 0 good; 1 anything else, a wrong command line too; 2 the scenario is wrong; 3 the run failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cosim._version import __version__
+from cosim.errors import CosimError, ScenarioError
+
+if TYPE_CHECKING:
+    from cosim.experiment import Progress
+
+GOOD, OTHER, SCENARIO_WRONG, RUN_FAILED = 0, 1, 2, 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Keeps exit code 2 for scenarios."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(OTHER, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Words of the command line; default: those of the process.
+
+    Returns:
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ScenarioError as error:
+        return _failed(options, error, SCENARIO_WRONG)
+    except CosimError as error:
+        return _failed(options, error, RUN_FAILED)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return OTHER
+
+
+def _failed(options: argparse.Namespace, error: CosimError, code: int) -> int:
+    if options.debug:
+        raise error
+    print(error, file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cosim", description="Co-simulation of electric vehicles in a damaged power system.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"cosim {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+
+    run = _add(commands, "run", _run, "run a scenario and show its metrics")
+    _add_scenario(run)
+    run.add_argument("--episodes", type=_count, metavar="N", help="number of episodes (default: 16)")
+    run.add_argument("--replicas", type=_count, metavar="R", help="episodes side by side; changes no result")
+    run.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
+    run.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
+    run.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
+    run.add_argument("--out", metavar="DIR", help="write records, metadata and summary to a new folder")
+    run.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    run.add_argument(
+        "--allow-code", action="store_true", help="allow a controller `module:Class` from outside ev-cosim"
+    )
+
+    _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
+    _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
+    _add(commands, "controllers", _controllers, "list the controllers that ship")
+    _add(commands, "engines", _engines, "list the power flow engines")
+    return parser
+
+
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=about[0].upper() + about[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_scenario(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="scenario file (YAML)")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="override a field, e.g. fleet.size=40",
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from cosim.experiment import DEFAULT_EPISODES, run
+    from cosim.system import load_system
+
+    system = load_system(options.file, [*options.overrides, *_shortcuts(options)])
+    with _progress_bar(show=not options.json) as progress:
+        results = run(
+            system,
+            episodes=options.episodes or DEFAULT_EPISODES,
+            replicas=options.replicas,
+            out=options.out,
+            records=False,
+            allow_code=options.allow_code,
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(results.summary, allow_nan=False))
+        return GOOD
+    from rich.console import Console
+
+    from cosim.report.terminal import summary_view
+
+    Console().print(summary_view(results.summary))
+    if options.out:
+        print(f"records in {options.out}")
+    return GOOD
+
+
+def _shortcuts(options: argparse.Namespace) -> Iterator[str]:
+    """Overrides that have options of their own."""
+    if options.seed is not None:
+        yield f"seed={options.seed}"
+    if options.engine is not None:
+        yield f"network.engine={options.engine}"
+    if options.controller is not None:
+        yield f"controller={{name: {json.dumps(options.controller)}}}"
+
+
+@contextmanager
+def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
+    """A bar with the time left, on standard error and on terminals only."""
+    if not show or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("slots"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("slots", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from cosim.system import load_system
+
+    system = load_system(options.file, options.overrides)
+    scenario = system.scenario
+    print(
+        f"{options.file}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "
+        f"{len(system.microgrids)} microgrids, {scenario.clock.slots} slots of {scenario.clock.slot_s} s)"
+    )
+    return GOOD
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from cosim.scenario.schema import Scenario
+
+    print(json.dumps(Scenario.model_json_schema(), indent=2))
+    return GOOD
+
+
+def _controllers(options: argparse.Namespace) -> int:
+    from agents.registry import CONTROLLERS
+
+    for entry in CONTROLLERS:
+        print(f"{entry.name:14} {entry.about}" + (f" (needs ev-cosim[{entry.extra}])" if entry.extra else ""))
+    print(f"{'module:Class':14} your own, with --allow-code; see docs/guides/controller.md")
+    return GOOD
+
+
+def _engines(options: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from cosim.grid.power_flow import ENGINES
+
+    for engine in ENGINES:
+        installed = "" if find_spec(engine.package) else f" (not installed: {engine.package})"
+        print(f"{engine.name:18} {engine.about}{installed}")
+    return GOOD

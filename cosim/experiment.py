@@ -1,0 +1,295 @@
+"""Runs a scenario and gives its results: what the command line and `cosim.run` share."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosim._version import __version__
+from cosim.errors import ControllerError
+from cosim.interface import Controller
+from cosim.metrics import EpisodeTotals, Estimate, MetricContext
+from cosim.records.schema import (
+    Buses,
+    Lines,
+    MicrogridNames,
+    Nodes,
+    Roads,
+    Stations,
+)
+from cosim.records.store import RunFolder
+from cosim.records.table import Records, Table, joined, static_table
+from cosim.schedule import Schedule
+from cosim.system import System, load_system
+from cosim.world import Simulators, make_simulators, run_world
+
+if TYPE_CHECKING:
+    import pandas
+
+DEFAULT_EPISODES = 16
+DEFAULT_REPLICAS = 16
+
+#: Packages whose versions a result may depend on.
+PACKAGES = ("mosaik", "simpy", "pandapower", "power-grid-model", "numpy", "scipy")
+
+#: Called while a run goes on with the slots done and the slots in all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run gives.
+
+    Attributes:
+        summary: Everything that `cosim run --json` prints.
+        metrics: Mean and interval of each metric.
+        totals: Values of each episode.
+        records: The tables, if they were kept.
+    """
+
+    summary: Mapping[str, Any]
+    metrics: Mapping[str, Estimate]
+    totals: EpisodeTotals
+    records: Records | None
+
+    @property
+    def episodes(self) -> pandas.DataFrame:
+        """Metrics of each episode."""
+        import pandas
+
+        return pandas.DataFrame({"episode": self.totals.episode, **self.totals.metric})
+
+    def __getattr__(self, name: str) -> pandas.DataFrame:
+        """A table as a data frame, e.g. `results.visits`."""
+        if name.startswith("_") or self.records is None or name not in self.records:
+            raise AttributeError(f"{name!r} is no table of this run")
+        return self.records[name].frame()
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(self.records or ())]
+
+
+def run(
+    scenario: str | Path | System,
+    *,
+    episodes: int = DEFAULT_EPISODES,
+    replicas: int | None = None,
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    records: bool = True,
+    allow_code: bool = False,
+    progress: Progress | None = None,
+) -> Results:
+    """Run a scenario.
+
+    Args:
+        scenario: The scenario file, or a system that was built from one.
+        episodes: Number of episodes.
+        replicas: Episodes side by side; default: at most 16. Does not change any result.
+        overrides: Assignments such as `fleet.size=40`; for a scenario file only.
+        out: Folder to write the records to; must be empty or new.
+        records: Whether to keep the tables in memory.
+        allow_code: Whether a controller that is not part of this distribution may be loaded.
+        progress: Called while the run goes on.
+
+    Returns:
+        Metrics, and the tables if they are kept.
+
+    Raises:
+        ScenarioError: If the scenario is wrong.
+        ControllerError: If the controller cannot be loaded, or returns something that is no action.
+        SimulationError: If the run cannot go on.
+        RecordError: If the records cannot be written.
+    """
+    system = scenario if isinstance(scenario, System) else load_system(scenario, overrides)
+    controller = load_controller(system, allow_code=allow_code)
+    schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, max(episodes, 1)), system.clock.slots)
+    totals = EpisodeTotals()
+    context = metric_context(system)
+    kept: list[Records] = []
+    fixed = Records(list(static_tables(system)))
+    with ExitStack() as stack:
+        folder = stack.enter_context(RunFolder(out, metadata(system, schedule))) if out is not None else None
+        if folder is not None:
+            folder.append(fixed)
+
+        def on_batch(numbers: tuple[int, ...], of_batch: Records) -> None:
+            totals.add(numbers, of_batch, context)
+            if records:
+                kept.append(of_batch)
+            if folder is not None:
+                folder.append(of_batch)
+
+        complete = records or out is not None
+        simulators = make_simulators(
+            system, controller, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
+        )
+        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
+        run_world(simulators, schedule, system.clock.slot_s)
+        wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
+        estimates = totals.estimates(system.scenario.seed)
+        summary = _summary(system, schedule, totals, estimates, simulators, wall_s, cpu_s)
+        if folder is not None:
+            folder.finish(summary)
+    return Results(summary, estimates, totals, joined([fixed, *kept]) if records else None)
+
+
+def load_controller(system: System, *, allow_code: bool) -> Controller:
+    """Make the controller that a scenario names.
+
+    Args:
+        system: The scenario, built.
+        allow_code: Whether code of other distributions may be loaded.
+
+    Raises:
+        ControllerError: If it may not be loaded, or cannot be.
+    """
+    import agents
+
+    if getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
+        owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
+        raise ControllerError(
+            f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
+        )
+    from agents.registry import is_own, make_controller
+
+    section = system.scenario.controller
+    if not is_own(section.name) and not allow_code:
+        raise ControllerError(
+            f"controller {section.name!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
+        )
+    with _importable(system.file.folder):
+        return make_controller(section.name, system.spec, section.options)
+
+
+def metric_context(system: System) -> MetricContext:
+    """What metrics need of a system beside the records."""
+    return MetricContext(
+        slot_h=system.clock.slot_h,
+        slots=system.clock.slots,
+        chargers=system.spec.station_chargers.tolist(),
+        consumption_kwh_per_km=system.spec.consumption_kwh_per_km,
+    )
+
+
+def metadata(system: System, schedule: Schedule) -> dict[str, Any]:
+    """What a run is: the resolved scenario and the versions that may matter."""
+    return {
+        "format": 1,
+        "scenario_file": str(system.file.path),
+        "scenario": system.scenario.model_dump(mode="json"),
+        "episodes": len(schedule.episodes),
+        "replicas": schedule.replicas,
+        "versions": {
+            "ev-cosim": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def static_tables(system: System) -> Iterator[Table]:
+    """Topology and geometry of feeder, roads and stations."""
+    feeder, roads, network = system.network.feeder, system.roads, system.network
+    yield static_table("buses", Buses(feeder.bus, feeder.island, feeder.vn_kv, network.load_kw, network.load_kvar))
+    yield static_table(
+        "lines",
+        Lines(feeder.bus[feeder.line_from], feeder.bus[feeder.line_to], feeder.line_r_ohm, feeder.line_x_ohm),
+    )
+    yield static_table("microgrids", MicrogridNames(list(system.microgrids.name), feeder.bus[feeder.slack]))
+    yield static_table("nodes", Nodes(roads.node_number, roads.node_km[:, 0], roads.node_km[:, 1]))
+    yield static_table("roads", Roads(roads.tail, roads.head, roads.length_km, roads.free_time_s, roads.capacity_vph))
+    spec = system.spec
+    yield static_table(
+        "stations",
+        Stations(
+            list(spec.station_name),
+            system.station_node,
+            spec.station_position_km[:, 0],
+            spec.station_position_km[:, 1],
+            spec.station_chargers,
+            feeder.bus[system.supply.bus],
+            system.supply.microgrid,
+        ),
+    )
+
+
+def _counter(schedule: Schedule, progress: Progress | None) -> Callable[[int], None]:
+    done, total = 0, len(schedule.episodes) * schedule.slots
+
+    def on_slot(replicas: int) -> None:
+        nonlocal done
+        done += replicas
+        if progress is not None:
+            progress(done, total)
+
+    return on_slot
+
+
+def _summary(
+    system: System,
+    schedule: Schedule,
+    totals: EpisodeTotals,
+    estimates: Mapping[str, Estimate],
+    simulators: Simulators,
+    wall_s: float,
+    cpu_s: float,
+) -> dict[str, Any]:
+    scenario, count = system.scenario, max(len(totals.episode), 1)
+    slots = len(schedule.episodes) * schedule.slots
+
+    def cost(table: str) -> dict[str, float]:
+        parts = {part: sum(values) / count for part, values in totals.cost_cny.get(table, {}).items()}
+        return {**parts, "total": sum(parts.values())}
+
+    def per_microgrid(values: Mapping[str, Sequence[Any]], table: str) -> list[float]:
+        return [float(kwh) for kwh in sum(values.get(table, [])) / count] if values.get(table) else []
+
+    by_component = {name.lower(): simulator.cpu_s for name, simulator in simulators.by_name().items()}
+    by_component["mosaik"] = max(cpu_s - sum(by_component.values()), 0.0)
+    tables = {"without_ev": "reference_slots", "with_ev": "microgrid_slots"}
+    return {
+        "scenario": scenario.name,
+        "microgrids": list(system.microgrids.name),
+        "controller": scenario.controller.name,
+        "engine": scenario.network.engine,
+        "seed": scenario.seed,
+        "episodes": len(schedule.episodes),
+        "episodes_without_shedding": totals.episodes_without_shedding,
+        "metrics": {name: asdict(estimate) for name, estimate in estimates.items()},
+        "cost": {
+            "without_ev": cost("reference_slots"),
+            "with_ev": {**cost("microgrid_slots"), "ev": sum(totals.ev_cny) / count},
+            "losses": sum(totals.losses_cny) / count,
+        },
+        "shed_kwh": {name: per_microgrid(totals.shed_kwh, table) for name, table in tables.items()},
+        "curtailed_kwh": {name: per_microgrid(totals.curtailed_kwh, table) for name, table in tables.items()},
+        "voltage_range_pu": [min(totals.metric["voltage_min_pu"]), max(totals.metric["voltage_max_pu"])],
+        "flagged_microgrid_slots": dict(totals.flags),
+        "ledger_max_error_kwh": simulators.ledger.max_error_kwh,
+        "timing": {
+            "wall_s": wall_s,
+            "cpu_s": cpu_s,
+            "slots": slots,
+            "slots_per_cpu_s": slots / cpu_s if cpu_s > 0.0 else None,
+            "by_component": by_component,
+        },
+    }
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let modules beside the scenario file be imported."""
+    entry = str(folder.resolve())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)

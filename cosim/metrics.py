@@ -1,0 +1,299 @@
+"""From records to numbers: pure functions, one per metric, each giving one value per episode.
+
+docs/reference/metrics.md has the formulas in prose. A value that an episode does not have (a restoration ratio
+where nothing would have been shed) is NaN here, left out of means, and null in JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cosim.interface import Floats
+from cosim.records.table import Records
+from cosim.reward import COUNTED_KWH, jain_fairness
+from cosim.seeding import EVERY_EPISODE, stream
+from cosim.units import hours
+
+#: Resamples of the bootstrap, and the share of them that an interval holds.
+RESAMPLES = 2000
+COVERAGE = 0.95
+
+COST_PARTS = ("dg", "shedding", "ess", "curtailment")
+
+
+@dataclass(frozen=True)
+class MetricContext:
+    """What metrics need beside the records.
+
+    Attributes:
+        slot_h: Length of a slot [h].
+        slots: Slots of an episode.
+        chargers: Chargers of each station.
+        consumption_kwh_per_km: Energy for driving [kWh/km].
+    """
+
+    slot_h: float
+    slots: int
+    chargers: Sequence[int]
+    consumption_kwh_per_km: float
+
+
+def shed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
+    """Load not served per episode and microgrid [kWh], shape [episodes, M]; table with or without EVs."""
+    return _energy_kwh(records, context, table, "shed_kw")
+
+
+def curtailed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
+    """Renewable energy not used per episode and microgrid [kWh], shape [episodes, M]."""
+    return _energy_kwh(records, context, table, "curtailed_kw")
+
+
+def costs_cny(records: Records, table: str) -> dict[str, Floats]:
+    """Cost of the microgrids by part [CNY], each of shape [episodes]."""
+    return {part: records[table].cube(f"{part}_cny").sum(axis=(1, 2)) for part in COST_PARTS}
+
+
+def ev_cost_cny(records: Records) -> Floats:
+    """Dispatch cost of all EVs [CNY], shape [episodes]."""
+    evs = records["ev_slots"]
+    total: Floats = sum(evs.cube(f"{part}_cny").sum(axis=(1, 2)) for part in ("battery", "distance", "time"))
+    return total
+
+
+def load_restoration_ratio(records: Records, context: MetricContext) -> Floats:
+    """Load restored over load shed without EVs; undefined where nothing would be shed."""
+    reference_kwh = shed_kwh(records, context, "reference_slots").sum(axis=1)
+    restored_kwh = reference_kwh - shed_kwh(records, context, "microgrid_slots").sum(axis=1)
+    return _ratio(restored_kwh, reference_kwh)
+
+
+def restoration_fairness(records: Records, context: MetricContext) -> Floats:
+    """Jain's index over the restored shares; undefined where no microgrid would shed more than 1 kWh."""
+    reference_kwh = shed_kwh(records, context, "reference_slots")
+    restored_kwh = reference_kwh - shed_kwh(records, context, "microgrid_slots")
+    counted = (reference_kwh > COUNTED_KWH).any(axis=1)
+    return np.where(counted, jain_fairness(restored_kwh, reference_kwh), np.nan)
+
+
+def energy_consumption_ratio(records: Records, context: MetricContext) -> Floats:
+    """Energy that EVs drove away over the energy that they began with."""
+    evs = records["ev_slots"]
+    driven_kwh = evs.cube("driven_km").sum(axis=(1, 2)) * context.consumption_kwh_per_km
+    return _ratio(driven_kwh, evs.cube("energy_start_kwh")[:, 0].sum(axis=1))
+
+
+def saving_ratio(records: Records, context: MetricContext) -> Floats:
+    """Share of the microgrids' cost without EVs that EVs save."""
+    without_cny = sum(costs_cny(records, "reference_slots").values())
+    with_cny = sum(costs_cny(records, "microgrid_slots").values())
+    return 1.0 - _ratio(np.asarray(with_cny), np.asarray(without_cny))
+
+
+def saving_ratio_with_ev_cost(records: Records, context: MetricContext) -> Floats:
+    """The same, with the EVs' dispatch cost counted."""
+    without_cny = sum(costs_cny(records, "reference_slots").values())
+    with_cny = sum(costs_cny(records, "microgrid_slots").values()) + ev_cost_cny(records)
+    return 1.0 - _ratio(np.asarray(with_cny), np.asarray(without_cny))
+
+
+def waiting_time_mean_h(records: Records, context: MetricContext) -> Floats:
+    """Mean time from asking for a charger to getting it [h]; undefined where nobody asked."""
+    return _of_waits(records, context, lambda waits_h: float(waits_h.mean()))
+
+
+def waiting_time_p95_h(records: Records, context: MetricContext) -> Floats:
+    """95th percentile of that time over an episode's requests [h]; undefined where nobody asked."""
+    return _of_waits(records, context, lambda waits_h: float(np.percentile(waits_h, 95)))
+
+
+def charger_utilisation(records: Records, context: MetricContext) -> Floats:
+    """Share of charger-hours in use."""
+    busy = records["station_slots"].cube("busy_mean").sum(axis=(1, 2))
+    utilisation: Floats = busy / (sum(context.chargers) * context.slots)
+    return utilisation
+
+
+def voltage_min_pu(records: Records, context: MetricContext) -> Floats:
+    """Lowest voltage of an episode [p.u.]."""
+    lowest: Floats = records["bus_slots"].cube("vm_pu").min(axis=(1, 2))
+    return lowest
+
+
+def voltage_max_pu(records: Records, context: MetricContext) -> Floats:
+    """Highest voltage of an episode [p.u.]."""
+    highest: Floats = records["bus_slots"].cube("vm_pu").max(axis=(1, 2))
+    return highest
+
+
+#: Metrics by name, with their units; the order is that of reports.
+METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
+    "load_restoration_ratio": (load_restoration_ratio, "1"),
+    "restoration_fairness": (restoration_fairness, "1"),
+    "energy_consumption_ratio": (energy_consumption_ratio, "1"),
+    "saving_ratio": (saving_ratio, "1"),
+    "saving_ratio_with_ev_cost": (saving_ratio_with_ev_cost, "1"),
+    "waiting_time_mean_h": (waiting_time_mean_h, "h"),
+    "waiting_time_p95_h": (waiting_time_p95_h, "h"),
+    "charger_utilisation": (charger_utilisation, "1"),
+    "voltage_min_pu": (voltage_min_pu, "p.u."),
+    "voltage_max_pu": (voltage_max_pu, "p.u."),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over episodes with its interval.
+
+    Attributes:
+        mean: The mean; None if no episode has a value.
+        low: Lower end of the 95 % interval; None for fewer than two values.
+        high: Upper end.
+        unit: Unit.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    unit: str
+
+
+@dataclass
+class EpisodeTotals:
+    """What a run keeps of each episode once its records are gone; each list has one entry per episode.
+
+    Attributes:
+        episode: Numbers of the episodes.
+        metric: Values of each metric.
+        shed_kwh: Load not served per microgrid, by table.
+        curtailed_kwh: Renewable energy not used per microgrid, by table.
+        cost_cny: Cost by part, by table.
+        ev_cny: Dispatch cost of the EVs.
+        losses_cny: Cost of the losses.
+        flags: Slots times microgrids with each flag.
+    """
+
+    episode: list[int] = field(default_factory=list)
+    metric: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    shed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
+    curtailed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
+    cost_cny: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    ev_cny: list[float] = field(default_factory=list)
+    losses_cny: list[float] = field(default_factory=list)
+    flags: dict[str, int] = field(default_factory=dict)
+
+    def add(self, episodes: Sequence[int], records: Records, context: MetricContext) -> None:
+        """Add a batch of episodes."""
+        self.episode.extend(episodes)
+        for name, (metric, _) in METRICS.items():
+            self.metric[name].extend(metric(records, context).tolist())
+        for table in ("reference_slots", "microgrid_slots"):
+            self.shed_kwh.setdefault(table, []).extend(shed_kwh(records, context, table))
+            self.curtailed_kwh.setdefault(table, []).extend(curtailed_kwh(records, context, table))
+            parts = self.cost_cny.setdefault(table, {part: [] for part in COST_PARTS})
+            for part, cny in costs_cny(records, table).items():
+                parts[part].extend(cny.tolist())
+        self.ev_cny.extend(ev_cost_cny(records).tolist())
+        slots = records["microgrid_slots"]
+        self.losses_cny.extend(slots.cube("losses_cny").sum(axis=(1, 2)).tolist())
+        for flag in ("redispatched", "voltage_violated", "slack_beyond_limit"):
+            self.flags[flag] = self.flags.get(flag, 0) + int(slots.cube(flag).sum())
+
+    def estimates(self, seed: int) -> dict[str, Estimate]:
+        """Means of all metrics with their intervals.
+
+        Args:
+            seed: The scenario's seed, for the bootstrap.
+        """
+        found: dict[str, Estimate] = {}
+        for name, (_, unit) in METRICS.items():
+            values = np.array(self.metric[name])
+            found[name] = estimate(values[~np.isnan(values)], unit, seed)
+            if name == "load_restoration_ratio":
+                found[f"{name}_pooled"] = self._pooled_ratio(seed)
+        return found
+
+    @property
+    def episodes_without_shedding(self) -> int:
+        """Episodes in which nothing would be shed without EVs."""
+        return int(np.isnan(self.metric["load_restoration_ratio"]).sum())
+
+    def _pooled_ratio(self, seed: int) -> Estimate:
+        """Ratio of the sums over episodes, its interval from resampled episodes."""
+        reference = np.array([kwh.sum() for kwh in self.shed_kwh["reference_slots"]])
+        restored = reference - np.array([kwh.sum() for kwh in self.shed_kwh["microgrid_slots"]])
+        if reference.sum() <= 0.0:
+            return Estimate(None, None, None, "1")
+        mean = float(restored.sum() / reference.sum())
+        if len(reference) < 2:
+            return Estimate(mean, None, None, "1")
+        sums = _resampled_sums(np.stack([restored, reference], axis=1), seed)
+        ratios = sums[:, 0] / np.where(sums[:, 1] > 0.0, sums[:, 1], np.inf)
+        return Estimate(mean, *_interval(ratios), "1")
+
+
+def estimate(values: Floats, unit: str, seed: int) -> Estimate:
+    """Mean of values with a 95 % bootstrap interval.
+
+    Args:
+        values: One value per episode, none of them NaN.
+        unit: Unit of the values.
+        seed: Seed of the resampling.
+    """
+    if len(values) == 0:
+        return Estimate(None, None, None, unit)
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Estimate(mean, None, None, unit)
+    means = _resampled_sums(values[:, None], seed)[:, 0] / len(values)
+    return Estimate(mean, *_interval(means), unit)
+
+
+def _resampled_sums(values: Floats, seed: int) -> Floats:
+    """Sums over episodes drawn with replacement; values of shape [n, K] give sums of shape [RESAMPLES, K]."""
+    generator = stream(seed, EVERY_EPISODE, "metrics.bootstrap")
+    sums = np.empty((RESAMPLES, values.shape[1]))
+    for k in range(RESAMPLES):
+        sums[k] = values[generator.integers(0, len(values), len(values))].sum(axis=0)
+    return sums
+
+
+def _interval(resampled: Floats) -> tuple[float, float]:
+    low, high = np.quantile(resampled, [(1.0 - COVERAGE) / 2.0, (1.0 + COVERAGE) / 2.0])
+    return float(low), float(high)
+
+
+def _energy_kwh(records: Records, context: MetricContext, table: str, column: str) -> Floats:
+    energy: Floats = records[table].cube(column).sum(axis=1) * context.slot_h
+    return energy
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Part over whole; NaN where the whole is zero."""
+    defined = whole > 0.0
+    return np.where(defined, part / np.where(defined, whole, 1.0), np.nan)
+
+
+def _of_waits(records: Records, context: MetricContext, statistic: Callable[[Floats], float]) -> Floats:
+    """A statistic of each episode's waiting times [h]."""
+    visits, slots = records["visits"], records["microgrid_slots"]
+    if slots.shape is None:
+        return np.empty(0)
+    episodes = np.asarray(slots.columns["episode"]).reshape(slots.shape)[:, 0, 0]
+    end_s = context.slots * context.slot_h / hours(1.0)
+    request_s = np.asarray(visits.columns["request_s"])
+    # Who never got a charger waited until it gave up, or until the episode's end.
+    waited_until_s = np.asarray(visits.columns["plug_in_s"])
+    for fallback in (np.asarray(visits.columns["plug_out_s"]), end_s):
+        waited_until_s = np.where(np.isnan(waited_until_s), fallback, waited_until_s)
+    asked = ~np.isnan(request_s)
+    wait_h = (waited_until_s - request_s) * hours(1.0)
+    of_episode = np.asarray(visits.columns["episode"])
+    values = np.full(len(episodes), np.nan)
+    for k, episode in enumerate(episodes):
+        waits_h = wait_h[asked & (of_episode == episode)]
+        if len(waits_h):
+            values[k] = statistic(waits_h)
+    return values

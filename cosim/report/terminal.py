@@ -1,0 +1,86 @@
+"""Tables for the terminal, from the summary of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+
+def summary_view(summary: Mapping[str, Any]) -> Group:
+    """The tables that `cosim run` shows.
+
+    Args:
+        summary: The summary of a run.
+    """
+    parts = [_metrics(summary), _costs(summary), _energies(summary)]
+    return Group(*parts, *_remarks(summary))
+
+
+def _metrics(summary: Mapping[str, Any]) -> Table:
+    episodes = summary["episodes"]
+    table = Table(
+        title=f"{escape(summary['scenario'])}: {escape(summary['controller'])}, {episodes} episodes, engine {summary['engine']}, "
+        f"seed {summary['seed']}",
+        title_justify="left",
+    )
+    table.add_column("metric")
+    table.add_column("mean", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("unit")
+    for name, estimate in summary["metrics"].items():
+        interval = "" if estimate["low"] is None else f"{_number(estimate['low'])} to {_number(estimate['high'])}"
+        table.add_row(name, _number(estimate["mean"]), interval, "" if estimate["unit"] == "1" else estimate["unit"])
+    return table
+
+
+def _costs(summary: Mapping[str, Any]) -> Table:
+    without, with_ev = summary["cost"]["without_ev"], summary["cost"]["with_ev"]
+    table = Table(title="cost per episode, in CNY", title_justify="left")
+    for heading in ("", *without, "ev dispatch"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("without EVs", *(f"{cny:,.0f}" for cny in without.values()), "")
+    table.add_row("with EVs", *(f"{with_ev[part]:,.0f}" for part in without), f"{with_ev['ev']:,.0f}")
+    return table
+
+
+def _energies(summary: Mapping[str, Any]) -> Table:
+    table = Table(title="energy per episode by microgrid, in kWh", title_justify="left")
+    table.add_column("")
+    for name in summary["microgrids"]:
+        table.add_column(escape(name), justify="right")
+    table.add_column("total", justify="right")
+    for key, label in (("shed_kwh", "shed"), ("curtailed_kwh", "curtailed")):
+        for column, when in (("without_ev", "without EVs"), ("with_ev", "with EVs")):
+            values = summary[key][column]
+            table.add_row(f"{label}, {when}", *(f"{kwh:,.1f}" for kwh in values), f"{sum(values):,.1f}")
+    return table
+
+
+def _remarks(summary: Mapping[str, Any]) -> list[str]:
+    flags, timing = summary["flagged_microgrid_slots"], summary["timing"]
+    said = {
+        "redispatched": "slots of a microgrid dispatched anew to keep its voltages in their band",
+        "voltage_violated": "slots of a microgrid with a voltage out of its band",
+        "slack_beyond_limit": "slots of a microgrid with its diesel generator, losses included, beyond its limit",
+    }
+    low_pu, high_pu = summary["voltage_range_pu"]
+    remarks = [f"voltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
+    remarks += [f"{count} {said[flag]}" for flag, count in flags.items() if count]
+    if summary["episodes_without_shedding"]:
+        remarks.append(
+            f"{summary['episodes_without_shedding']} episodes shed nothing without EVs: no restoration ratio"
+        )
+    speed = timing["slots_per_cpu_s"]
+    remarks.append(
+        f"ledger closes to {summary['ledger_max_error_kwh']:.1e} kWh; {timing['slots']} slots in "
+        f"{timing['wall_s']:.1f} s" + (f" ({speed:,.0f} per CPU second)" if speed else "")
+    )
+    return remarks
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
