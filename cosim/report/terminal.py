@@ -21,12 +21,11 @@ def summary_view(summary: Mapping[str, Any]) -> Group:
 
 
 def _metrics(summary: Mapping[str, Any]) -> Table:
-    episodes = summary["episodes"]
-    table = Table(
-        title=f"{escape(summary['scenario'])}: {escape(summary['controller'])}, {episodes} episodes, engine {summary['engine']}, "
-        f"seed {summary['seed']}",
-        title_justify="left",
+    title = (
+        f"{summary['scenario']}: {summary['controller']}, {summary['episodes']} episodes, "
+        f"engine {summary['engine']}, seed {summary['seed']}"
     )
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("metric")
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
