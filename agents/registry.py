@@ -54,6 +54,29 @@ def is_own(name: str) -> bool:
     return ":" not in name or module == "agents" or module.startswith("agents.")
 
 
+def problem_with(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with a scenario's controller, as far as it can be told without making it.
+
+    Args:
+        name: Name of a controller that ships, or `module:Class`, which is not looked at.
+        options: Its options.
+
+    Returns:
+        The field of the scenario, `name` or `options`, and the problem; None if there is none.
+    """
+    if ":" in name:
+        return None
+    entry = next((entry for entry in CONTROLLERS if entry.name == name), None)
+    if entry is None:
+        names = ", ".join(repr(entry.name) for entry in CONTROLLERS)
+        return "name", f"there is no controller {name!r}; there are {names}, or name your own as module:Class"
+    missing = _missing_extra(entry)
+    if missing:
+        return "name", missing
+    wrong = _wrong_options(_load(entry.target, name), options)
+    return ("options", wrong) if wrong else None
+
+
 def make_controller(name: str, spec: FleetSpec, options: Mapping[str, Any]) -> Controller:
     """Load a controller and make it for a fleet.
 
@@ -65,12 +88,14 @@ def make_controller(name: str, spec: FleetSpec, options: Mapping[str, Any]) -> C
     Raises:
         ControllerError: If there is none of that name, it cannot be loaded, or it does not take the options.
     """
-    cls = _load(_target(name), name)
-    try:
-        inspect.signature(cls).bind(spec, **options)
-    except TypeError as error:
-        known = ", ".join(list(inspect.signature(cls).parameters)[1:]) or "none"
-        raise ControllerError(f"controller {name!r} does not take these options: {error} (known: {known})") from error
+    problem = problem_with(name, options)
+    if problem is not None:
+        raise ControllerError(problem[1])
+    entry = next((entry for entry in CONTROLLERS if entry.name == name), None)
+    cls = _load(entry.target if entry else name, name)
+    wrong = _wrong_options(cls, options)
+    if wrong:
+        raise ControllerError(f"controller {name!r} {wrong}")
     try:
         controller: Controller = cls(spec, **options)
     except ControllerError:
@@ -82,22 +107,22 @@ def make_controller(name: str, spec: FleetSpec, options: Mapping[str, Any]) -> C
     return controller
 
 
-def _target(name: str) -> str:
-    if ":" in name:
-        return name
-    for entry in CONTROLLERS:
-        if entry.name == name:
-            _check_extra(entry)
-            return entry.target
-    names = ", ".join(repr(entry.name) for entry in CONTROLLERS)
-    raise ControllerError(f"there is no controller {name!r}; there are {names}, or name your own as module:Class")
+def _missing_extra(entry: Entry) -> str:
+    """How to install what a controller needs; empty if all is there."""
+    if not entry.package or importlib.util.find_spec(entry.package) is not None:
+        return ""
+    return f"controller {entry.name!r} needs {entry.package!r}: pip install 'ev-cosim[{entry.extra}]'"
 
 
-def _check_extra(entry: Entry) -> None:
-    if entry.package and importlib.util.find_spec(entry.package) is None:
-        raise ControllerError(
-            f"controller {entry.name!r} needs {entry.package!r}: pip install 'ev-cosim[{entry.extra}]'"
-        )
+def _wrong_options(cls: ControllerFactory, options: Mapping[str, Any]) -> str:
+    """Why a controller's class does not take options; empty if it does."""
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(None, **options)
+    except TypeError as error:
+        known = ", ".join(list(signature.parameters)[1:]) or "none"
+        return f"does not take these options: {error} (known: {known})"
+    return ""
 
 
 def _load(target: str, name: str) -> ControllerFactory:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from cosim._version import __version__
 
 if TYPE_CHECKING:
-    from cosim.experiment import Results, run
-    from cosim.system import System, load_system
+    from cosim.experiment import Results, load, run
+    from cosim.system import System
 
-__all__ = ["Results", "System", "__version__", "load_system", "run"]
+__all__ = ["Results", "System", "__version__", "load", "run"]
 
 _HOME = {
     "Results": "cosim.experiment",
-    "run": "cosim.experiment",
     "System": "cosim.system",
-    "load_system": "cosim.system",
+    "load": "cosim.experiment",
+    "run": "cosim.experiment",
 }
 
 

@@ -113,10 +113,9 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from cosim.experiment import DEFAULT_EPISODES, run
-    from cosim.system import load_system
+    from cosim.experiment import DEFAULT_EPISODES, load, run
 
-    system = load_system(options.file, [*options.overrides, *_shortcuts(options)])
+    system = load(options.file, [*_shortcuts(options), *options.overrides])
     with _progress_bar(show=not options.json) as progress:
         results = run(
             system,
@@ -147,7 +146,9 @@ def _shortcuts(options: argparse.Namespace) -> Iterator[str]:
     if options.engine is not None:
         yield f"network.engine={options.engine}"
     if options.controller is not None:
-        yield f"controller={{name: {json.dumps(options.controller)}}}"
+        # Options in the file are meant for the controller in the file.
+        yield "controller.options={}"
+        yield f"controller.name={json.dumps(options.controller)}"
 
 
 @contextmanager
@@ -166,9 +167,9 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from cosim.system import load_system
+    from cosim.experiment import load
 
-    system = load_system(options.file, options.overrides)
+    system = load(options.file, options.overrides)
     scenario = system.scenario
     print(
         f"{options.file}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "

@@ -108,7 +108,7 @@ def run(
         SimulationError: If the run cannot go on.
         RecordError: If the records cannot be written.
     """
-    system = scenario if isinstance(scenario, System) else load_system(scenario, overrides)
+    system = scenario if isinstance(scenario, System) else load(scenario, overrides)
     controller = load_controller(system, allow_code=allow_code)
     schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, max(episodes, 1)), system.clock.slots)
     totals = EpisodeTotals()
@@ -141,6 +141,25 @@ def run(
     return Results(summary, estimates, totals, joined([fixed, *kept]) if records else None)
 
 
+def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
+    """Read a scenario file and everything that it refers to, and check all of it.
+
+    Args:
+        scenario: The scenario file.
+        overrides: Assignments such as `fleet.size=40`.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    _check_owner_of_agents()
+    from agents.registry import problem_with
+
+    return load_system(scenario, overrides, problem_with)
+
+
 def load_controller(system: System, *, allow_code: bool) -> Controller:
     """Make the controller that a scenario names.
 
@@ -151,13 +170,7 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
     Raises:
         ControllerError: If it may not be loaded, or cannot be.
     """
-    import agents
-
-    if getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
-        owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
-        raise ControllerError(
-            f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
-        )
+    _check_owner_of_agents()
     from agents.registry import is_own, make_controller
 
     section = system.scenario.controller
@@ -167,6 +180,17 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
         )
     with _importable(system.file.folder):
         return make_controller(section.name, system.spec, section.options)
+
+
+def _check_owner_of_agents() -> None:
+    """Make sure that `agents` is ours: another distribution's would take its place without a word."""
+    import agents
+
+    if getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
+        owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
+        raise ControllerError(
+            f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
+        )
 
 
 def metric_context(system: System) -> MetricContext:

@@ -18,7 +18,7 @@ from cosim.grid.power_flow import find_engine
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
-from cosim.scenario.schema import ClockSection, Scenario, StationSection
+from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
 from cosim.traffic.congestion import TravelTime, expected_base_flow
 from cosim.traffic.model import TrafficModel
 from cosim.traffic.navigation import RoadNavigator
@@ -72,12 +72,19 @@ class System:
         return TrafficModel(self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
 
 
-def load_system(path: str | Path, overrides: Sequence[str] = ()) -> System:
+#: Says what is wrong with a controller's name and options: the field and the problem, or None.
+ControllerCheck = Callable[[str, Mapping[str, Any]], tuple[str, str] | None]
+
+
+def load_system(
+    path: str | Path, overrides: Sequence[str] = (), controller_check: ControllerCheck | None = None
+) -> System:
     """Read a scenario file, and everything that it refers to.
 
     Args:
         path: The scenario file.
         overrides: Assignments such as `fleet.size=40`.
+        controller_check: Checks the controller, which this layer knows nothing of.
 
     Returns:
         The system, ready to run.
@@ -86,7 +93,7 @@ def load_system(path: str | Path, overrides: Sequence[str] = ()) -> System:
         ScenarioError: If anything is wrong; holds every mistake that can be found.
     """
     parsed = parse_scenario(path, overrides)
-    builder = _Builder(parsed)
+    builder = _Builder(parsed, controller_check)
     system = builder.build()
     if system is None:
         raise ScenarioError(parsed.document.locate([*parsed.issues, *builder.issues]))
@@ -96,8 +103,9 @@ def load_system(path: str | Path, overrides: Sequence[str] = ()) -> System:
 class _Builder:
     """Builds each part whose sections are right, and collects what is wrong with the others."""
 
-    def __init__(self, parsed: ParsedScenario) -> None:
+    def __init__(self, parsed: ParsedScenario, controller_check: ControllerCheck | None) -> None:
         self._parsed = parsed
+        self._controller_check = controller_check
         self._resolve = parsed.document.resolve
         self.issues: list[ScenarioIssue] = []
 
@@ -120,11 +128,17 @@ class _Builder:
             base_flow_vph = self._part(
                 lambda section: expected_base_flow(section, roads, profiles, clock.slots, self._resolve), "congestion"
             )
+        self._part(self._check_controller, "controller")
         file = self._parsed.file
         if file is None or self.issues:
             return None
         # A part is missing only where there is an issue.
         return _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
+
+    def _check_controller(self, section: ControllerSection) -> None:
+        problem = self._controller_check(section.name, section.options) if self._controller_check else None
+        if problem is not None:
+            raise ScenarioError([ScenarioIssue(f"controller.{problem[0]}", problem[1])])
 
     @staticmethod
     def _clock(section: ClockSection) -> Clock:

@@ -11,7 +11,10 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from cosim.interface import Action, EvState, FleetSpec, Observation, observation_fields
+from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.schema import Scenario, Section
+from cosim.traffic.move import ActionOutcome
 
 SCENARIO_INTRODUCTION: Final = """\
 # The scenario file
@@ -21,6 +24,31 @@ Any value can be changed on the command line by its dotted path, list items by t
 `--set fleet.size=40 --set stations.0.chargers=3 --set profiles.load.values=[0.9,1]`. Paths of files are
 relative to the scenario file. A unit stands in a key's name (`p_max_kw`) or in brackets; energies are in kWh,
 powers in kW, distances in km, prices in CNY, and efficiencies, shares and states of charge are between 0 and 1.
+"""
+
+RECORDS_INTRODUCTION: Final = """\
+# The records of a run
+
+`cosim run FILE --out DIR` writes a folder:
+
+- `metadata.yaml`: the scenario with all defaults and overrides resolved, the number of episodes, and the versions
+  of all packages that a result may depend on;
+- one Parquet file for each table below, rows in the order of their key columns;
+- `summary.json`: what `cosim run --json` prints.
+
+`cosim.run(...)` gives the same tables as data frames (`results.visits`). Times are seconds since the episode's
+start; an empty cell is a time that never came. Powers of a slot are means over the slot, and exact energies
+divided by its length. EVs, stations, microgrids, roads and nodes are counted from 0; the tables `stations`,
+`microgrids`, `roads` and `nodes` have their rows in that order. Positions are in km on the map.
+"""
+
+INTERFACE_INTRODUCTION: Final = """\
+# The interface of controllers
+
+A controller is any class with a method `act(observation) -> action`, made as `Class(spec, **options)`. It sees
+`cosim.interface` and nothing else of the co-simulation. Every array has the replica as its first axis: R replicas,
+I EVs, H stations, M microgrids, E directed roads, T slots. [How to write one](../guides/controller.md) has an
+example. `raw` fields are private to a vehicle, `public` ones are published by stations, microgrids and roads.
 """
 
 TYPES: Final = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
@@ -37,6 +65,39 @@ def scenario_page() -> str:
     return "\n".join([SCENARIO_INTRODUCTION, *_model_lines("", Scenario)])
 
 
+def records_page() -> str:
+    """Describe every column of every table, and the observation that controllers see.
+
+    Returns:
+        The page `docs/reference/records.md` in Markdown.
+    """
+    lines = [RECORDS_INTRODUCTION]
+    for kind in TABLES:
+        lines += [f"## `{kind.name}`", "", kind.about, "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{c.name}` | {c.kind} | {c.unit} | {c.about} |" for c in columns_of(kind)]
+        lines.append("")
+    lines += ["## Codes", ""]
+    for column, codes in (("state", EvState), ("outcome", ActionOutcome)):
+        lines += [f"`{column}` (`{codes.__name__}`):", "", "| code | name |", "|---|---|"]
+        lines += [f"| {code.value} | {code.name.lower().replace('_', ' ')} |" for code in codes]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def interface_page() -> str:
+    """Describe what controllers see and return.
+
+    Returns:
+        The page `docs/reference/interface.md` in Markdown.
+    """
+    lines = [INTERFACE_INTRODUCTION, "## Observation", "", inspect.cleandoc(Observation.__doc__ or ""), ""]
+    lines += ["| field | who may see it | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | {visibility} | {about} |" for name, visibility, about in observation_fields()]
+    for heading, cls in (("Action", Action), ("FleetSpec", FleetSpec)):
+        lines += ["", f"## {heading}", "", "```text", inspect.cleandoc(cls.__doc__ or ""), "```"]
+    return "\n".join([*lines, ""])
+
+
 def write_pages(folder: Path) -> None:
     """Write the reference pages.
 
@@ -47,7 +108,12 @@ def write_pages(folder: Path) -> None:
         OSError: If a page cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scenario.md").write_text(scenario_page(), encoding="utf-8")
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+#: Generated pages by file name.
+PAGES: Final = {"scenario.md": scenario_page, "records.md": records_page, "interface.md": interface_page}
 
 
 def main() -> None:

@@ -1,0 +1,20 @@
+"""A plain loop that steps the simulators in the order of the World, without mosaik: what mosaik must not change."""
+
+from __future__ import annotations
+
+from cosim.schedule import Schedule
+from cosim.world import CONNECTIONS, Simulators
+
+
+def run_plain_loop(simulators: Simulators, schedule: Schedule) -> None:
+    by_name = simulators.by_name()
+    held = simulators.first_ports()
+    for tick in range(schedule.ticks):
+        for name, simulator in by_name.items():
+            received = {}
+            for source, target, ports, shifted in CONNECTIONS:
+                if target == name:
+                    values = held[source] if shifted else by_name[source].ports
+                    received |= {into: values[out] for out, into in ports}
+            simulator.advance(tick, received)
+        held = {name: by_name[name].ports for name in held}

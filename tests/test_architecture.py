@@ -1,0 +1,110 @@
+"""Imports point one way, and mosaik, SimPy, pandapower and torch each stay in their own rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: Rooms of `cosim` from the ground up: a room imports rooms above it in this list only, or itself.
+ROOMS = (
+    ("cosim._version",),
+    ("cosim.errors", "cosim.units", "cosim.seeding"),
+    ("cosim.clock", "cosim.schedule"),
+    ("cosim.interface",),
+    ("cosim.scenario",),
+    ("cosim.records",),
+    ("cosim.charging", "cosim.grid"),
+    ("cosim.traffic",),
+    ("cosim.ledger", "cosim.reward"),
+    ("cosim.system",),
+    ("cosim.simulators",),
+    ("cosim.world",),
+    ("cosim.metrics",),
+    ("cosim.report",),
+    ("cosim.experiment",),
+    ("cosim.cli", "cosim"),
+    ("cosim.__main__",),
+)
+
+#: Who may import what is heavy or replaceable.
+FOREIGN = {
+    "mosaik": ("cosim.world",),
+    "mosaik_api_v3": ("cosim.simulators",),
+    "simpy": ("cosim.traffic", "cosim.charging"),
+    "pandapower": ("cosim.grid",),
+    "power_grid_model": ("cosim.grid",),
+    "torch": ("agents",),
+    "pyarrow": ("cosim.records",),
+    "yaml": ("cosim.scenario", "cosim.records"),
+    "rich": ("cosim.cli", "cosim.report"),
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in ("cosim", "agents"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+            # `from cosim.traffic import tntp` imports a module of that room.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "cosim")
+
+
+def within(module: str, room: str) -> bool:
+    return module == room or (room != "cosim" and module.startswith(f"{room}."))
+
+
+def level(module: str) -> int:
+    return next(k for k, rooms in enumerate(ROOMS) if any(within(module, room) for room in rooms))
+
+
+def room_of(module: str) -> str:
+    return next(room for rooms in ROOMS for room in rooms if within(module, room))
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_point_down(module: str, path: Path) -> None:
+    for name in imports(path):
+        top = name.split(".")[0]
+        if top == "agents":
+            assert within(module, "agents") or module in ("cosim.experiment", "cosim.cli"), (module, name)
+        if top == "cosim" and within(module, "agents"):
+            assert name in ("cosim.interface", "cosim.errors"), (module, name)
+        elif top == "cosim" and name != "cosim" and module != "cosim":
+            assert level(name) < level(module) or room_of(name) == room_of(module), f"{module} imports {name}"
+        if top in FOREIGN:
+            assert any(within(module, room) for room in FOREIGN[top]), f"{module} imports {name}"
+
+
+def test_import_cosim_loads_nothing_heavy() -> None:
+    heavy = {*FOREIGN, "numpy", "pandas", "pydantic", "matplotlib", "scipy"}
+    program = "import sys, cosim, cosim.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert heavy & set(printed.stdout.split()) == set()
+
+
+def test_conversions_have_one_room() -> None:
+    for module, path in modules():
+        if module in ("cosim.units", "cosim.grid.engines.power_grid_model"):
+            continue
+        numbers = {
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        }
+        assert 3600 not in numbers, f"{module}: seconds and hours are converted in cosim.units"

@@ -1,0 +1,159 @@
+"""The orchestrated run: the same bits as a plain loop, for any number of replicas, any hash seed, any process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.registry import make_controller
+from cosim.errors import SimulationError
+from cosim.records.table import Records, joined
+from cosim.schedule import Schedule
+from cosim.simulators.base import SlotSimulator
+from cosim.system import System, load_system
+from cosim.world import make_simulators, run_world
+from plain_loop import run_plain_loop
+
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
+ENGINES = ("lindistflow", "power-grid-model")
+
+
+def records_of(system: System, episodes: int, replicas: int, runner: str = "mosaik", first: int = 0) -> Records:
+    schedule = Schedule(tuple(range(first, first + episodes)), replicas, system.clock.slots)
+    batches: list[Records] = []
+    section = system.scenario.controller
+    simulators = make_simulators(
+        system,
+        make_controller(section.name, system.spec, section.options),
+        schedule,
+        complete=True,
+        on_slot=lambda replicas: None,
+        on_batch=lambda episodes, records: batches.append(records),
+    )
+    if runner == "mosaik":
+        run_world(simulators, schedule, system.clock.slot_s)
+    else:
+        run_plain_loop(simulators, schedule)
+    return joined(batches)
+
+
+def digest(records: Records) -> str:
+    """One hash over every value of every table."""
+    total = hashlib.sha256()
+    for name in records:
+        for column, values in records[name].columns.items():
+            data = values.tobytes() if isinstance(values, np.ndarray) else repr(values).encode()
+            total.update(f"{name}.{column}".encode() + data)
+    return total.hexdigest()
+
+
+@pytest.fixture(scope="module", params=[(e, c) for e in ENGINES for c in ("random", "coordinated")], ids="-".join)
+def system(request: pytest.FixtureRequest) -> System:
+    engine, controller = request.param
+    return load_system(SCENARIO, [f"network.engine={engine}", f"controller.name={controller}"])
+
+
+def test_world_equals_plain_loop(system: System) -> None:
+    assert digest(records_of(system, 5, 2)) == digest(records_of(system, 5, 2, "plain loop"))
+
+
+def test_any_number_of_replicas_gives_the_same_bits(system: System) -> None:
+    alone = digest(records_of(system, 9, 1))
+    assert [digest(records_of(system, 9, replicas)) for replicas in (4, 7, 16)] == [alone] * 3
+
+
+def test_an_episode_does_not_depend_on_those_before_it(system: System) -> None:
+    together = records_of(system, 4, 2)
+    later = records_of(system, 1, 1, first=3)
+    for name in ("ev_slots", "microgrid_slots", "bus_slots"):
+        for column, values in later[name].columns.items():
+            assert np.array_equal(values, together[name].columns[column][-len(values) :]), (name, column)
+
+
+def test_hash_seed_and_process_do_not_matter() -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'tests'); import test_world as t;"
+        "s = t.load_system(t.SCENARIO, ['controller.name=coordinated', 'network.engine=power-grid-model']);"
+        "print(t.digest(t.records_of(s, 2, 2)))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "4242")
+    }
+    assert len(printed) == 1
+
+
+def test_idle_fleet_changes_nothing() -> None:
+    records = records_of(load_system(SCENARIO, ["controller.name=idle"]), 2, 2)
+    with_evs, without_evs = records["microgrid_slots"], records["reference_slots"]
+    for column in ("shed_kw", "dg_kw", "curtailed_kw", "ess_end_kwh", "slack_kw", "losses_kw"):
+        assert np.array_equal(with_evs.columns[column], without_evs.columns[column])
+
+
+def simulators_of(system: System, schedule: Schedule) -> tuple[object, ...]:
+    return make_simulators(
+        system,
+        make_controller("idle", system.spec, {}),
+        schedule,
+        complete=False,
+        on_slot=lambda replicas: None,
+        on_batch=lambda episodes, records: None,
+    )
+
+
+def test_an_error_in_a_simulator_is_raised_as_it_is_and_leaves_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = load_system(SCENARIO)
+    schedule = Schedule((0,), 1, 12)
+    simulators = simulators_of(system, schedule)
+
+    def fail(tick: int, received: object) -> dict[str, object]:
+        raise SimulationError(f"broken in slot {tick}")
+
+    monkeypatch.setattr(simulators.grid, "run_slot", fail)
+    with pytest.raises(SimulationError, match="broken in slot 0"):
+        run_world(simulators, schedule, 1800)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+
+
+def test_a_simulator_that_stops_half_way_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = load_system(SCENARIO)
+    schedule = Schedule((0,), 1, 12)
+    simulators = simulators_of(system, schedule)
+    step = SlotSimulator.step
+
+    def stop_early(self: SlotSimulator, time: int, inputs: object, max_advance: int) -> int:
+        following = step(self, time, inputs, max_advance)
+        # Says that it has nothing to do until after the end.
+        return schedule.ticks if self is simulators.recorder and time == 4 else following
+
+    monkeypatch.setattr(SlotSimulator, "step", stop_early)
+    with pytest.raises(SimulationError, match="'Recorder' stopped at slot 5 of 12"):
+        run_world(simulators, schedule, 1800)
+
+
+def test_children_hand_out_scalars_of_replica_0() -> None:
+    system = load_system(SCENARIO, ["controller.name=random"])
+    schedule = Schedule((0, 1), 2, 12)
+    simulators = simulators_of(system, schedule)
+    run_world(simulators, schedule, 1800)
+    data = simulators.grid.get_data({"Bus-17": ["vm_pu"], "Microgrid-4": ["shed_mw"]})
+    assert data["Bus-17"]["vm_pu"] == simulators.grid.ports["vm_pu"][0, 17]
+    assert data["Microgrid-4"]["shed_mw"] == simulators.grid.ports["shed_kw"][0, 4] / 1000
+    data = simulators.traffic.get_data({"EV-5": ["soc"], "Station-2": ["p_mw", "queue_length"]})
+    assert data["EV-5"]["soc"] == simulators.traffic.ports["energy_kwh"][0, 5] / 60
+    assert data["Station-2"] == {"p_mw": simulators.traffic.ports["station_power_kw"][0, 2] / 1000, "queue_length": 0}
