@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import networkx
 import numpy as np
 import pandapower
 import pandapower.networks
@@ -297,7 +296,7 @@ def _has_cycle(net: PandapowerNet, island: set[int]) -> bool:
 
 def _components(net: PandapowerNet) -> list[set[int]]:
     graph = pandapower.topology.create_nxgraph(net, respect_switches=False)
-    return [set(map(int, component)) for component in networkx.connected_components(graph)]
+    return [set(map(int, component)) for component in pandapower.topology.connected_components(graph)]
 
 
 def _islands_of(net: PandapowerNet, buses: Sequence[int]) -> list[set[int]]:

@@ -19,7 +19,8 @@ SHED_WEIGHT = 1e3
 DISCHARGE_WEIGHT = 10.0
 DG_WEIGHT = 1.0
 CURTAIL_WEIGHT = 0.5
-#: Per p.u. of voltage outside the band, so that the program always has a solution.
+#: Per voltage outside the band, counted as the power that would cure it at the most sensitive bus [kW]; so that the
+#: program always has a solution, and sheds before it leaves the band at any voltage level.
 VIOLATION_WEIGHT = 1e9
 
 
@@ -105,7 +106,7 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     upper = np.empty(variables)
     upper[:buses] = island.load_kw
     upper[[pv, wt, charge]] = island.pv_kw, island.wt_kw, island.ess_charge_max_kw
-    upper[[discharge, dg, violation]] = island.ess_discharge_max_kw, island.dg_max_kw, 1.0
+    upper[[discharge, dg, violation]] = island.ess_discharge_max_kw, island.dg_max_kw, np.inf
 
     balance = np.zeros((1, variables))
     balance[0, :buses] = 1.0
@@ -125,11 +126,13 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
         island.vm_pu - island.drop_per_kw @ (island.load_kw + island.ev_kw) - island.drop_per_kvar @ island.load_kvar
     )
     tolerated = np.zeros((buses, variables))
-    tolerated[:, violation] = 1.0
+    tolerated[:, violation] = np.abs(rise).max() or 1.0
+    # In kW at the most sensitive bus: coefficients in p.u./kW are so small that HiGHS drops them.
+    per_kw = 1.0 / tolerated[0, violation]
     result = linprog(
         weight,
-        A_ub=np.vstack([-rise - tolerated, rise - tolerated]),
-        b_ub=np.concatenate([loaded_pu - island.vm_min_pu, island.vm_max_pu - loaded_pu]),
+        A_ub=np.vstack([-rise - tolerated, rise - tolerated]) * per_kw,
+        b_ub=np.concatenate([loaded_pu - island.vm_min_pu, island.vm_max_pu - loaded_pu]) * per_kw,
         A_eq=balance,
         b_eq=[demand_kw],
         bounds=np.stack([np.zeros(variables), upper], axis=1),

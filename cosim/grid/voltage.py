@@ -1,7 +1,8 @@
 """Keeps voltages in their band: watches the power flow, and dispatches anew where the rule does not do.
 
 The linear program's voltages are linear; what they miss of the engine's is added as a correction, and the
-program repeated, until the engine itself finds the voltages within the band.
+program repeated, until the engine finds the voltages that the program foresaw: stopping as soon as they are
+within the band would shed too much, since the first correction, taken at a low voltage, is far too large.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_limit_kw
 from cosim.grid.engines.lindistflow import shared_path_impedances
@@ -20,10 +22,12 @@ from cosim.grid.redispatch import IslandDispatch, IslandSlot, redispatch
 from cosim.interface import Floats, Ints
 from cosim.units import KW_PER_MW
 
+Flags = NDArray[np.bool_]
+
 #: A voltage counts as outside its band beyond this [p.u.].
 TOLERANCE_PU = 1e-6
-#: Corrections of the linear model, each by the engine's own voltages.
-ROUNDS = 5
+#: At most so many corrections of the linear model by the engine's own voltages; near collapse it takes about ten.
+ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -127,23 +131,40 @@ class VoltageKeeper:
             ess_charge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
             ess_discharge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
         )
-        redispatched = outside.copy()
+        again = outside
         for _ in range(ROUNDS):
-            for case, island in zip(*np.nonzero(outside), strict=True):
+            foreseen_pu = flow.vm_pu.copy()
+            for case, island in zip(*np.nonzero(again), strict=True):
                 slot = self._island_slot(available, power, flow, limits, case, island)
                 self._put(dispatch, power, redispatch(slot), available, case, island)
+                foreseen_pu[case, self._members[island]] = self._linear_pu(slot, power, case, island)
             flow = solve(power)
-            outside = self._outside(flow)
-            redispatched |= outside
-            if not outside.any():
+            again = self._in_islands(np.abs(flow.vm_pu - foreseen_pu) > TOLERANCE_PU / 2.0)
+            if not again.any():
                 break
-        return KeptVoltage(dispatch, power, flow, redispatched.astype(np.int64), outside.astype(np.int64))
+        violated = self._outside(flow)
+        return KeptVoltage(dispatch, power, flow, outside.astype(np.int64), violated.astype(np.int64))
 
-    def _outside(self, flow: PowerFlowResult) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        outside = (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
-        if not outside.any():
-            return np.zeros((len(outside), len(self._members)), dtype=bool)
-        return np.stack([outside[:, members].any(axis=1) for members in self._members], axis=1)
+    def _linear_pu(self, slot: IslandSlot, power: BusPower, case: int, island: int) -> Floats:
+        """Voltages of an island by its program's linear model [p.u.], shape [n]."""
+        members = self._members[island]
+        return (
+            slot.vm_pu
+            - slot.drop_per_kw @ power.p_kw[case, members]
+            - slot.drop_per_kvar @ power.q_kvar[case, members]
+        )
+
+    def _outside(self, flow: PowerFlowResult) -> Flags:
+        """Which islands have a voltage outside its band, shape [N, M]."""
+        return self._in_islands(
+            (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
+        )
+
+    def _in_islands(self, at_buses: Flags) -> Flags:
+        """Which islands have a bus [N, B] that is flagged, shape [N, M]."""
+        if not at_buses.any():
+            return np.zeros((len(at_buses), len(self._members)), dtype=bool)
+        return np.stack([at_buses[:, members].any(axis=1) for members in self._members], axis=1)
 
     def _island_slot(
         self,
@@ -197,7 +218,8 @@ class VoltageKeeper:
         dispatch.pv_kw[at], dispatch.wt_kw[at], dispatch.dg_kw[at] = found.pv_kw, found.wt_kw, found.dg_kw
         dispatch.ess_charge_kw[at], dispatch.ess_discharge_kw[at] = found.ess_charge_kw, found.ess_discharge_kw
         dispatch.shed_kw[at] = found.shed_kw.sum()
-        dispatch.curtailed_kw[at] = available.pv_kw[at] + available.wt_kw[at] - found.pv_kw - found.wt_kw
+        # Taken apart: the sum of both may fall below zero by rounding.
+        dispatch.curtailed_kw[at] = (available.pv_kw[at] - found.pv_kw) + (available.wt_kw[at] - found.wt_kw)
         load_kw = power.load_kw[case, members]
         served = 1.0 - found.shed_kw / np.where(load_kw > 0.0, load_kw, 1.0)
         power.p_kw[case, members] = load_kw - found.shed_kw + power.ev_kw[case, members]
