@@ -62,13 +62,14 @@ def _energies(summary: Mapping[str, Any]) -> Table:
 def _remarks(summary: Mapping[str, Any]) -> list[str]:
     flags, timing = summary["flagged_microgrid_slots"], summary["timing"]
     said = {
-        "redispatched": "slots of a microgrid dispatched anew to keep its voltages in their band",
-        "voltage_violated": "slots of a microgrid with a voltage out of its band",
-        "slack_beyond_limit": "slots of a microgrid with its diesel generator, losses included, beyond its limit",
+        "redispatched": "dispatched anew to keep voltages in their band",
+        "voltage_violated": "with a voltage out of its band",
+        "slack_beyond_limit": "with the diesel generator, losses included, beyond its limit",
     }
     low_pu, high_pu = summary["voltage_range_pu"]
     remarks = [f"voltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
-    remarks += [f"{count} {said[flag]}" for flag, count in flags.items() if count]
+    of_all = timing["slots"] * len(summary["microgrids"])
+    remarks += [f"{count / of_all:.1%} of microgrid slots {said[flag]}" for flag, count in flags.items() if count]
     if summary["episodes_without_shedding"]:
         remarks.append(
             f"{summary['episodes_without_shedding']} episodes shed nothing without EVs: no restoration ratio"
