@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cosim._version import __version__
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except ScenarioError as error:
         return _failed(options, error, SCENARIO_WRONG)
     except CosimError as error:
@@ -49,13 +52,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return OTHER
+    except OSError as error:
+        # Python flushes standard output once more at its exit, and whoever read it may have left.
+        _drop_output()
+        return OTHER if isinstance(error, BrokenPipeError) else _failed(options, error, OTHER)
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        return _failed(options, error, OTHER)
 
 
-def _failed(options: argparse.Namespace, error: CosimError, code: int) -> int:
+def _failed(options: argparse.Namespace, error: Exception, code: int) -> int:
     if options.debug:
         raise error
-    print(error, file=sys.stderr)
+    unexpected = "" if isinstance(error, CosimError) else f"{type(error).__name__} (more with --debug): "
+    print(f"{unexpected}{error}", file=sys.stderr)
     return code
+
+
+def _drop_output() -> None:
+    with suppress(OSError, ValueError):  # where standard output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +131,9 @@ def _run(options: argparse.Namespace) -> int:
     from cosim.experiment import DEFAULT_EPISODES, load, run
 
     system = load(options.file, [*_shortcuts(options), *options.overrides])
-    with _progress_bar(show=not options.json) as progress:
+    # A controller may print; with --json that must not be where the object goes.
+    talk = redirect_stdout(sys.stderr) if options.json else nullcontext()
+    with talk, _progress_bar(show=not options.json) as progress:
         results = run(
             system,
             episodes=options.episodes or DEFAULT_EPISODES,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,10 +108,15 @@ def run(
         ControllerError: If the controller cannot be loaded, or returns something that is no action.
         SimulationError: If the run cannot go on.
         RecordError: If the records cannot be written.
+        ValueError: If `episodes` or `replicas` is below 1, or overrides come with a built system.
     """
+    if episodes < 1 or (replicas is not None and replicas < 1):
+        raise ValueError(f"episodes and replicas must be at least 1, got {episodes} and {replicas}")
+    if isinstance(scenario, System) and overrides:
+        raise ValueError("overrides are for a scenario file; give them to cosim.load")
     system = scenario if isinstance(scenario, System) else load(scenario, overrides)
     controller = load_controller(system, allow_code=allow_code)
-    schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, max(episodes, 1)), system.clock.slots)
+    schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, episodes), system.clock.slots)
     totals = EpisodeTotals()
     context = metric_context(system)
     kept: list[Records] = []
@@ -178,7 +184,8 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
         raise ControllerError(
             f"controller {section.name!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
         )
-    with _importable(system.file.folder):
+    # Only who may run code may take modules from beside the scenario: there could be a `torch.py`.
+    with nullcontext() if is_own(section.name) else _importable(system.file.folder):
         return make_controller(section.name, system.spec, section.options)
 
 
@@ -186,7 +193,9 @@ def _check_owner_of_agents() -> None:
     """Make sure that `agents` is ours: another distribution's would take its place without a word."""
     import agents
 
-    if getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
+    # A mere folder `agents` on the path, without an __init__.py, hides the name of ours but not its modules.
+    folder = agents.__file__ is None and importlib.util.find_spec("agents.registry") is not None
+    if not folder and getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
         owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
         raise ControllerError(
             f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
@@ -207,7 +216,7 @@ def metadata(system: System, schedule: Schedule) -> dict[str, Any]:
     """What a run is: the resolved scenario and the versions that may matter."""
     return {
         "format": 1,
-        "scenario_file": str(system.file.path),
+        "scenario_file": str(system.file.path.resolve()),
         "scenario": system.scenario.model_dump(mode="json"),
         "episodes": len(schedule.episodes),
         "replicas": schedule.replicas,

@@ -227,11 +227,12 @@ class EpisodeTotals:
         if reference.sum() <= 0.0:
             return Estimate(None, None, None, "1")
         mean = float(restored.sum() / reference.sum())
-        if len(reference) < 2:
+        if np.count_nonzero(reference > 0.0) < 2:
             return Estimate(mean, None, None, "1")
         sums = _resampled_sums(np.stack([restored, reference], axis=1), seed)
-        ratios = sums[:, 0] / np.where(sums[:, 1] > 0.0, sums[:, 1], np.inf)
-        return Estimate(mean, *_interval(ratios), "1")
+        # A resample of nothing but episodes without shedding has no ratio.
+        ratios = _ratio(sums[:, 0], sums[:, 1])
+        return Estimate(mean, *_interval(ratios[~np.isnan(ratios)]), "1")
 
 
 def estimate(values: Floats, unit: str, seed: int) -> Estimate:

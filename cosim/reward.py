@@ -81,7 +81,9 @@ def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
     share = np.where(counted, restored_kwh / np.where(counted, reference_kwh, 1.0), 0.0)
     number = counted.sum(axis=1)
     total, squares = share.sum(axis=1), (share * share).sum(axis=1)
+    lowest = 1.0 / np.maximum(number, 1)
+    # Shares of both signs, where EVs made it worse somewhere, would bring the index below its range, down to 0.
     fairness: Floats = np.where(
-        squares > 0.0, total * total / np.where(squares > 0.0, number * squares, 1.0), 1.0 / np.maximum(number, 1)
+        squares > 0.0, np.maximum(total * total / np.where(squares > 0.0, number * squares, 1.0), lowest), lowest
     )
     return fairness

@@ -13,7 +13,7 @@ from cosim.clock import Clock, parse_time_of_day
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
-from cosim.grid.network import Network, build_network
+from cosim.grid.network import Network, build_network, check_station_buses, load_net
 from cosim.grid.power_flow import find_engine
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
@@ -112,7 +112,11 @@ class _Builder:
     def build(self) -> System | None:
         """The system; None if there is any mistake."""
         clock = self._part(self._clock, "clock")
-        network = self._part(lambda section: build_network(section, self._resolve), "network")
+        net = self._part(lambda section: load_net(section, self._resolve), "network")
+        network = None
+        if net is not None:
+            self._part(lambda section: check_station_buses(section, net), "stations")
+            network = self._part(lambda section: build_network(section, net), "network")
         self._part(lambda section: find_engine(section.engine), "network")
         roads = self._part(lambda section: build_roads(section, self._resolve), "roads")
         profiles = None
@@ -121,8 +125,6 @@ class _Builder:
         station_node = None
         if roads is not None:
             station_node = self._part(lambda section: station_nodes(section, roads), "stations")
-        if network is not None:
-            self._part(lambda section: _check_station_buses(section, network), "stations")
         base_flow_vph = None
         if clock is not None and roads is not None and profiles is not None:
             base_flow_vph = self._part(
@@ -160,20 +162,6 @@ def _present(part: Any) -> Any:
     if part is None:
         raise ValueError("a part of the system is missing though no mistake was found")
     return part
-
-
-def _check_station_buses(stations: Sequence[StationSection], network: Network) -> None:
-    feeder = network.feeder
-    issues = [
-        ScenarioIssue(
-            f"stations.{k}.bus",
-            f"there is no bus {station.bus}; buses are {feeder.bus.min()} to {feeder.bus.max()}",
-        )
-        for k, station in enumerate(stations)
-        if feeder.position(station.bus) < 0
-    ]
-    if issues:
-        raise ScenarioError(issues)
 
 
 def _assemble(

@@ -127,9 +127,16 @@ class GridModel:
         )
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
         self._forecaster.begin(self._episodes)
+        self._outlook: Outlook | None = None
 
     def outlook(self) -> Outlook:
         """What the microgrids publish before the slot that begins."""
+        # Made once per slot: a noisy forecast draws.
+        if self._outlook is None:
+            self._outlook = self._look_out()
+        return self._outlook
+
+    def _look_out(self) -> Outlook:
         available = self._actual.slot(self._slot)
         supply = self._supply
         limits = (self._limits.surplus_kw(available), self._limits.feed_in_kw(available))
@@ -162,6 +169,7 @@ class GridModel:
             available, kept.dispatch, kept.power, kept.flow, ess_start_kwh, kept.redispatched, kept.violated
         )
         self._slot += 1
+        self._outlook = None
         replicas = len(self._episodes)
         return GridSlot(
             microgrids=_cases(slots, slice(replicas)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ import numpy as np
 import pandapower
 import pandapower.networks
 import pandapower.topology
+from pandapower.io_utils import DeserializationNotAllowed
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import MicrogridSection, NetworkSection
+from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection
 from cosim.units import KW_PER_MW
 
 PandapowerNet = Any
@@ -32,13 +34,49 @@ UNSUPPORTED = (
     "impedance",
     "dcline",
     "switch",
+    "tcsc",
     "gen",
     "sgen",
+    "asymmetric_load",
+    "asymmetric_sgen",
+    "motor",
     "storage",
     "shunt",
+    "svc",
+    "ssc",
+    "vsc",
     "ward",
     "xward",
 )
+#: Modules that the objects in a pandapower JSON file may come from: reading any other would import it, and so run it.
+JSON_MODULES = frozenset({"pandapower.auxiliary", "pandas", "pandas.core.frame", "pandas.core.series"})
+#: What reading such a file raises when the file is none.
+JSON_MISTAKES = (
+    OSError,
+    UserWarning,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    DeserializationNotAllowed,
+)
+#: Columns that a network must have.
+COLUMNS = {
+    "bus": {"vn_kv", "in_service"},
+    "line": {
+        "from_bus",
+        "to_bus",
+        "length_km",
+        "r_ohm_per_km",
+        "x_ohm_per_km",
+        "c_nf_per_km",
+        "parallel",
+        "in_service",
+    },
+    "load": {"bus", "p_mw", "q_mvar", "scaling", "in_service"},
+    "ext_grid": {"bus"},
+}
 
 
 @dataclass(frozen=True)
@@ -97,22 +135,20 @@ class Network:
     load_kvar: Floats
 
 
-def build_network(section: NetworkSection, resolve: Callable[[str], Path]) -> Network:
-    """Load a network, open its lines and give each island its slack bus.
+def build_network(section: NetworkSection, net: PandapowerNet) -> Network:
+    """Open a network's lines and give each island its slack bus.
 
     Args:
         section: The scenario's `network`.
-        resolve: Turns a path in the scenario into one that can be opened.
+        net: The net that it names, as `load_net` gives it; changed in place.
 
     Returns:
         The network; island m belongs to microgrid m.
 
     Raises:
-        ScenarioError: If the network cannot be loaded, a bus or line does not exist, or the islands are not
-            those that the microgrids need; holds all mistakes.
+        ScenarioError: If a bus or line does not exist, or the islands are not those that the microgrids need;
+            holds all mistakes.
     """
-    net = load_net(section, resolve)
-    _refuse_unsupported(net)
     issues = _open_lines(net, section.opened_lines) + _bus_issues(net, section.microgrids)
     if not issues:
         issues = _island_issues(net, section.microgrids)
@@ -130,17 +166,38 @@ def load_net(section: NetworkSection, resolve: Callable[[str], Path]) -> Pandapo
         resolve: Turns a path in the scenario into one that can be opened.
 
     Raises:
-        ScenarioError: If there is no such case, or the file is no pandapower network.
+        ScenarioError: If there is no such case, the file is no pandapower network, or it has elements that are
+            not modelled.
     """
-    if section.file is not None:
-        return _load_json(resolve(section.file))
+    net = _load_json(resolve(section.file)) if section.file is not None else _load_case(section.case)
+    _refuse_unsupported(net)
+    return net
+
+
+def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) -> None:
+    """Check that the stations' buses exist.
+
+    Raises:
+        ScenarioError: If one does not; holds all mistakes.
+    """
+    known = set(net.bus.index)
+    issues = [
+        _no_such_bus(f"stations.{k}.bus", station.bus, known)
+        for k, station in enumerate(stations)
+        if station.bus not in known
+    ]
+    if issues:
+        raise ScenarioError(issues)
+
+
+def _load_case(name: str | None) -> PandapowerNet:
     cases = _known_cases()
-    if section.case not in cases:
-        near = difflib.get_close_matches(str(section.case), cases, n=1)
+    if name not in cases:
+        near = difflib.get_close_matches(str(name), cases, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        problem = f"must be a network of pandapower.networks, got {section.case!r}{hint}"
+        problem = f"must be a network of pandapower.networks, got {name!r}{hint}"
         raise ScenarioError([ScenarioIssue("network.case", problem)])
-    return cases[section.case]()
+    return cases[name]()
 
 
 def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Sequence[float]) -> Feeder:
@@ -181,13 +238,35 @@ def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Se
 
 def _load_json(path: Path) -> PandapowerNet:
     try:
-        net = pandapower.from_json(str(path))
-    except (OSError, UserWarning, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = path.read_text(encoding="utf-8")
+        foreign = _modules_in(json.loads(text)) - JSON_MODULES
+        net = None if foreign else pandapower.from_json_string(text, convert=True)
+    except JSON_MISTAKES as error:
         problem = f"{path} is no pandapower JSON file ({type(error).__name__}: {error})"
         raise ScenarioError([ScenarioIssue("network.file", " ".join(problem.split()))]) from error
+    if foreign:
+        problem = f"{path} holds objects of {', '.join(sorted(foreign))}; only tables are read, since others run code"
+        raise ScenarioError([ScenarioIssue("network.file", problem)])
     if not isinstance(net, pandapower.pandapowerNet):
         raise ScenarioError([ScenarioIssue("network.file", f"{path} holds no pandapower network")])
+    for table, columns in COLUMNS.items():
+        missing = sorted(columns - set(getattr(net.get(table), "columns", ())))
+        if missing:
+            problem = f"{path} has no column {missing[0]!r} in its table {table!r}"
+            raise ScenarioError([ScenarioIssue("network.file", problem)])
     return net
+
+
+def _modules_in(value: Any) -> set[str]:
+    """Modules named in JSON values, and in the JSON text that pandapower nests as `_object`."""
+    if isinstance(value, list):
+        return set().union(*map(_modules_in, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {str(value["_module"])} if "_module" in value else set()
+    nested = value.get("_object")
+    inner = [*value.values(), *([json.loads(nested)] if isinstance(nested, str) else [])]
+    return own.union(*map(_modules_in, inner))
 
 
 def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
@@ -203,7 +282,17 @@ def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
 
 
 def _refuse_unsupported(net: PandapowerNet) -> None:
+    if not len(net.bus):
+        raise ScenarioError([ScenarioIssue("network", "the network has no buses")])
     used = [f"{len(net[table])} {table}" for table in UNSUPPORTED if table in net and len(net[table])]
+    by_voltage = [column for column in net.load if column.startswith("const_")]
+    odd = {
+        "bus out of service": ~net.bus.in_service.astype(bool),
+        "line with conductance": net.line.get("g_us_per_km", net.line.length_km * 0.0) > 0.0,
+        "load that depends on voltage": (net.load[by_voltage] > 0.0).any(axis=1),
+        "load below zero": net.load.p_mw * net.load.scaling < 0.0,
+    }
+    used += [f"{int(rows.sum())} {what}" for what, rows in odd.items() if rows.any()]
     if used:
         problem = f"only buses, lines, loads and the external grid are modelled, the network also has {', '.join(used)}"
         raise ScenarioError([ScenarioIssue("network", problem)])

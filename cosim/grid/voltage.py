@@ -148,11 +148,10 @@ class VoltageKeeper:
     def _linear_pu(self, slot: IslandSlot, power: BusPower, case: int, island: int) -> Floats:
         """Voltages of an island by its program's linear model [p.u.], shape [n]."""
         members = self._members[island]
-        return (
-            slot.vm_pu
-            - slot.drop_per_kw @ power.p_kw[case, members]
-            - slot.drop_per_kvar @ power.q_kvar[case, members]
+        drop_pu: Floats = (
+            slot.drop_per_kw @ power.p_kw[case, members] + slot.drop_per_kvar @ power.q_kvar[case, members]
         )
+        return slot.vm_pu - drop_pu
 
     def _outside(self, flow: PowerFlowResult) -> Flags:
         """Which islands have a voltage outside its band, shape [N, M]."""

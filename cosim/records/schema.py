@@ -145,6 +145,9 @@ class Trips:
     planned_s: Floats = _column("s", "Travel time expected at departure.")
     road: list[list[int]] = _column("", "Directed roads, in order.", "list of int")
     enter_s: list[list[float]] = _column("s", "Time of entry into each of them, as far as entered.", "list of float")
+    leave_s: list[list[float]] = _column(
+        "s", "Time of leaving each of them; the last may be after the episode's end.", "list of float"
+    )
     from_km: list[list[float]] = _column("km", "Where on each of them the drive begins.", "list of float")
     to_km: list[list[float]] = _column("km", "Where on each of them the drive ends.", "list of float")
 

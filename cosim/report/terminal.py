@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
 def summary_view(summary: Mapping[str, Any]) -> Group:
@@ -25,7 +25,7 @@ def _metrics(summary: Mapping[str, Any]) -> Table:
         f"{summary['scenario']}: {summary['controller']}, {summary['episodes']} episodes, "
         f"engine {summary['engine']}, seed {summary['seed']}"
     )
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     table.add_column("metric")
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
@@ -50,7 +50,7 @@ def _energies(summary: Mapping[str, Any]) -> Table:
     table = Table(title="energy per episode by microgrid, in kWh", title_justify="left")
     table.add_column("")
     for name in summary["microgrids"]:
-        table.add_column(escape(name), justify="right")
+        table.add_column(Text(name), justify="right")
     table.add_column("total", justify="right")
     for key, label in (("shed_kwh", "shed"), ("curtailed_kwh", "curtailed")):
         for column, when in (("without_ev", "without EVs"), ("with_ev", "with EVs")):

@@ -158,6 +158,16 @@ def _profile_exists(path: str, name: str | None, profiles: Mapping[str, Profile]
         yield ScenarioIssue(path, f"no profile is named {name!r}; {suggestion(name, profiles)}")
 
 
+def _slack_voltage(network: NetworkSection) -> Issues:
+    """A generator that holds a voltage outside the band would have all load shed in vain."""
+    for index, microgrid in enumerate(network.microgrids):
+        if not network.vm_min_pu <= microgrid.dg.vm_pu <= network.vm_max_pu:
+            yield ScenarioIssue(
+                dotted("network.microgrids", index, "dg.vm_pu"),
+                f"must be in the band, {network.vm_min_pu:g} to {network.vm_max_pu:g}, got {microgrid.dg.vm_pu:g}",
+            )
+
+
 def _unique_names(path: str, named: Iterable[MicrogridSection | StationSection]) -> Issues:
     first: dict[str, int] = {}
     for index, section in enumerate(named):
@@ -176,6 +186,7 @@ CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
     (_network_origin, ("network",)),
     (_microgrid_names, ("network",)),
     (_storage_bounds, ("network",)),
+    (_slack_voltage, ("network",)),
     (_station_places, ("stations",)),
     (_station_names, ("stations",)),
     (_fleet_charge, ("fleet",)),

@@ -49,12 +49,15 @@ class ControllerSimulator(SlotSimulator):
             action = self._controller.act(observation)
         except ControllerError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A controller that exits would end the run as if it were good.
             who = type(self._controller).__name__
             raise ControllerError(f"slot {slot}: {who}.act raised {type(error).__name__}: {error}") from error
         return {"action": check_action(action, self._spec, episodes, slot)}
 
     def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:
+        # Ports are shared by reference; a controller may work on its observation, but never on them.
+        received = {name: received[name].copy() for name in (*STATE_PORTS, *LAST_SLOT_PORTS, *OUTLOOK_PORTS)}
         last_slot = {name: received[name] if slot else np.zeros_like(received[name]) for name in LAST_SLOT_PORTS}
         if slot == 0:
             # The batch that ended may have been wider than the one that begins.
@@ -110,8 +113,8 @@ def check_action(action: Action, spec: FleetSpec, episodes: tuple[int, ...], slo
         if wrong.any():
             replica, ev = (int(k) for k in np.argwhere(wrong)[0])
             raise ControllerError(
-                f"episode {episodes[replica]}, slot {slot}, EV {ev}: {name} must be in [{low:g}, {high:g}], "
-                f"got {values[replica, ev]:g}"
+                f"episode {episodes[replica]}, slot {slot}, EV {ev}: {name} must be in [{low:.10g}, {high:.10g}], "
+                f"got {float(values[replica, ev])}"
             )
         columns.append(np.clip(values, low, high))
     return np.stack(columns, axis=-1)

@@ -127,6 +127,8 @@ def _trip_row(episode: int, trip: Trip) -> Row:
         trip.planned_s,
         [leg.road for leg in trip.legs],
         list(trip.enter_s),
+        # The time that the last road takes is known from its entry on, also where the episode ends before.
+        [*trip.enter_s[1:], trip.enter_s[-1] + trip.leg_s],
         [leg.from_km for leg in trip.legs],
         [leg.to_km for leg in trip.legs],
     )

@@ -126,6 +126,7 @@ class TrafficModel:
         """
         scenario = self._scenario
         self._slot = 0
+        self._state: FleetState | None = None
         self._replicas = [
             TrafficReplica(
                 self._surroundings,
@@ -139,6 +140,11 @@ class TrafficModel:
 
     def state(self) -> FleetState:
         """Where every EV is when the slot begins that comes next."""
+        if self._state is None:
+            self._state = self._look()
+        return self._state
+
+    def _look(self) -> FleetState:
         vehicles = [replica.vehicles for replica in self._replicas]
         shape = (len(vehicles), self._scenario.fleet.size)
         places = [[replica.whereabouts(v) for v in replica.vehicles] for replica in self._replicas]
@@ -183,6 +189,7 @@ class TrafficModel:
             )
         ]
         self._slot += 1
+        self._state = None
         return TrafficSlot(
             evs=self._ev_slots(action, energy_start_kwh, [outcomes for outcomes, _ in ran]),
             stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),

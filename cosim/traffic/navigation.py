@@ -154,8 +154,11 @@ class RoadNavigator:
 def _ways_to_stations(roads: RoadNetwork, station_node: Ints, time_s: Floats) -> tuple[Floats, Ints]:
     """Travel time and next node from each node to each station; shape [N, H]; next node -1 at the end."""
     # Roads turned round, so that one search from each station finds the ways to it. The search takes a
-    # weight of 0 for no road at all.
+    # weight of 0 for no road at all. A road into a node closed to transit leads to a station there only.
     weight = np.maximum(time_s, 1e-9)
-    turned = csr_array((weight, (roads.head, roads.tail)), shape=(roads.nodes, roads.nodes))
-    travel_time_s, before = dijkstra(turned, indices=station_node, return_predecessors=True)
-    return np.ascontiguousarray(travel_time_s.T), np.maximum(before.T, -1).astype(np.int64)
+    travel_time_s, next_node = np.empty((roads.nodes, len(station_node))), np.empty((roads.nodes, len(station_node)))
+    for station, node in enumerate(station_node):
+        kept = ~roads.closed_to_transit[roads.head] | (roads.head == node)
+        turned = csr_array((weight[kept], (roads.head[kept], roads.tail[kept])), shape=(roads.nodes, roads.nodes))
+        travel_time_s[:, station], next_node[:, station] = dijkstra(turned, indices=node, return_predecessors=True)
+    return travel_time_s, np.maximum(next_node, -1).astype(np.int64)

@@ -140,7 +140,7 @@ class TrafficReplica:
         return outcomes
 
     def _ask_for_chargers(self) -> None:
-        """Free chargers first, then ask for them, then settle: so nobody gets a charger for no time."""
+        """Free chargers first, then ask for them, settle last: so nobody gets a charger for no time."""
         asking = []
         for vehicle in self.vehicles:
             visit = vehicle.visit
@@ -158,6 +158,10 @@ class TrafficReplica:
                 station.withdraw(request)
         for vehicle, visit, station, wanted_kw in asking:
             visit.requests.append(station.request(vehicle.number, vehicle.battery, wanted_kw))
+        # Settled in an event behind those of this very instant, so that who arrives now takes its turn by number.
+        call_after(self._env, 0.0, self._settle)
+
+    def _settle(self, event: simpy.Event) -> None:
         for station in self.stations:
             station.settle()
 

@@ -56,7 +56,8 @@ class PowerGridModelFlow:
                 ComponentType.line: line,
                 ComponentType.source: source,
                 ComponentType.sym_load: load,
-            }
+            },
+            system_frequency=feeder.net.f_hz,
         )
 
     def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
