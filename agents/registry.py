@@ -129,8 +129,10 @@ def _load(target: str, name: str) -> ControllerFactory:
     module_name, _, class_name = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ControllerError(f"controller {name!r}: module {module_name!r} cannot be imported ({error})") from error
+    except (Exception, SystemExit) as error:
+        # Whatever a module of somebody else does when it is imported: a syntax error, a failing line, an exit.
+        problem = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ControllerError(f"controller {name!r}: module {module_name!r} cannot be imported ({problem})") from error
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
         raise ControllerError(f"controller {name!r}: module {module_name!r} has no class {class_name!r}")

@@ -130,7 +130,8 @@ def _count(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     from cosim.experiment import DEFAULT_EPISODES, load, run
 
-    system = load(options.file, [*_shortcuts(options), *options.overrides])
+    with _spinner("loading", show=not options.json):
+        system = load(options.file, [*_shortcuts(options), *options.overrides])
     # A controller may print; with --json that must not be where the object goes.
     talk = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with talk, _progress_bar(show=not options.json) as progress:
@@ -161,11 +162,23 @@ def _shortcuts(options: argparse.Namespace) -> Iterator[str]:
     if options.seed is not None:
         yield f"seed={options.seed}"
     if options.engine is not None:
-        yield f"network.engine={options.engine}"
+        yield f"network.engine={json.dumps(options.engine)}"
     if options.controller is not None:
         # Options in the file are meant for the controller in the file.
         yield "controller.options={}"
         yield f"controller.name={json.dumps(options.controller)}"
+
+
+@contextmanager
+def _spinner(what: str, *, show: bool) -> Iterator[None]:
+    """A sign of life, on standard error and on terminals only."""
+    if not show or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
 
 
 @contextmanager
@@ -177,7 +190,7 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("slots"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("slots of all episodes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("slots", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -321,8 +321,13 @@ def _summary(
 def _importable(folder: Path) -> Iterator[None]:
     """Let modules beside the scenario file be imported."""
     entry = str(folder.resolve())
+    known = set(sys.modules)
     sys.path.insert(0, entry)
     try:
         yield
     finally:
         sys.path.remove(entry)
+        # Another scenario's folder may hold a module of the same name.
+        for name in set(sys.modules) - known:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(entry):
+                del sys.modules[name]

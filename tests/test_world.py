@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plain_loop import run_plain_loop
 
 from agents.registry import make_controller
 from cosim.errors import SimulationError
@@ -19,7 +20,6 @@ from cosim.schedule import Schedule
 from cosim.simulators.base import SlotSimulator
 from cosim.system import System, load_system
 from cosim.world import make_simulators, run_world
-from plain_loop import run_plain_loop
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
 ENGINES = ("lindistflow", "power-grid-model")

@@ -9,6 +9,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+COST_NAMES = {
+    "dg": "diesel",
+    "shedding": "shedding",
+    "ess": "storage",
+    "curtailment": "curtailed",
+    "total": "total",
+}
+
 
 def summary_view(summary: Mapping[str, Any]) -> Group:
     """The tables that `cosim run` shows.
@@ -21,8 +29,9 @@ def summary_view(summary: Mapping[str, Any]) -> Group:
 
 
 def _metrics(summary: Mapping[str, Any]) -> Table:
+    episodes = "1 episode" if summary["episodes"] == 1 else f"{summary['episodes']} episodes"
     title = (
-        f"{summary['scenario']}: {summary['controller']}, {summary['episodes']} episodes, "
+        f"{summary['scenario']}: {summary['controller']}, {episodes}, "
         f"engine {summary['engine']}, seed {summary['seed']}"
     )
     table = Table(title=Text(title), title_justify="left")
@@ -38,24 +47,28 @@ def _metrics(summary: Mapping[str, Any]) -> Table:
 
 def _costs(summary: Mapping[str, Any]) -> Table:
     without, with_ev = summary["cost"]["without_ev"], summary["cost"]["with_ev"]
-    table = Table(title="cost per episode, in CNY", title_justify="left")
-    for heading in ("", *without, "ev dispatch"):
-        table.add_column(heading, justify="right" if heading else "left")
+    table = Table(title="\ncost per episode, in CNY", title_justify="left")
+    table.add_column("")
+    for part in without:
+        table.add_column(COST_NAMES[part], justify="right")
+    table.add_column("EVs", justify="right")
     table.add_row("without EVs", *(f"{cny:,.0f}" for cny in without.values()), "")
     table.add_row("with EVs", *(f"{with_ev[part]:,.0f}" for part in without), f"{with_ev['ev']:,.0f}")
     return table
 
 
 def _energies(summary: Mapping[str, Any]) -> Table:
-    table = Table(title="energy per episode by microgrid, in kWh", title_justify="left")
-    table.add_column("")
-    for name in summary["microgrids"]:
-        table.add_column(Text(name), justify="right")
-    table.add_column("total", justify="right")
+    table = Table(title="\nenergy per episode, in kWh", title_justify="left")
+    table.add_column("microgrid")
+    columns = []
     for key, label in (("shed_kwh", "shed"), ("curtailed_kwh", "curtailed")):
-        for column, when in (("without_ev", "without EVs"), ("with_ev", "with EVs")):
-            values = summary[key][column]
-            table.add_row(f"{label}, {when}", *(f"{kwh:,.1f}" for kwh in values), f"{sum(values):,.1f}")
+        for when in ("without_ev", "with_ev"):
+            table.add_column(f"{label} {when.replace('_ev', '')}\nEVs", justify="right")
+            columns.append(summary[key][when])
+    for name, *values in zip(summary["microgrids"], *columns, strict=True):
+        table.add_row(Text(name), *(f"{kwh:,.1f}" for kwh in values))
+    table.add_section()
+    table.add_row("total", *(f"{sum(column):,.1f}" for column in columns))
     return table
 
 
@@ -64,10 +77,10 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     said = {
         "redispatched": "dispatched anew to keep voltages in their band",
         "voltage_violated": "with a voltage out of its band",
-        "slack_beyond_limit": "with the diesel generator, losses included, beyond its limit",
+        "slack_beyond_limit": "with the diesel generator, losses included, over its limit",
     }
     low_pu, high_pu = summary["voltage_range_pu"]
-    remarks = [f"voltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
+    remarks = [f"\nvoltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
     of_all = timing["slots"] * len(summary["microgrids"])
     remarks += [f"{count / of_all:.1%} of microgrid slots {said[flag]}" for flag, count in flags.items() if count]
     if summary["episodes_without_shedding"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -43,12 +43,13 @@ def read_profiles(
     """
     values: dict[str, FloatArray] = {}
     issues: list[ScenarioIssue] = []
+    tables: _Tables = {}
     for name, profile in profiles.items():
         try:
             if isinstance(profile, HourlyProfile):
                 values[name] = _read_hourly(name, profile, clock)
             else:
-                values[name] = _read_csv(name, profile, clock, resolve(profile.file))
+                values[name] = _read_csv(name, profile, clock, resolve(profile.file), tables)
         except ScenarioError as error:
             issues += error.issues
     if issues:
@@ -88,10 +89,10 @@ class _Rows:
     cells: list[str]
 
 
-def _read_csv(name: str, profile: CsvProfile, clock: Clock, path: Path) -> FloatArray:
+def _read_csv(name: str, profile: CsvProfile, clock: Clock, path: Path, tables: _Tables) -> FloatArray:
     """Average the rows over each slot, weighted by how long each of them overlaps it."""
     day = _read_day(name, profile)
-    rows = _read_rows(name, profile, path, day)
+    rows = _read_rows(name, profile, path, day, tables)
     period_s = _period(name, rows, path)
     inside = np.flatnonzero((rows.times_s + period_s > clock.start_s) & (rows.times_s < clock.end_s))
     _check_window(name, clock, day, rows.times_s[inside], period_s)
@@ -116,27 +117,56 @@ def _read_day(name: str, profile: CsvProfile) -> datetime:
         raise _error(name, "date", f"is no day of the calendar, got {profile.date!r}") from error
 
 
-def _read_rows(name: str, profile: CsvProfile, path: Path, day: datetime) -> _Rows:
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file as text, and the times of its rows once they have been read.
+
+    Args:
+        header: Names of its columns.
+        rows: Line of each row in the file, counted from 1, and its cells.
+        times_s: Start of each row's period [s], by time column and day.
+    """
+
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    times_s: dict[tuple[str, datetime], FloatArray] = field(default_factory=dict)
+
+
+#: Tables by path, for as long as the profiles of one scenario are read: many name the same file.
+_Tables = dict[Path, _Table]
+
+
+def _read_table(name: str, profile: CsvProfile, path: Path) -> _Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = next(reader, [])
-            table = [(reader.line_num, row) for row in reader if row]
+            return _Table(header, [(reader.line_num, row) for row in reader if row])
     except OSError as error:
         raise _error(name, "file", f"cannot be read: {error.strerror}, got {shown(profile.file)}") from error
     except (ValueError, csv.Error) as error:
         raise _error(name, "file", f"is no CSV file in UTF-8, got {shown(profile.file)}") from error
-    for field, column in (("time_column", profile.time_column), ("column", profile.column)):
+
+
+def _read_rows(name: str, profile: CsvProfile, path: Path, day: datetime, tables: _Tables) -> _Rows:
+    if path not in tables:
+        tables[path] = _read_table(name, profile, path)
+    table = tables[path]
+    header = table.header
+    for key, column in (("time_column", profile.time_column), ("column", profile.column)):
         if column not in header:
-            raise _error(name, field, f"{_file(path)} has no column {shown(column)}; {suggestion(column, header)}")
+            raise _error(name, key, f"{_file(path)} has no column {shown(column)}; {suggestion(column, header)}")
     time, value = header.index(profile.time_column), header.index(profile.column)
-    for line, row in table:
+    for line, row in table.rows:
         if len(row) != len(header):
             raise _error(name, "file", f"{_file(path, line)} must have {len(header)} cells, got {len(row)}")
+    if (profile.time_column, day) not in table.times_s:
+        times_s = [_read_time(name, path, line, row[time], day) for line, row in table.rows]
+        table.times_s[profile.time_column, day] = np.array(times_s, dtype=np.float64)
     return _Rows(
-        lines=[line for line, _ in table],
-        times_s=np.array([_read_time(name, path, line, row[time], day) for line, row in table], dtype=np.float64),
-        cells=[row[value] for _, row in table],
+        lines=[line for line, _ in table.rows],
+        times_s=table.times_s[profile.time_column, day],
+        cells=[row[value] for _, row in table.rows],
     )
 
 

@@ -13,7 +13,8 @@ from cosim.traffic.routing import Leg, Place, Router, SnapIndex, cut_to_budget
 
 #: A target farther than this from any road is off road [km].
 SNAP_KM = 1.0
-#: A target this near to a station means that station [km].
+#: A target this near to a station means that station [km]; but never more than half of a slot's kilometres, or
+#: an EV at a station could not leave it.
 STATION_KM = 1.1
 
 
@@ -82,6 +83,7 @@ class MoveFinder:
         self._stations = [(station, *roads.node_km[node].tolist()) for station, node in enumerate(station_node)]
         self._station_node = list(station_node)
         self._budget_km = budget_km
+        self._station_km = min(STATION_KM, budget_km / 2.0)
         self._consumption_kwh_per_km = consumption_kwh_per_km
 
     def station_at(self, place: Place) -> int:
@@ -141,7 +143,7 @@ class MoveFinder:
         return self._router.place_on(*snapped)
 
     def _station_near(self, x_km: float, y_km: float) -> int:
-        best_km, best = STATION_KM, -1
+        best_km, best = self._station_km, -1
         for station, station_x_km, station_y_km in self._stations:
             if abs(station_x_km - x_km) <= best_km and abs(station_y_km - y_km) <= best_km:
                 distance_km = math.hypot(station_x_km - x_km, station_y_km - y_km)

@@ -61,7 +61,7 @@ class TrafficReplica:
 
     def __init__(self, surroundings: Surroundings, vehicles: list[Vehicle]) -> None:
         self._around = surroundings
-        self._env = simpy.Environment()
+        self._env = simpy.Environment(0.0)
         self.vehicles = vehicles
         self.stations = [ChargingStation(self._env, chargers) for chargers in surroundings.chargers]
         self.on_road = [0] * surroundings.roads

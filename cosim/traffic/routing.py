@@ -248,7 +248,8 @@ class SnapIndex:
 
     def __init__(self, roads: RoadNetwork, reach_km: float) -> None:
         self._reach_km = reach_km
-        self._cell_km = max(2.0 * reach_km, float(np.median(roads.drawn_km)) / 2.0)
+        typical_km = float(np.median(roads.drawn_km)) if roads.roads else 0.0
+        self._cell_km = max(2.0 * reach_km, typical_km / 2.0)
         ends = np.concatenate([roads.node_km[roads.tail], roads.node_km[roads.head]], axis=1)
         self._ends: list[tuple[float, float, float, float]] = [tuple(row) for row in ends.tolist()]
         self._length_km: list[float] = roads.length_km.tolist()

@@ -27,6 +27,10 @@ SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
             ["network.microgrids.3.name: 'MG1' is already the name of network.microgrids.0"],
         ),
         (
+            ["network.microgrids.3.dg.vm_pu=1.06"],
+            ["network.microgrids.3.dg.vm_pu: must be in the band, 0.95 to 1.05, got 1.06"],
+        ),
+        (
             ["network.microgrids.1.ess.soc_min=0.9"],
             [
                 "network.microgrids.1.ess.soc_min: must be below soc_max, 0.9, got 0.9",

@@ -1,0 +1,154 @@
+"""One EV after the other, each on what the intentions of those before it leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.baselines.plan import (
+    ROUNDING_KWH,
+    SMALLEST_KWH,
+    Bools,
+    discharge_share,
+    go_and_serve,
+    kept_kwh,
+    trip_slots,
+)
+from agents.board import IntentionBoard, Intentions
+from cosim.interface import Action, EvState, FleetSpec, Floats, Ints, Observation
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class _Trips:
+    """The trip of each EV to each station, with the traffic that is usual; shape [R, I, H].
+
+    Attributes:
+        distance_km: Road distance [km], inf where there is no way.
+        arrival: Slot in which it ends; the slot that begins for an EV that is there.
+        rest_h: What is left of that slot [h].
+        spare_kwh: Energy above the minimum when it ends [kWh].
+        possible: Whether the energy and the slots suffice.
+    """
+
+    distance_km: Floats
+    arrival: Ints
+    rest_h: Floats
+    spare_kwh: Floats
+    possible: Bools
+
+    @classmethod
+    def of(cls, spec: FleetSpec, observation: Observation) -> _Trips:
+        place = (observation.edge, observation.node, observation.offset_km)
+        distance_km = spec.navigator.distance_km(*place)
+        time_h = spec.navigator.travel_time_s(*place) / SECONDS_PER_HOUR
+        slots_before = np.maximum(trip_slots(spec, distance_km) - 1, 0)
+        # The last slot's kilometres, at the mean speed of the trip.
+        drives = (distance_km > 0.0) & np.isfinite(distance_km)
+        length_km = np.where(drives, distance_km, 1.0)
+        last = (length_km - slots_before * spec.max_move_km) / length_km
+        spare_kwh = observation.energy_kwh[..., None] - spec.energy_min_kwh - distance_km * spec.consumption_kwh_per_km
+        arrival = observation.slot + slots_before
+        return cls(
+            distance_km=distance_km,
+            arrival=arrival,
+            rest_h=np.maximum(spec.slot_h - np.where(drives, last * np.where(drives, time_h, 0.0), 0.0), 0.0),
+            spare_kwh=spare_kwh,
+            possible=(arrival < spec.slots) & (spare_kwh >= -ROUNDING_KWH),
+        )
+
+
+class CoordinatedController:
+    """EVs choose in turn: the nearest to a station first, ties by number.
+
+    Each takes its own old intention off the board, reads what the others' leave of every deficit, surplus and
+    charger, slot by slot, chooses a station and whether to sell or to buy there, and publishes its intention.
+    It chooses by the useful energy per slot from now on, trip included, up to the slot where that is highest:
+    energy sold counts as delivered; energy bought as what it will deliver, as far as a deficit is left later.
+    An EV that drives keeps its intention; those yet to choose count with the last slot's.
+
+    Args:
+        spec: The fleet.
+        return_reserve: Whether the energy to reach the nearest surplus is not sold while a round trip fits.
+    """
+
+    def __init__(self, spec: FleetSpec, return_reserve: bool = True) -> None:
+        self._spec = spec
+        self._return_reserve = return_reserve
+        self._share = _share_of_microgrid(spec)
+        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots)
+        """Intentions of the episodes that run."""
+
+    def act(self, observation: Observation) -> Action:
+        """Let the EVs of each replica choose in turn; the replicas' turns run side by side."""
+        if observation.slot == 0 or self.board.replicas != observation.replicas:
+            self.board.begin(observation.replicas)
+        trips = _Trips.of(self._spec, observation)
+        deficit_kwh, surplus_kwh = self._outlook(observation)
+        station = np.full(observation.station.shape, -1, dtype=np.int64)
+        power_share = np.zeros(observation.station.shape)
+
+        choosing = observation.state != EvState.DRIVING
+        nearest_km = np.where(choosing, np.min(trips.distance_km, axis=-1), np.inf)
+        order = np.argsort(nearest_km, axis=1, kind="stable")
+        turns = choosing.sum(axis=1)
+        for turn in range(int(turns.max(initial=0))):
+            replica = np.flatnonzero(turns > turn)
+            ev = order[replica, turn]
+            self.board.withdraw(replica, ev)
+            intentions, share = self._choose(observation.slot, trips, replica, ev, deficit_kwh, surplus_kwh)
+            self.board.publish(replica, ev, intentions)
+            station[replica, ev] = intentions.station
+            power_share[replica, ev] = share
+        return go_and_serve(self._spec, observation, station, power_share)
+
+    def _outlook(self, observation: Observation) -> tuple[Floats, Floats]:
+        """Deficit and surplus of each station in each slot of the episode [kWh], shape [R, H, T]."""
+        spec, slot = self._spec, observation.slot
+        outlook = []
+        for forecast_kw, limit_kw in (
+            (observation.deficit_forecast_kw, observation.station_limit_kw[..., 1]),
+            (observation.surplus_forecast_kw, observation.station_limit_kw[..., 0]),
+        ):
+            energy_kwh = np.zeros((observation.replicas, len(spec.station_name), spec.slots))
+            of_station_kw = forecast_kw[:, spec.station_microgrid] * self._share[:, None]
+            energy_kwh[..., slot:] = of_station_kw[..., : spec.slots - slot] * spec.slot_h
+            energy_kwh[..., slot] = limit_kw * spec.slot_h
+            outlook.append(energy_kwh)
+        return outlook[0], outlook[1]
+
+    def _choose(
+        self, slot: int, trips: _Trips, replica: Ints, ev: Ints, deficit_kwh: Floats, surplus_kwh: Floats
+    ) -> tuple[Intentions, Floats]:
+        """The choice of one EV in each of N replicas, on what the board leaves.
+
+        Returns:
+            Their intentions, and their power shares of the slot that begins, shape [N].
+        """
+        spec, board = self._spec, self.board
+        arrival, spare_kwh = trips.arrival[replica, ev], trips.spare_kwh[replica, ev]
+        efficiency = spec.charge_efficiency * spec.discharge_efficiency
+
+        # 1 What is left at each station in each slot, where a charger is free; shape [N, H, T].
+        free = board.chargers[replica] < spec.station_chargers[:, None]
+        deficit_left_kwh = _worth_a_charger(deficit_kwh[replica] - board.fed_kwh[replica], free)
+        surplus_left_kwh = _worth_a_charger(surplus_kwh[replica] - board.drawn_kwh[replica], free)
+
+        # 2 What the EV could sell and buy there up to each slot, from its arrival until empty or full.
+        slots = np.arange(spec.slots)
+        rest_h = np.where(slots == arrival[..., None], trips.rest_h[replica, ev][..., None], spec.slot_h)
+        there_h = np.where(slots >= arrival[..., None], rest_h, 0.0)
+        sale_kwh = spare_kwh - self._kept_kwh(slot, trips.distance_km[replica, ev], surplus_left_kwh)
+        room_kwh = spec.energy_max_kwh - spec.energy_min_kwh - spare_kwh
+        power_kw = spec.discharge_kw * spec.max_discharge_share
+        sold_kwh = _up_to(np.minimum(deficit_left_kwh, power_kw * there_h), sale_kwh * spec.discharge_efficiency)
+        bought_kwh = _up_to(np.minimum(surplus_left_kwh, spec.charge_kw * there_h), room_kwh / spec.charge_efficiency)
+
+        # 3 What is useful of it: what is bought must be sold later, at the best of the stations.
+        later_kwh = _later(np.minimum(deficit_left_kwh, power_kw * spec.slot_h))[:, None, :]
+        useful_kwh = np.stack([sold_kwh, np.minimum(bought_kwh * efficiency, later_kwh)], axis=-2)
+        per_slot_kwh = np.max(useful_kwh[..., slot:] / np.arange(1, spec.slots - slot + 1), axis=-1)
+        worth = trips.possible[replica, ev][..., None] & (useful_kwh[..., -1] >= SMALLEST_KWH)
+        return per_slot_kwh, worth

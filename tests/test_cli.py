@@ -1,0 +1,440 @@
+"""The command line: what it prints, where it prints it, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim.cli import main
+from cosim.grid import network
+from cosim.simulators.recorder import RecorderSimulator
+
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
+QUICK = ("--controller", "random", "--engine", "lindistflow", "--episodes", "2")
+METRICS = [
+    "load_restoration_ratio",
+    "load_restoration_ratio_pooled",
+    "restoration_fairness",
+    "energy_consumption_ratio",
+    "saving_ratio",
+    "saving_ratio_with_ev_cost",
+    "waiting_time_mean_h",
+    "waiting_time_p95_h",
+    "charger_utilisation",
+    "voltage_min_pu",
+    "voltage_max_pu",
+]
+CONTROLLERS = """
+import signal
+import sys
+
+import numpy as np
+
+from cosim.interface import Action
+
+
+class Stays:
+    def __init__(self, spec, **options):
+        self.fleet_size = spec.fleet_size
+
+    def act(self, observation):
+        return self.answer(observation, Action.stay(observation.replicas, self.fleet_size))
+
+    def answer(self, observation, action):
+        return action
+
+
+class Raises(Stays):
+    def answer(self, observation, action):
+        raise RuntimeError("no [red]idea")
+
+
+class SaysNaN(Stays):
+    def answer(self, observation, action):
+        action.power_share[1, 3] = np.nan
+        return action
+
+
+class WrongShape(Stays):
+    def answer(self, observation, action):
+        return Action(action.heading_rad[:, :-1], action.distance_km, action.power_share)
+
+
+class SaysNothing(Stays):
+    def answer(self, observation, action):
+        return None
+
+
+class Exits(Stays):
+    def answer(self, observation, action):
+        sys.exit(0)
+
+
+class Prints(Stays):
+    def answer(self, observation, action):
+        print("thinking")
+        return action
+
+
+class Interrupted(Stays):
+    def answer(self, observation, action):
+        if observation.slot == 3:
+            signal.raise_signal(signal.SIGINT)
+        return action
+
+
+class CannotBeMade:
+    def __init__(self, spec):
+        raise ValueError("no licence")
+
+
+class HasNoAct:
+    def __init__(self, spec):
+        pass
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_net() -> Iterator[None]:
+    """Reads pandapower's case once: that takes longer than a whole run."""
+    cases = network._known_cases()
+    net = cases["case33bw"]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scenario with modules of somebody else beside it."""
+    folder = tmp_path_factory.mktemp("own")
+    shutil.copy(SCENARIO, folder / "scenario.yaml")
+    (folder / "cli_controllers.py").write_text(CONTROLLERS)
+    (folder / "cli_syntax_error.py").write_text("def broken(:\n")
+    (folder / "cli_fails.py").write_text("1 / 0\n")
+    return folder
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Exit code, standard output and standard error of a command."""
+
+    def said(*words: object) -> tuple[int, str, str]:
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return (code, *capsys.readouterr())
+
+    return said
+
+
+@pytest.fixture
+def run_own(folder: Path, said: Any) -> Callable[..., tuple[int, str, str]]:
+    """Run with a controller from beside the scenario."""
+
+    def run_own(controller: str, *words: object) -> tuple[int, str, str]:
+        return said("run", folder / "scenario.yaml", *QUICK, "--controller", controller, "--allow-code", *words)
+
+    return run_own
+
+
+def test_json_is_one_object_with_these_keys_and_nothing_else(said: Any) -> None:
+    code, out, err = said("run", SCENARIO, *QUICK, "--json")
+    assert (code, err) == (0, "")
+    summary = json.loads(out, parse_constant=pytest.fail)
+    assert out.count("\n") == 1
+    assert list(summary) == [
+        "scenario",
+        "microgrids",
+        "controller",
+        "engine",
+        "seed",
+        "episodes",
+        "episodes_without_shedding",
+        "metrics",
+        "cost",
+        "shed_kwh",
+        "curtailed_kwh",
+        "voltage_range_pu",
+        "flagged_microgrid_slots",
+        "ledger_max_error_kwh",
+        "timing",
+    ]
+    assert list(summary["metrics"]) == METRICS
+    for name, estimate in summary["metrics"].items():
+        assert list(estimate) == ["mean", "low", "high", "unit"], name
+        assert estimate["low"] <= estimate["mean"] <= estimate["high"], name
+    parts = {"dg", "shedding", "ess", "curtailment", "total"}
+    assert set(summary["cost"]) == {"without_ev", "with_ev", "losses"}
+    assert set(summary["cost"]["without_ev"]) == parts
+    assert set(summary["cost"]["with_ev"]) == parts | {"ev"}
+    for cost in (summary["cost"]["without_ev"], summary["cost"]["with_ev"]):
+        assert cost["total"] == pytest.approx(sum(cost[part] for part in parts - {"total"}))
+    for energy in ("shed_kwh", "curtailed_kwh"):
+        assert {key: len(values) for key, values in summary[energy].items()} == {"without_ev": 5, "with_ev": 5}
+    timing = summary["timing"]
+    assert set(timing) == {"wall_s", "cpu_s", "slots", "slots_per_cpu_s", "by_component"}
+    assert set(timing["by_component"]) == {"controller", "traffic", "grid", "recorder", "mosaik"}
+    assert timing["slots"] == 2 * 12
+    assert (summary["scenario"], summary["controller"]) == ("outage_33bus", "random")
+    assert (summary["engine"], summary["seed"], summary["episodes"]) == ("lindistflow", 1, 2)
+    assert summary["ledger_max_error_kwh"] < 1e-6
+
+
+def test_what_a_controller_prints_goes_to_standard_error_with_json(run_own: Any) -> None:
+    code, out, err = run_own("cli_controllers:Prints", "--json")
+    assert code == 0
+    assert json.loads(out)["controller"] == "cli_controllers:Prints"
+    assert err == "thinking\n" * 12
+
+
+def test_one_episode_has_no_intervals(said: Any) -> None:
+    _, out, _ = said("run", SCENARIO, *QUICK, "--episodes", 1, "--json")
+    for name, estimate in json.loads(out)["metrics"].items():
+        assert (estimate["low"], estimate["high"]) == (None, None), name
+
+
+def test_a_metric_that_no_episode_has_is_null(said: Any) -> None:
+    _, out, _ = said("run", SCENARIO, *QUICK, "--set", "fleet.size=0", "--json")
+    metrics = json.loads(out)["metrics"]
+    assert metrics["energy_consumption_ratio"] == {"mean": None, "low": None, "high": None, "unit": "1"}
+    assert metrics["waiting_time_mean_h"]["mean"] is None
+    code, out, _ = said("run", SCENARIO, *QUICK, "--set", "fleet.size=0")
+    assert code == 0
+    assert "│ none │" in " ".join(out.split())
+
+
+def test_table_shows_every_metric_and_microgrid(said: Any) -> None:
+    code, out, err = said("run", SCENARIO, *QUICK)
+    assert (code, err) == (0, "")
+    for text in (*METRICS, "95 % interval", "MG1", "MG5", "without EVs", "with EVs", "shed without", "ledger closes"):
+        assert text in out
+
+
+def test_names_are_shown_as_they_are(said: Any) -> None:
+    names = ("--set", "name='[red]x[/red]'", "--set", "network.microgrids.0.name='[b]MG\\'")
+    code, out, _ = said("run", SCENARIO, *QUICK, *names)
+    assert code == 0
+    assert "[red]x[/red]: random, 2 episodes" in out
+    assert "│ [b]MG\\ " in out
+
+
+def test_seed_0_is_a_seed(said: Any) -> None:
+    summaries = [json.loads(said("run", SCENARIO, *QUICK, "--seed", seed, "--json")[1]) for seed in (0, 1)]
+    assert [summary["seed"] for summary in summaries] == [0, 1]
+    assert summaries[0]["metrics"] != summaries[1]["metrics"]
+
+
+def test_replicas_beyond_the_episodes_change_nothing(said: Any) -> None:
+    few, many = (json.loads(said("run", SCENARIO, *QUICK, "--replicas", r, "--json")[1]) for r in (1, 50))
+    del few["timing"], many["timing"]
+    assert few == many
+
+
+def test_set_has_the_last_word_over_options_of_their_own(said: Any) -> None:
+    words = ("--set", "controller.name=idle", "--set", "seed=7", "--seed", 3)
+    summary = json.loads(said("run", SCENARIO, *QUICK, *words, "--json")[1])
+    assert (summary["controller"], summary["seed"]) == ("idle", 7)
+
+
+def test_options_in_the_file_are_not_for_another_controller(folder: Path, said: Any) -> None:
+    text = SCENARIO.read_text().replace("controller: {name: greedy}", "controller: {name: greedy, options: {x: 1}}")
+    (folder / "with_options.yaml").write_text(text)
+    assert said("run", folder / "with_options.yaml", *QUICK, "--json")[0] == 0
+    code, _, err = said("run", folder / "with_options.yaml", *QUICK, "--set", "controller.options.x=1")
+    assert code == 2
+    assert "controller.options: does not take these options" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--controller", "nobody"), "controller.name: there is no controller 'nobody'"),
+        (("--engine", "steam"), "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower'"),
+        (("--seed", "-1"), "seed: must be at least 0"),
+        (("--set", "fleet.sise=4"), "fleet.sise: unknown key; did you mean 'size'"),
+        (("--set", "fleet"), "must have the form PATH=VALUE"),
+    ],
+)
+def test_a_wrong_scenario_ends_with_2(said: Any, words: tuple[str, ...], problem: str) -> None:
+    code, out, err = said("run", SCENARIO, *QUICK, *words)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "Traceback" not in err
+
+
+def test_a_missing_file_ends_with_2(said: Any, tmp_path: Path) -> None:
+    assert said("check", tmp_path / "none.yaml") == (
+        2,
+        "",
+        f"{tmp_path}/none.yaml: cannot be read: No such file or directory\n",
+    )
+    assert said("run", tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("controller", "problem"),
+    [
+        ("cli_controllers:Raises", "slot 0: Raises.act raised RuntimeError: no [red]idea"),
+        ("cli_controllers:SaysNaN", "episode 1, slot 0, EV 3: power_share must be in [-0.7, 1], got nan"),
+        ("cli_controllers:WrongShape", "slot 0: heading_rad must have shape (2, 30) [R, I], got (2, 29)"),
+        ("cli_controllers:SaysNothing", "slot 0: act must return an Action, got NoneType"),
+        ("cli_controllers:Exits", "slot 0: Exits.act raised SystemExit: 0"),
+        ("cli_controllers:CannotBeMade", "cannot be made: ValueError: no licence"),
+        ("cli_controllers:HasNoAct", "has no method act(observation)"),
+        ("cli_controllers:Nobody", "module 'cli_controllers' has no class 'Nobody'"),
+        ("cli_nowhere:X", "module 'cli_nowhere' cannot be imported (No module named 'cli_nowhere')"),
+        ("cli_syntax_error:X", "module 'cli_syntax_error' cannot be imported (SyntaxError: "),
+        ("cli_fails:X", "module 'cli_fails' cannot be imported (ZeroDivisionError: division by zero)"),
+        (":X", "module '' cannot be imported"),
+    ],
+)
+def test_a_controller_that_fails_ends_with_3_and_no_traceback(run_own: Any, controller: str, problem: str) -> None:
+    code, out, err = run_own(controller, "--json")
+    assert (code, out) == (3, "")
+    assert problem in err
+    assert err.count("\n") == 1
+
+
+def test_code_of_others_needs_permission(folder: Path, said: Any) -> None:
+    code, _, err = said("run", folder / "scenario.yaml", *QUICK, "--controller", "cli_controllers:Stays")
+    assert code == 3
+    assert "allow it with --allow-code" in err
+
+
+def test_debug_shows_the_traceback(run_own: Any) -> None:
+    with pytest.raises(Exception, match="no \\[red\\]idea"):
+        run_own("cli_controllers:Raises", "--debug")
+
+
+def test_a_mistake_of_ours_ends_with_1_and_no_traceback(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(RecorderSimulator, "run_slot", fail)
+    assert said("run", SCENARIO, *QUICK) == (1, "", "ZeroDivisionError (more with --debug): oh\n")
+
+
+def test_interrupt_ends_with_1_and_one_word(run_own: Any) -> None:
+    assert run_own("cli_controllers:Interrupted") == (1, "", "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("dance",),
+        ("run",),
+        ("run", "x.yaml", "--episodes", "0"),
+        ("run", "x.yaml", "--replicas", "-3"),
+        ("run", "x.yaml", "--episodes", "1.5"),
+        ("run", "x.yaml", "--seed", "one"),
+        ("run", "x.yaml", "--epi", "3"),
+        ("run", "x.yaml", "--controller"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_1(said: Any, words: tuple[str, ...]) -> None:
+    code, out, err = said(*words)
+    assert (code, out) == (1, "")
+    assert err.startswith("usage: cosim")
+
+
+@pytest.mark.parametrize("kind", ["not empty", "a file", "below a file"])
+def test_a_folder_that_cannot_be_written_ends_with_3(said: Any, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").touch()
+    out = {"not empty": tmp_path, "a file": tmp_path / "file", "below a file": tmp_path / "file" / "run"}[kind]
+    code, printed, err = said("run", SCENARIO, *QUICK, "--out", out)
+    assert (code, printed) == (3, "")
+    assert err.startswith(str(out))
+    assert err.count("\n") == 1
+
+
+def test_out_writes_a_folder(said: Any, tmp_path: Path) -> None:
+    code, out, _ = said("run", SCENARIO, *QUICK, "--out", tmp_path / "run")
+    assert code == 0
+    assert out.endswith(f"records in {tmp_path / 'run'}\n")
+    assert {"metadata.yaml", "summary.json", "ev_slots.parquet", "roads.parquet"} <= {
+        file.name for file in (tmp_path / "run").iterdir()
+    }
+
+
+def test_check_says_that_a_scenario_is_good(said: Any) -> None:
+    code, out, err = said("check", SCENARIO, "--set", "controller.name=idle")
+    assert (code, err) == (0, "")
+    assert out == (f"{SCENARIO}: good (outage_33bus: 30 EVs, 5 stations, 5 microgrids, 12 slots of 1800 s)\n")
+
+
+def test_check_says_all_mistakes_at_once(said: Any) -> None:
+    wrong = ("fleet.size=-1", "stations.0.bus=99", "roads.columns=many", "controller.name=nobody")
+    code, out, err = said("check", SCENARIO, *(word for text in wrong for word in ("--set", text)))
+    assert (code, out) == (2, "")
+    assert sorted(line.split(": ")[0] for line in err.splitlines()) == sorted(f"--set {text}" for text in wrong)
+
+
+def test_schema_describes_every_field(said: Any) -> None:
+    code, out, _ = said("schema")
+    schema = json.loads(out)
+    assert code == 0
+    models = [schema, *schema["$defs"].values()]
+    fields = [(m["title"], name, field) for m in models for name, field in m.get("properties", {}).items()]
+    assert len(fields) > 100
+    assert [(model, name) for model, name, field in fields if not field.get("description")] == []
+    assert all(model.get("additionalProperties") is False for model in models)
+
+
+def test_lists_name_controllers_and_engines(said: Any) -> None:
+    code, out, _ = said("controllers")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()][:2] == ["idle", "random"]
+    assert out.splitlines()[-1].startswith("module:Class")
+    code, out, _ = said("engines")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["lindistflow", "power-grid-model", "pandapower"]
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("check",), ("schema",), ("controllers",), ("engines",)])
+def test_help_of_each_command_ends_with_0(said: Any, words: tuple[str, ...]) -> None:
+    code, out, err = said(*words, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(" ".join(("usage: cosim", *words)))
+
+
+def test_version(said: Any) -> None:
+    from cosim import __version__
+
+    assert said("--version") == (0, f"cosim {__version__}\n", "")
+
+
+def test_help_is_quick() -> None:
+    import resource
+
+    begun_s = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "cosim", "--help"], check=True, capture_output=True)
+    ended_s = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert ended_s.ru_utime + ended_s.ru_stime - begun_s.ru_utime - begun_s.ru_stime < 0.5
+
+
+def test_a_reader_that_leaves_sees_no_traceback() -> None:
+    command = [sys.executable, "-m", "cosim", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_a_process_fails_with_3(folder: Path) -> None:
+    words = ("run", "scenario.yaml", *QUICK, "--controller", "cli_controllers:Raises", "--allow-code")
+    done = subprocess.run([sys.executable, "-m", "cosim", *words], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "slot 0: Raises.act raised RuntimeError: no [red]idea\n"
