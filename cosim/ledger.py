@@ -94,20 +94,27 @@ class Ledger:
             LedgerError: If a balance does not close.
         """
         supplied_kw = slots.pv_kw + slots.wt_kw + slots.dg_kw + slots.ess_discharge_kw
-        used_kw = slots.load_kw - slots.shed_kw + slots.ev_kw + slots.ess_charge_kw
+        used_kw = slots.served_kw + slots.ev_kw + slots.ess_charge_kw
         self._close("microgrid", "supplied = used", (supplied_kw - used_kw) * self.slot_h, episodes, slot)
+        load_kw = slots.served_kw + slots.shed_kw - slots.load_kw
+        self._close("microgrid", "served + shed = load", load_kw * self.slot_h, episodes, slot)
+        below_kw = np.maximum(-slots.served_kw, 0.0) + np.maximum(-slots.shed_kw, 0.0)
+        self._close("microgrid", "served and shed not below 0", below_kw * self.slot_h, episodes, slot)
         available_kw = slots.pv_available_kw + slots.wt_available_kw
         renewable_kw = available_kw - slots.pv_kw - slots.wt_kw - slots.curtailed_kw
         self._close("microgrid", "available = used + curtailed", renewable_kw * self.slot_h, episodes, slot)
         # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
-        slack_kw = slots.slack_kw - slots.dg_kw - slots.losses_kw
-        self._close("microgrid", "slack = diesel + losses", slack_kw * self.slot_h, episodes, slot)
+        slack_kwh = (slots.slack_kw - slots.dg_kw) * self.slot_h - slots.losses_kwh
+        self._close("microgrid", "slack = diesel + losses", slack_kwh, episodes, slot)
         stored_kw = slots.ess_charge_kw * microgrids.ess_charge_efficiency
         taken_kw = slots.ess_discharge_kw / microgrids.ess_discharge_efficiency
         gained_kwh = slots.ess_end_kwh - slots.ess_start_kwh
         self._close(
             "storage", "stored - taken = gained", (stored_kw - taken_kw) * self.slot_h - gained_kwh, episodes, slot
         )
+        outside_kwh = np.maximum(microgrids.ess_min_kwh - slots.ess_end_kwh, 0.0)
+        outside_kwh += np.maximum(slots.ess_end_kwh - microgrids.ess_max_kwh, 0.0)
+        self._close("storage", "energy within its bounds", outside_kwh, episodes, slot)
         drawn_kw = station_kw.sum(axis=1, keepdims=True) - slots.ev_kw.sum(axis=1, keepdims=True)
         self._close("fleet", "at all stations = at all microgrids", drawn_kw * self.slot_h, episodes, slot)
 

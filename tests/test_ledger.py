@@ -48,6 +48,7 @@ GRID = slots_of(
     MicrogridSlots,
     1,
     load_kw=90.0,
+    served_kw=76.0,
     shed_kw=14.0,
     ev_kw=24.0,
     pv_available_kw=35.0,
@@ -57,18 +58,15 @@ GRID = slots_of(
     curtailed_kw=10.0,
     dg_kw=40.0,
     slack_kw=42.0,
-    losses_kw=2.0,
+    losses_kwh=1.0,
     ess_discharge_kw=10.0,
     ess_start_kwh=50.0,
     ess_end_kwh=43.75,
 )
+#: Storage of 0 to 100 kWh and efficiencies of 0.8; nothing else of the units matters here.
+VALUES = {"ess_max_kwh": 100.0, "ess_charge_efficiency": 0.8, "ess_discharge_efficiency": 0.8}
 UNITS = Microgrids(
-    name=("A",),
-    **{
-        f.name: np.array([0.8]) if f.name.endswith("efficiency") else np.array([0.0])
-        for f in fields(Microgrids)
-        if f.name != "name"
-    },
+    name=("A",), **{f.name: np.array([VALUES.get(f.name, 0.0)]) for f in fields(Microgrids) if f.name != "name"}
 )
 
 
@@ -148,8 +146,9 @@ def test_a_station_beyond_its_limit_is_named(column: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("column", "entry"),
     [
-        ("load_kw", "microgrid 0: 'supplied = used' misses -0.001 kWh"),
-        ("shed_kw", "microgrid 0: 'supplied = used' misses 0.001 kWh"),
+        ("load_kw", "microgrid 0: 'served + shed = load' misses -0.001 kWh"),
+        ("shed_kw", "microgrid 0: 'served + shed = load' misses 0.001 kWh"),
+        ("served_kw", "microgrid 0: 'supplied = used' misses -0.001 kWh"),
         ("ev_kw", "microgrid 0: 'supplied = used' misses -0.001 kWh"),
         ("pv_kw", "microgrid 0: 'supplied = used' misses 0.001 kWh"),
         ("wt_kw", "microgrid 0: 'supplied = used' misses 0.001 kWh"),
@@ -160,7 +159,7 @@ def test_a_station_beyond_its_limit_is_named(column: str, word: str) -> None:
         ("wt_available_kw", "microgrid 0: 'available = used + curtailed' misses 0.001 kWh"),
         ("curtailed_kw", "microgrid 0: 'available = used + curtailed' misses -0.001 kWh"),
         ("slack_kw", "microgrid 0: 'slack = diesel + losses' misses 0.001 kWh"),
-        ("losses_kw", "microgrid 0: 'slack = diesel + losses' misses -0.001 kWh"),
+        ("losses_kwh", "microgrid 0: 'slack = diesel + losses' misses -0.002 kWh"),
         ("ess_start_kwh", "storage 0: 'stored - taken = gained' misses 0.002 kWh"),
         ("ess_end_kwh", "storage 0: 'stored - taken = gained' misses -0.002 kWh"),
     ],

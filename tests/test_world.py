@@ -100,7 +100,7 @@ def test_hash_seed_and_process_do_not_matter() -> None:
 def test_idle_fleet_changes_nothing() -> None:
     records = records_of(load_system(SCENARIO, ["controller.name=idle"]), 2, 2)
     with_evs, without_evs = records["microgrid_slots"], records["reference_slots"]
-    for column in ("shed_kw", "dg_kw", "curtailed_kw", "ess_end_kwh", "slack_kw", "losses_kw"):
+    for column in ("shed_kw", "dg_kw", "curtailed_kw", "ess_end_kwh", "slack_kw", "losses_kwh"):
         assert np.array_equal(with_evs.columns[column], without_evs.columns[column])
 
 

@@ -243,7 +243,7 @@ class GridModel:
         units, costs, slot_h = self._microgrids, self._costs, self._clock.slot_h
         load_kvar = self._keeper.per_island(power.q_kvar)
         slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
-        losses_kw = slack_kw - self._keeper.per_island(power.p_kw)
+        losses_kwh = (slack_kw - self._keeper.per_island(power.p_kw)) * slot_h
         dg_kvar = np.clip(load_kvar, -units.dg_q_max_kvar, units.dg_q_max_kvar)
         beyond = (slack_kw > units.dg_p_max_kw + TOLERANCE_KW) | (
             np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW
@@ -251,6 +251,7 @@ class GridModel:
         return MicrogridSlots(
             load_kw=available.load_kw,
             load_kvar=available.load_kvar,
+            served_kw=available.load_kw - dispatch.shed_kw,
             shed_kw=dispatch.shed_kw,
             ev_kw=dispatch.ev_kw,
             pv_available_kw=available.pv_kw,
@@ -267,7 +268,7 @@ class GridModel:
             ess_end_kwh=self._ess_kwh,
             slack_kw=slack_kw,
             slack_kvar=slack_kvar,
-            losses_kw=losses_kw,
+            losses_kwh=losses_kwh,
             surplus_kw=self._limits.surplus_kw(available),
             deficit_kw=self._limits.deficit_kw(available),
             feed_in_limit_kw=self._limits.feed_in_kw(available),
@@ -275,7 +276,7 @@ class GridModel:
             shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
             ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
             curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
-            losses_cny=costs.dg_cny_per_kwh * losses_kw * slot_h,
+            losses_cny=costs.dg_cny_per_kwh * losses_kwh,
             redispatched=redispatched,
             voltage_violated=violated,
             slack_beyond_limit=beyond.astype(np.int64),

@@ -46,6 +46,7 @@ class MicrogridSlots:
 
     load_kw: Floats = _column("kW", "Active load to serve.")
     load_kvar: Floats = _column("kvar", "Reactive load to serve.")
+    served_kw: Floats = _column("kW", "Active load served.")
     shed_kw: Floats = _column("kW", "Active load not served.")
     ev_kw: Floats = _column("kW", "Power of the EVs at its stations, > 0 drawn.")
     pv_available_kw: Floats = _column("kW", "Photovoltaic power to be had.")
@@ -62,7 +63,7 @@ class MicrogridSlots:
     ess_end_kwh: Floats = _column("kWh", "Energy in storage at the slot's end.")
     slack_kw: Floats = _column("kW", "Active power that the power flow asks of the slack unit: diesel plus losses.")
     slack_kvar: Floats = _column("kvar", "Reactive power that the power flow asks of the slack unit.")
-    losses_kw: Floats = _column("kW", "Losses of the island's lines; 0 with a lossless engine.")
+    losses_kwh: Floats = _column("kWh", "Energy lost in the island's lines; 0 with a lossless engine.")
     surplus_kw: Floats = _column("kW", "Power that EVs could have drawn: the charging limit.")
     deficit_kw: Floats = _column("kW", "Load beyond renewables and diesel.")
     feed_in_limit_kw: Floats = _column("kW", "Power that EVs could have fed in: the discharging limit.")

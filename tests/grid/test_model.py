@@ -132,11 +132,11 @@ def test_evs_at_the_published_limits_never_cause_shedding() -> None:
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
 def test_losses_are_slack_less_dispatch(engine: str) -> None:
     slots = run(outage(f"network.engine={engine}").grid_model(), [0])
-    losses_kw = column(slots, "losses_kw")
-    assert losses_kw == pytest.approx(column(slots, "slack_kw") - column(slots, "dg_kw"), abs=1e-9)
-    per_island = [0, 0, 0, 0, 0] if engine == "lindistflow" else [9.01, 43.53, 184.68, 1.56, 2.06]
-    assert losses_kw.sum(axis=(0, 1)) == pytest.approx(per_island, abs=0.005)
-    assert column(slots, "losses_cny") == pytest.approx(losses_kw * 3.6 / 2)
+    losses_kwh = column(slots, "losses_kwh")
+    assert losses_kwh == pytest.approx((column(slots, "slack_kw") - column(slots, "dg_kw")) / 2, abs=1e-9)
+    per_island = [0, 0, 0, 0, 0] if engine == "lindistflow" else [4.505, 21.765, 92.34, 0.78, 1.03]
+    assert losses_kwh.sum(axis=(0, 1)) == pytest.approx(per_island, abs=0.005)
+    assert column(slots, "losses_cny") == pytest.approx(losses_kwh * 3.6)
 
 
 def test_powers_at_buses_by_hand() -> None:

@@ -192,4 +192,4 @@ def test_unknown_engine_is_a_mistake() -> None:
 def test_losses_of_the_outage(name: str, losses_kwh: float) -> None:
     # MG1..5 with AC: (9.01 + 43.53 + 184.68 + 1.56 + 2.06) kW summed over the slots, times half an hour.
     slots = run(outage(f"network.engine={name}").grid_model(), [0])
-    assert column(slots, "losses_kw").sum() / 2 == pytest.approx(losses_kwh, abs=0.01)
+    assert column(slots, "losses_kwh").sum() == pytest.approx(losses_kwh, abs=0.01)
