@@ -95,6 +95,11 @@ class IntentionBoard:
         """Chargers that EVs intend to use, shape [R, H, T]."""
 
     @property
+    def replicas(self) -> int:
+        """Number of replicas, R."""
+        return int(self.station.shape[0])
+
+    @property
     def offer_kwh(self) -> Floats:
         """Offers of each EV [kWh], > 0 drawn, shape [R, I, T]."""
         return self._offer_kwh.astype(np.float64)

@@ -59,8 +59,8 @@ class Navigator(Protocol):
         """Road distance from places to every station [km], shape S + [H]; inf where there is no way."""
         ...
 
-    def travel_time_s(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
-        """Usual driving time from places to every station [s], shape S + [H]; inf where there is no way."""
+    def travel_time_h(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Usual driving time from places to every station [h], shape S + [H]; inf where there is no way."""
         ...
 
     def aim(self, edge: Ints, node: Ints, offset_km: Floats, station: Ints) -> tuple[Floats, Floats]:
@@ -99,6 +99,7 @@ class FleetSpec:
         area_km: Width and height of the map [km].
         station_name: Names of the stations.
         station_position_km: Positions of the stations [km], shape [H, 2].
+        station_distance_km: Road distance from each station to each other one [km], shape [H, H].
         station_chargers: Chargers of each station, shape [H].
         station_microgrid: Microgrid that feeds each station, shape [H].
         microgrid_name: Names of the microgrids.
@@ -121,6 +122,7 @@ class FleetSpec:
     area_km: tuple[float, float]
     station_name: tuple[str, ...]
     station_position_km: Floats
+    station_distance_km: Floats
     station_chargers: Ints
     station_microgrid: Ints
     microgrid_name: tuple[str, ...]

@@ -231,6 +231,9 @@ def _spec(
         area_km=roads.area_km,
         station_name=tuple(station.name for station in scenario.stations),
         station_position_km=roads.node_km[station_node],
+        station_distance_km=navigator.distance_km(
+            np.full(len(station_node), -1), station_node, np.zeros(len(station_node))
+        ),
         station_chargers=np.array([station.chargers for station in scenario.stations], dtype=np.int64),
         station_microgrid=supply.microgrid,
         microgrid_name=microgrids.name,

@@ -18,8 +18,6 @@ from agents.baselines.plan import (
 from agents.board import IntentionBoard, Intentions
 from cosim.interface import Action, EvState, FleetSpec, Floats, Ints, Observation
 
-SECONDS_PER_HOUR = 3600.0
-
 
 @dataclass(frozen=True)
 class _Trips:
@@ -43,18 +41,19 @@ class _Trips:
     def of(cls, spec: FleetSpec, observation: Observation) -> _Trips:
         place = (observation.edge, observation.node, observation.offset_km)
         distance_km = spec.navigator.distance_km(*place)
-        time_h = spec.navigator.travel_time_s(*place) / SECONDS_PER_HOUR
+        time_h = spec.navigator.travel_time_h(*place)
         slots_before = np.maximum(trip_slots(spec, distance_km) - 1, 0)
-        # The last slot's kilometres, at the mean speed of the trip.
+        # The last slot's kilometres, at the mean speed of the trip; no time where there is nothing to drive.
         drives = (distance_km > 0.0) & np.isfinite(distance_km)
         length_km = np.where(drives, distance_km, 1.0)
-        last = (length_km - slots_before * spec.max_move_km) / length_km
+        last_km = length_km - slots_before * spec.max_move_km
+        last_h = last_km / length_km * np.where(drives, time_h, 0.0)
         spare_kwh = observation.energy_kwh[..., None] - spec.energy_min_kwh - distance_km * spec.consumption_kwh_per_km
         arrival = observation.slot + slots_before
         return cls(
             distance_km=distance_km,
             arrival=arrival,
-            rest_h=np.maximum(spec.slot_h - np.where(drives, last * np.where(drives, time_h, 0.0), 0.0), 0.0),
+            rest_h=np.maximum(spec.slot_h - last_h, 0.0),
             spare_kwh=spare_kwh,
             possible=(arrival < spec.slots) & (spare_kwh >= -ROUNDING_KWH),
         )
@@ -150,5 +149,69 @@ class CoordinatedController:
         later_kwh = _later(np.minimum(deficit_left_kwh, power_kw * spec.slot_h))[:, None, :]
         useful_kwh = np.stack([sold_kwh, np.minimum(bought_kwh * efficiency, later_kwh)], axis=-2)
         per_slot_kwh = np.max(useful_kwh[..., slot:] / np.arange(1, spec.slots - slot + 1), axis=-1)
-        worth = trips.possible[replica, ev][..., None] & (useful_kwh[..., -1] >= SMALLEST_KWH)
-        return per_slot_kwh, worth
+        worth = trips.possible[replica, ev][..., None] & (np.max(useful_kwh, axis=-1) >= SMALLEST_KWH)
+
+        # 4 The best station and whether to buy there, if anything is worth it.
+        rank = np.where(worth, per_slot_kwh, -np.inf).reshape(len(ev), -1)
+        best = np.argmax(rank, axis=1)
+        station, buys = best // 2, best % 2 == 1
+        n = np.arange(len(ev))
+        offer_kwh = np.diff(np.where(buys[:, None], bought_kwh[n, station], -sold_kwh[n, station]), prepend=0.0)
+        goes = worth.any(axis=(1, 2))
+        intentions = Intentions(
+            station=np.where(goes, station, -1),
+            arrival=np.where(goes, arrival[n, station], slot),
+            offer_kwh=np.where(goes[:, None], offer_kwh, 0.0),
+        )
+
+        # 5 Power only in a slot that it has an offer for: else it would hold a charger for nothing.
+        share = np.where(buys, 1.0, discharge_share(spec, sale_kwh[n, station], rest_h[n, station, slot]))
+        return intentions, np.where(intentions.offer_kwh[:, slot] != 0.0, share, 0.0)
+
+    def _kept_kwh(self, slot: int, distance_km: Floats, surplus_left_kwh: Floats) -> Floats:
+        """Energy that an EV keeps at each station for the way to the nearest surplus left when it gets there.
+
+        Args:
+            slot: The slot that begins.
+            distance_km: Road distance from each EV to each station [km], shape [N, H].
+            surplus_left_kwh: Surplus left in each slot [kWh], shape [N, H, T].
+        """
+        if not self._return_reserve:
+            return np.zeros_like(distance_km)
+        spec = self._spec
+        there = np.minimum(slot + trip_slots(spec, distance_km), spec.slots - 1)
+        left_kwh = np.take_along_axis(surplus_left_kwh, there[..., None], axis=-1)[..., 0]
+        return kept_kwh(spec, slot, left_kwh > 0.0)
+
+
+def _share_of_microgrid(spec: FleetSpec) -> Floats:
+    """Share of its microgrid's power that each station gets, by chargers; shape [H]."""
+    chargers = np.bincount(spec.station_microgrid, weights=spec.station_chargers)[spec.station_microgrid]
+    share: Floats = spec.station_chargers / chargers
+    return share
+
+
+def _worth_a_charger(left_kwh: Floats, free: Bools) -> Floats:
+    """What is left where a charger is free and it is not too little [kWh]."""
+    return np.where(free & (left_kwh >= SMALLEST_KWH), left_kwh, 0.0)
+
+
+def _up_to(slot_kwh: Floats, most_kwh: Floats) -> Floats:
+    """Energy from the first slot to each, at most a whole [kWh], shape [N, H, T] of [N, H, T] and [N, H]."""
+    total: Floats = np.minimum(np.cumsum(slot_kwh, axis=-1), np.maximum(most_kwh, 0.0)[..., None])
+    return total
+
+
+def _later(slot_kwh: Floats) -> Floats:
+    """What the best station takes from an EV that leaves after each slot and drives for one [kWh].
+
+    Args:
+        slot_kwh: What each station takes in each slot [kWh], shape [N, H, T].
+
+    Returns:
+        Shape [N, T].
+    """
+    later_kwh = np.zeros(slot_kwh.shape)
+    later_kwh[..., :-2] = np.cumsum(slot_kwh[..., ::-1], axis=-1)[..., ::-1][..., 2:]
+    best: Floats = np.max(later_kwh, axis=1)
+    return best

@@ -10,8 +10,8 @@ from agents.baselines.plan import (
     Bools,
     discharge_share,
     go_and_serve,
+    kept_kwh,
     trip_slots,
-    way_back_kwh,
 )
 from cosim.interface import Action, FleetSpec, Floats, Observation
 
@@ -45,7 +45,9 @@ class GreedyController:
         reached = arrives & (spare_kwh >= -ROUNDING_KWH)
 
         # 2 Where it can sell, where it can buy.
-        sale_kwh = spare_kwh - self._kept_kwh(observation, distance_km, surplus)
+        sale_kwh = spare_kwh
+        if self._return_reserve:
+            sale_kwh = spare_kwh - kept_kwh(spec, observation.slot, surplus)
         room_kwh = spec.energy_max_kwh - spec.energy_min_kwh - spare_kwh
         sells = reached & deficit & (sale_kwh >= SMALLEST_KWH)
         buys = reached & surplus & (room_kwh >= SMALLEST_KWH)
@@ -63,11 +65,3 @@ class GreedyController:
         """Whether stations can serve one EV at a power [kW], shape [R, 1, H]."""
         served: Bools = (limit_kw >= power_kw)[:, None, :]
         return served
-
-    def _kept_kwh(self, observation: Observation, distance_km: Floats, surplus: Bools) -> Floats:
-        """Energy kept for the way back from each station, by where the EV is now [kWh], shape [R, I, H]."""
-        if not self._return_reserve:
-            return np.zeros_like(distance_km)
-        spec = self._spec
-        from_here_kwh = way_back_kwh(spec, observation.slot, distance_km, surplus)[..., None]
-        return np.where(from_here_kwh > 0.0, from_here_kwh + distance_km * spec.consumption_kwh_per_km, 0.0)

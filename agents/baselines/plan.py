@@ -32,23 +32,22 @@ def trip_slots(spec: FleetSpec, distance_km: Floats) -> Ints:
     return np.clip(slots, 0, spec.slots + 1).astype(np.int64)
 
 
-def way_back_kwh(spec: FleetSpec, slot: int, distance_km: Floats, surplus: Bools) -> Floats:
-    """Energy that an EV does not sell at a station, because it takes it to the nearest station with surplus.
+def kept_kwh(spec: FleetSpec, slot: int, surplus: Bools) -> Floats:
+    """Energy that an EV does not sell at a station: it takes it from there to the nearest station with surplus.
 
-    It is kept while there is time for the way there and back: up to slot T - 2 - 2n, n = slots of the trip.
+    It is kept while there is time for a round trip: up to slot T - 2 - 2n, n = slots of the trip.
 
     Args:
         spec: The fleet.
         slot: The slot that begins.
-        distance_km: Road distance from where the energy is sold to each station [km], shape [..., H].
-        surplus: Whether a station has surplus, broadcast against `distance_km`.
+        surplus: Whether a station has surplus, shape [..., H].
 
     Returns:
-        Energy [kWh], shape [...]; 0 where no station with surplus is within time.
+        Energy kept at each station [kWh], shape [..., H]; 0 where no station with surplus is within time.
     """
-    back_km = np.min(np.where(surplus, distance_km, np.inf), axis=-1, initial=np.inf)
-    in_time = slot <= spec.slots - 2 - 2 * trip_slots(spec, back_km)
-    return np.where(in_time, back_km, 0.0) * spec.consumption_kwh_per_km
+    way_km = np.min(np.where(surplus[..., None, :], spec.station_distance_km, np.inf), axis=-1)
+    in_time = slot <= spec.slots - 2 - 2 * trip_slots(spec, way_km)
+    return np.where(in_time, way_km, 0.0) * spec.consumption_kwh_per_km
 
 
 def discharge_share(spec: FleetSpec, sale_kwh: Floats, time_h: Floats | float) -> Floats:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 from cosim.interface import Floats, Ints
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.routing import Leg, Place, Router
+from cosim.units import hours
 
 
 class RoadNavigator:
@@ -44,9 +45,9 @@ class RoadNavigator:
         """Road distance from places to every station [km]; see `cosim.interface.Navigator`."""
         return self._from_places(self._distance_km, self._roads.length_km, edge, node, offset_km)
 
-    def travel_time_s(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
-        """Usual driving time from places to every station [s]; see `cosim.interface.Navigator`."""
-        return self._from_places(self._time_s, self._usual_time_s, edge, node, offset_km)
+    def travel_time_h(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Usual driving time from places to every station [h]; see `cosim.interface.Navigator`."""
+        return hours(1.0) * self._from_places(self._time_s, self._usual_time_s, edge, node, offset_km)
 
     def aim(self, edge: Ints, node: Ints, offset_km: Floats, station: Ints) -> tuple[Floats, Floats]:
         """The move that brings EVs as near to their stations as one slot allows; see `Navigator`."""

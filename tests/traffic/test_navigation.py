@@ -57,7 +57,7 @@ NETWORKS = pytest.mark.parametrize(
 def test_times_from_nodes_are_those_of_dijkstra(roads: RoadNetwork, stations: np.ndarray) -> None:
     time_s = usual_time_s(roads)
     expected_s = dijkstra(csr_array((time_s, (roads.tail, roads.head))))[:, stations]
-    found_s = navigator(roads, stations).travel_time_s(*places_of(all_nodes(roads)))
+    found_s = navigator(roads, stations).travel_time_h(*places_of(all_nodes(roads))) * 3600
     assert found_s == pytest.approx(expected_s, rel=1e-12)
 
 
@@ -89,7 +89,7 @@ def test_from_the_middle_of_a_road_times_are_those_of_the_router(roads: RoadNetw
     places = some_road_places(roads, 40)
     time_s = usual_time_s(roads)
     router = Router(roads)
-    found_s = navigator(roads, stations).travel_time_s(*places_of(places))
+    found_s = navigator(roads, stations).travel_time_h(*places_of(places)) * 3600
     found_km = navigator(roads, stations).distance_km(*places_of(places))
     for k, place in enumerate(places):
         for number, station in enumerate(stations.tolist()):
@@ -116,7 +116,7 @@ def test_where_there_is_no_way_the_distance_is_infinite_and_one_stays() -> None:
     found = navigator(roads, np.array([0]))
     edge, node, offset_km = places_of([Place(0), Place(1)])
     assert found.distance_km(edge, node, offset_km).tolist() == [[0.0], [math.inf]]
-    assert found.travel_time_s(edge, node, offset_km).tolist() == [[0.0], [math.inf]]
+    assert found.travel_time_h(edge, node, offset_km).tolist() == [[0.0], [math.inf]]
     _, straight_km = found.aim(edge, node, offset_km, np.array([0, 0]))
     assert straight_km.tolist() == [0.0, 0.0]
 
@@ -127,7 +127,8 @@ def test_ways_pass_no_node_that_is_closed_to_transit() -> None:
     found = navigator(roads, np.array([2, 1]), roads.free_time_s)
     # To station 0 around the closed node 1; to station 1 at that node itself; from there nothing is closed.
     assert found.distance_km(*places_of(all_nodes(roads))).tolist() == [[10, 1], [1, 0], [0, 1], [5, 6]]
-    assert found.travel_time_s(*places_of(all_nodes(roads))).tolist() == [[1200, 60], [60, 0], [0, 60], [600, 660]]
+    found_s = found.travel_time_h(*places_of(all_nodes(roads))) * 3600
+    assert found_s == pytest.approx(np.array([[1200, 60], [60, 0], [0, 60], [600, 660]]))
 
 
 # ------------------------------------------------------------------------------------------------- aim
