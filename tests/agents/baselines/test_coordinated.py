@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from test_greedy import fleet, observe, only, replica_of
+from line_fleet import fleet, observe, only, replica_of
 
 from agents.baselines.coordinated import CoordinatedController
 from cosim.interface import Action, EvState, Observation
