@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import importlib.util
 import platform
@@ -138,7 +139,8 @@ def run(
             system, controller, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
         )
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-        run_world(simulators, schedule, system.clock.slot_s)
+        with _settled_heap():
+            run_world(simulators, schedule, system.clock.slot_s)
         wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
         estimates = totals.estimates(system.scenario.seed)
         summary = _summary(system, schedule, totals, estimates, simulators, wall_s, cpu_s)
@@ -315,6 +317,17 @@ def _summary(
             "by_component": by_component,
         },
     }
+
+
+@contextmanager
+def _settled_heap() -> Iterator[None]:
+    """Spare the garbage collector the objects that outlive the run: it would look at all of them again and again."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager
