@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from cosim._version import __version__
 from cosim.errors import ControllerError
+from cosim.grid.network import all_lines, bus_positions
 from cosim.interface import Controller
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext
 from cosim.records.schema import (
     Buses,
     Lines,
-    MicrogridNames,
+    MicrogridUnits,
     Nodes,
     Roads,
     Stations,
@@ -232,15 +233,27 @@ def metadata(system: System, schedule: Schedule) -> dict[str, Any]:
 
 def static_tables(system: System) -> Iterator[Table]:
     """Topology and geometry of feeder, roads and stations."""
-    feeder, roads, network = system.network.feeder, system.roads, system.network
-    yield static_table("buses", Buses(feeder.bus, feeder.island, feeder.vn_kv, network.load_kw, network.load_kvar))
+    feeder, roads, network, units = system.network.feeder, system.roads, system.network, system.microgrids
+    x, y = bus_positions(feeder)
     yield static_table(
-        "lines",
-        Lines(feeder.bus[feeder.line_from], feeder.bus[feeder.line_to], feeder.line_r_ohm, feeder.line_x_ohm),
+        "buses", Buses(feeder.bus, feeder.island, feeder.vn_kv, network.load_kw, network.load_kvar, x, y)
     )
-    yield static_table("microgrids", MicrogridNames(list(system.microgrids.name), feeder.bus[feeder.slack]))
+    yield static_table("lines", Lines(*all_lines(feeder)))
+    buses = (feeder.bus[at] for at in (units.dg_bus, units.ess_bus, units.pv_bus, units.wt_bus))
+    yield static_table("microgrids", MicrogridUnits(list(units.name), *buses))
     yield static_table("nodes", Nodes(roads.node_number, roads.node_km[:, 0], roads.node_km[:, 1]))
-    yield static_table("roads", Roads(roads.tail, roads.head, roads.length_km, roads.free_time_s, roads.capacity_vph))
+    yield static_table(
+        "roads",
+        Roads(
+            roads.tail,
+            roads.head,
+            roads.length_km,
+            roads.free_time_s,
+            roads.capacity_vph,
+            roads.bpr_b,
+            roads.bpr_power,
+        ),
+    )
     spec = system.spec
     yield static_table(
         "stations",

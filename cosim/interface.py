@@ -182,7 +182,8 @@ class Action:
     """What every EV shall do in the slot that begins.
 
     A target is the point at (heading, straight distance) from the EV's position, snapped to the nearest road;
-    a target within 1.1 km of a station means that station; a distance of 0 means: stay.
+    a target within 1.1 km of a station (or half of `max_move_km`, if that is less) means that station; a
+    distance of 0 means: stay.
 
     Args:
         heading_rad: Direction, counter-clockwise from east [rad], shape [R, I], in [0, 2 pi).

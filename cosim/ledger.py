@@ -13,7 +13,7 @@ import numpy as np
 from cosim.charging.battery import BatteryKind
 from cosim.errors import LedgerError
 from cosim.grid.microgrid import Microgrids
-from cosim.interface import Floats
+from cosim.interface import Floats, Ints
 from cosim.records.schema import EvSlots, MicrogridSlots, StationSlots
 
 #: A balance closes if no more than this is missing [kWh].
@@ -63,9 +63,12 @@ class Ledger:
         below_kwh = np.maximum(battery.energy_min_kwh - evs.energy_end_kwh, 0.0)
         above_kwh = np.maximum(evs.energy_end_kwh - battery.energy_max_kwh, 0.0)
         self._close("EV", "energy within its bounds", below_kwh + above_kwh, episodes, slot)
-        at_stations_kwh = (stations.charged_kwh - stations.discharged_kwh).sum(axis=1, keepdims=True)
-        at_evs_kwh = (evs.charged_kwh - evs.discharged_kwh).sum(axis=1, keepdims=True)
-        self._close("fleet", "at all stations = at all EVs", at_stations_kwh - at_evs_kwh, episodes, slot)
+        # Within a slot an EV charges at one station only, and is still there at its end.
+        for name, of_stations in (("charged", stations.charged_kwh), ("discharged", stations.discharged_kwh)):
+            of_evs_kwh = _by_column(getattr(evs, f"{name}_kwh"), evs.station, of_stations.shape[1])
+            self._close("station", f"{name} = {name} by its EVs", of_stations - of_evs_kwh, episodes, slot)
+        elsewhere_kwh = np.where(evs.station < 0, evs.charged_kwh + evs.discharged_kwh, 0.0)
+        self._close("EV", "no energy away from stations", elsewhere_kwh, episodes, slot)
         limit_kwh = stations.charge_limit_kw * self.slot_h
         over_kwh = np.maximum(stations.charged_kwh - limit_kwh, 0.0)
         self._close("station", "charged within its limit", over_kwh, episodes, slot)
@@ -77,6 +80,7 @@ class Ledger:
         self,
         slots: MicrogridSlots,
         station_kw: Floats,
+        station_microgrid: Ints,
         microgrids: Microgrids,
         episodes: tuple[int, ...],
         slot: int,
@@ -86,6 +90,7 @@ class Ledger:
         Args:
             slots: Per microgrid, shape [R, M].
             station_kw: Power of all stations [kW], > 0 drawn, shape [R, H].
+            station_microgrid: Microgrid of each station, shape [H].
             microgrids: The units.
             episodes: Episode of each replica.
             slot: Number of the slot.
@@ -106,6 +111,7 @@ class Ledger:
         # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
         slack_kwh = (slots.slack_kw - slots.dg_kw) * self.slot_h - slots.losses_kwh
         self._close("microgrid", "slack = diesel + losses", slack_kwh, episodes, slot)
+        self._close("microgrid", "losses not below 0", np.maximum(-slots.losses_kwh, 0.0), episodes, slot)
         stored_kw = slots.ess_charge_kw * microgrids.ess_charge_efficiency
         taken_kw = slots.ess_discharge_kw / microgrids.ess_discharge_efficiency
         gained_kwh = slots.ess_end_kwh - slots.ess_start_kwh
@@ -115,8 +121,9 @@ class Ledger:
         outside_kwh = np.maximum(microgrids.ess_min_kwh - slots.ess_end_kwh, 0.0)
         outside_kwh += np.maximum(slots.ess_end_kwh - microgrids.ess_max_kwh, 0.0)
         self._close("storage", "energy within its bounds", outside_kwh, episodes, slot)
-        drawn_kw = station_kw.sum(axis=1, keepdims=True) - slots.ev_kw.sum(axis=1, keepdims=True)
-        self._close("fleet", "at all stations = at all microgrids", drawn_kw * self.slot_h, episodes, slot)
+        everywhere = np.broadcast_to(station_microgrid, station_kw.shape)
+        drawn_kw = _by_column(station_kw, everywhere, slots.ev_kw.shape[1]) - slots.ev_kw
+        self._close("microgrid", "EVs = its stations", drawn_kw * self.slot_h, episodes, slot)
 
     def _close(self, what: str, balance: str, missing_kwh: Floats, episodes: tuple[int, ...], slot: int) -> None:
         if missing_kwh.size == 0:
@@ -131,3 +138,10 @@ class Ledger:
                 f"'{balance}' misses {missing_kwh[replica, number]:.3g} kWh"
             )
         self.max_error_kwh = max(self.max_error_kwh, worst)
+
+
+def _by_column(values: Floats, column: Ints, columns: int) -> Floats:
+    """Sum each row's values [R, N] by their columns [R, N]; column -1 counts nowhere. Shape [R, columns]."""
+    sums = np.zeros((len(values), columns + 1))
+    np.add.at(sums, (np.arange(len(values))[:, None], column), values)
+    return sums[:, :columns]

@@ -10,6 +10,8 @@ from cosim.scenario.schema import RewardSection
 
 #: Microgrids that shed less than this in an episode do not count in fairness [kWh].
 COUNTED_KWH = 1.0
+#: Restored shares up to this are none.
+SMALLEST_SHARE = 1e-9
 
 
 class RewardModel:
@@ -57,10 +59,10 @@ class RewardModel:
         }[self._section.form]
         cost_cny = evs.battery_cny + evs.distance_cny + evs.time_cny
         fleet = max(evs.outcome.shape[1], 1)
-        avoided = np.broadcast_to(self._section.scale * term_cny[:, None] / fleet, cost_cny.shape).copy()
+        shedding = np.broadcast_to(self._section.scale * term_cny[:, None] / fleet, cost_cny.shape).copy()
         cost = -self._section.scale * cost_cny
         penalty = np.where(np.isin(evs.outcome, self._penalised), -self._section.move_penalty, 0.0)
-        return Rewards(avoided=avoided, cost=cost, penalty=penalty, total=avoided + cost + penalty)
+        return Rewards(shedding=shedding, cost=cost, penalty=penalty, total=shedding + cost + penalty)
 
 
 def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
@@ -78,12 +80,12 @@ def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
         Wu, Cai, Li 2025, eq. (22), on shares and on the microgrids that can be restored at all.
     """
     counted = reference_kwh > COUNTED_KWH
+    # A microgrid that EVs made worse has no share; what is left of rounding is none either.
     share = np.where(counted, restored_kwh / np.where(counted, reference_kwh, 1.0), 0.0)
+    share = np.where(share > SMALLEST_SHARE, share, 0.0)
     number = counted.sum(axis=1)
     total, squares = share.sum(axis=1), (share * share).sum(axis=1)
-    lowest = 1.0 / np.maximum(number, 1)
-    # Shares of both signs, where EVs made it worse somewhere, would bring the index below its range, down to 0.
     fairness: Floats = np.where(
-        squares > 0.0, np.maximum(total * total / np.where(squares > 0.0, number * squares, 1.0), lowest), lowest
+        squares > 0.0, total * total / np.where(squares > 0.0, number * squares, 1.0), 1.0 / np.maximum(number, 1)
     )
     return fairness

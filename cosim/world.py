@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -138,6 +139,23 @@ def run_world(simulators: Simulators, schedule: Schedule, slot_s: int) -> None:
         SimulationError: If a simulator did not reach the end.
         CosimError: Whatever a simulator raises on purpose.
     """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        _run_to_end(simulators, schedule, slot_s)
+    else:
+        # A notebook has a loop running in this thread already, and a thread can run only one.
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            executor.submit(_run_to_end, simulators, schedule, slot_s).result()
+    for name, simulator in simulators.by_name().items():
+        # mosaik returns normally when a simulator has stopped half-way.
+        if simulator.ticks_done != schedule.ticks:
+            raise SimulationError(
+                f"simulator {name!r} stopped at slot {simulator.ticks_done} of {schedule.ticks}; the run is incomplete"
+            )
+
+
+def _run_to_end(simulators: Simulators, schedule: Schedule, slot_s: int) -> None:
     with _world(slot_s) as world:
         entity = {}
         for name, simulator in simulators.by_name().items():
@@ -153,12 +171,6 @@ def run_world(simulators: Simulators, schedule: Schedule, slot_s: int) -> None:
             else:
                 world.connect(entity[source], entity[target], *ports)
         world.run(until=schedule.ticks, print_progress=False)
-    for name, simulator in simulators.by_name().items():
-        # mosaik returns normally when a simulator has stopped half-way.
-        if simulator.ticks_done != schedule.ticks:
-            raise SimulationError(
-                f"simulator {name!r} stopped at slot {simulator.ticks_done} of {schedule.ticks}; the run is incomplete"
-            )
 
 
 def _given(simulator: SlotSimulator) -> SlotSimulator:
@@ -175,8 +187,10 @@ def _world(slot_s: int) -> Iterator[mosaik.World]:
         yield world
     finally:
         if not loop.is_closed():
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            world.shutdown()  # type: ignore[no-untyped-call]
+            try:
+                tasks = asyncio.all_tasks(loop)
+                for task in tasks:
+                    task.cancel()
+                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            finally:
+                world.shutdown()  # type: ignore[no-untyped-call]

@@ -284,7 +284,7 @@ def test_a_missing_file_ends_with_2(said: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("controller", "problem"),
     [
-        ("cli_controllers:Raises", "slot 0: Raises.act raised RuntimeError: no [red]idea"),
+        ("cli_controllers:Raises", "episodes 0 to 1, slot 0: Raises.act raised RuntimeError: no [red]idea"),
         ("cli_controllers:SaysNaN", "episode 1, slot 0, EV 3: power_share must be in [-0.7, 1], got nan"),
         ("cli_controllers:WrongShape", "slot 0: heading_rad must have shape (2, 30) [R, I], got (2, 29)"),
         ("cli_controllers:SaysNothing", "slot 0: act must return an Action, got NoneType"),
@@ -320,8 +320,17 @@ def test_a_mistake_of_ours_ends_with_1_and_no_traceback(said: Any, monkeypatch: 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(RecorderSimulator, "run_slot", fail)
+    monkeypatch.setattr("cosim.report.terminal.summary_view", fail)
     assert said("run", SCENARIO, *QUICK) == (1, "", "ZeroDivisionError (more with --debug): oh\n")
+
+
+def test_a_simulator_that_breaks_is_named_with_its_slot(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(RecorderSimulator, "run_slot", fail)
+    message = "simulator 'Recorder', slot 0 of episodes 0 to 1: ZeroDivisionError: oh\n"
+    assert said("run", SCENARIO, *QUICK) == (3, "", message)
 
 
 def test_interrupt_ends_with_1_and_one_word(run_own: Any) -> None:
@@ -437,4 +446,4 @@ def test_a_process_fails_with_3(folder: Path) -> None:
     words = ("run", "scenario.yaml", *QUICK, "--controller", "cli_controllers:Raises", "--allow-code")
     done = subprocess.run([sys.executable, "-m", "cosim", *words], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "slot 0: Raises.act raised RuntimeError: no [red]idea\n"
+    assert done.stderr == "episodes 0 to 1, slot 0: Raises.act raised RuntimeError: no [red]idea\n"

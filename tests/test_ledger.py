@@ -21,7 +21,10 @@ SLOT_H = 0.5
 
 
 def slots_of(kind: type, units: int, **values: float) -> Any:
-    return kind(**{f.name: np.full((2, units), values.get(f.name, 0.0)) for f in fields(kind)})
+    columns = {f.name: np.full((2, units), values.get(f.name, 0.0)) for f in fields(kind)}
+    if kind is EvSlots:
+        columns["station"] = np.zeros((2, units), dtype=int)
+    return kind(**columns)
 
 
 # Two EVs at one station draw 10 kWh, feed 4 in, and drive 15 km at 0.2 kWh/km: each gains 9 - 5 - 3 = 1 kWh.
@@ -78,7 +81,7 @@ def check_traffic(evs: EvSlots = EVS, stations: StationSlots = STATIONS) -> floa
 
 def check_grid(slots: MicrogridSlots = GRID, station_kw: float = 24.0) -> float:
     ledger = Ledger(SLOT_H)
-    ledger.check_grid(slots, np.full((2, 1), station_kw), UNITS, EPISODES, SLOT)
+    ledger.check_grid(slots, np.full((2, 1), station_kw), np.zeros(1, dtype=int), UNITS, EPISODES, SLOT)
     return ledger.max_error_kwh
 
 
@@ -131,8 +134,9 @@ def test_a_station_that_differs_from_its_evs_is_found(column: str) -> None:
         STATIONS, charge_limit_kw=STATIONS.charge_limit_kw * 2, discharge_limit_kw=STATIONS.discharge_limit_kw * 2
     )
     check_traffic(stations=roomy)
+    name = column.removesuffix("_kwh")
     with pytest.raises(
-        LedgerError, match=r"episode 8, slot 5, fleet 0: 'at all stations = at all EVs' misses -?0.001 kWh"
+        LedgerError, match=rf"episode 8, slot 5, station 0: '{name} = {name} by its EVs' misses 0.001 kWh"
     ):
         check_traffic(stations=nudged(roomy, column, 1e-3))
 
@@ -170,8 +174,19 @@ def test_a_microgrid_that_does_not_close_is_named(column: str, entry: str) -> No
     assert str(caught.value) == f"episode 8, slot 5, {entry}"
 
 
+def test_energy_booked_at_another_station_is_found() -> None:
+    elsewhere = replace(EVS, station=np.array([[0, -1], [0, 0]]))
+    with pytest.raises(LedgerError, match=r"slot 5, station 0: 'charged = charged by its EVs' misses 10 kWh"):
+        check_traffic(elsewhere)
+
+
+def test_losses_below_0_are_found() -> None:
+    with pytest.raises(LedgerError, match=r"microgrid 0: 'losses not below 0' misses 49 kWh"):
+        check_grid(replace(GRID, losses_kwh=GRID.losses_kwh - 50.0, slack_kw=GRID.slack_kw - 100.0))
+
+
 def test_power_lost_between_stations_and_microgrids_is_found() -> None:
-    with pytest.raises(LedgerError, match=r"fleet 0: 'at all stations = at all microgrids' misses 0.001 kWh"):
+    with pytest.raises(LedgerError, match=r"microgrid 0: 'EVs = its stations' misses 0.001 kWh"):
         check_grid(station_kw=24.002)
 
 

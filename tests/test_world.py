@@ -157,3 +157,17 @@ def test_children_hand_out_scalars_of_replica_0() -> None:
     data = simulators.traffic.get_data({"EV-5": ["soc"], "Station-2": ["p_mw", "queue_length"]})
     assert data["EV-5"]["soc"] == simulators.traffic.ports["energy_kwh"][0, 5] / 60
     assert data["Station-2"] == {"p_mw": simulators.traffic.ports["station_power_kw"][0, 2] / 1000, "queue_length": 0}
+
+
+def test_one_slot_an_episode_is_enough() -> None:
+    system = load_system(SCENARIO, ["controller.name=random", "clock.slots=1"])
+    assert len(records_of(system, 3, 2)["microgrid_slots"]) == 3 * 5
+
+
+def test_a_world_runs_where_an_event_loop_runs_already() -> None:
+    system = load_system(SCENARIO, ["controller.name=random"])
+
+    async def notebook() -> Records:
+        return records_of(system, 1, 1)
+
+    assert digest(asyncio.run(notebook())) == digest(records_of(system, 1, 1))

@@ -159,7 +159,8 @@ class ChargingStation:
         request.version += 1
         if power_kw == 0.0:
             return
-        until_bound_s = request.battery.time_to_bound_s(power_kw)
+        # A battery that is at its bound but for rounding may be a hair beyond it.
+        until_bound_s = max(request.battery.time_to_bound_s(power_kw), 0.0)
         # A battery that reaches its bound at the slot's end is dealt with when the next slot begins.
         if now + until_bound_s < self._slot_end_s:
             call_after(self._env, until_bound_s, self._at_bound, (request, request.version))

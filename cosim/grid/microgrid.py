@@ -103,18 +103,20 @@ class Availability:
         load_kvar: Reactive load [kvar], same shape.
         pv_kw: Photovoltaic power [kW], same shape.
         wt_kw: Wind power [kW], same shape.
+        p_factor: Active load of every bus per rated load, same shape.
+        q_factor: Reactive load of every bus per rated load, same shape.
     """
 
     load_kw: Floats
     load_kvar: Floats
     pv_kw: Floats
     wt_kw: Floats
+    p_factor: Floats
+    q_factor: Floats
 
     def slot(self, slot: int) -> Availability:
         """One slot of it, without the slot's axis."""
-        return Availability(
-            self.load_kw[..., slot, :], self.load_kvar[..., slot, :], self.pv_kw[..., slot, :], self.wt_kw[..., slot, :]
-        )
+        return Availability(*(values[..., slot, :] for values in vars(self).values()))
 
 
 def expected_availability(
@@ -138,7 +140,7 @@ def expected_availability(
 
     p = np.stack([m.load.scale * profiles[m.load.profile] for m in sections], axis=-1)
     q = np.stack([m.load.scale * profiles[m.load.q_profile or m.load.profile] for m in sections], axis=-1)
-    return Availability(microgrids.load_kw * p, microgrids.load_kvar * q, renewable("pv"), renewable("wt"))
+    return Availability(microgrids.load_kw * p, microgrids.load_kvar * q, renewable("pv"), renewable("wt"), p, q)
 
 
 def draw_availability(
@@ -167,4 +169,6 @@ def draw_availability(
         expected.load_kvar * load,
         expected.pv_kw * factors("pv", uncertainty.pv),
         expected.wt_kw * factors("wt", uncertainty.wt),
+        expected.p_factor * load,
+        expected.q_factor * load,
     )

@@ -192,8 +192,8 @@ class GridModel:
         network, units = self._network, self._microgrids
         island = network.feeder.island
         served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
-        load_kw = network.load_kw * (available.load_kw / _nonzero(units.load_kw))[:, island]
-        load_kvar = network.load_kvar * (available.load_kvar / _nonzero(units.load_kvar))[:, island]
+        load_kw = network.load_kw * available.p_factor[:, island]
+        load_kvar = network.load_kvar * available.q_factor[:, island]
         ev_kw = np.zeros(load_kw.shape)
         self._supply.add_to(ev_kw, self._supply.bus, station_kw)
         p_kw = load_kw * served[:, island] + ev_kw
@@ -271,7 +271,7 @@ class GridModel:
             losses_kwh=losses_kwh,
             surplus_kw=self._limits.surplus_kw(available),
             deficit_kw=self._limits.deficit_kw(available),
-            feed_in_limit_kw=self._limits.feed_in_kw(available),
+            discharge_limit_kw=self._limits.feed_in_kw(available),
             dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
             shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
             ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
@@ -281,10 +281,6 @@ class GridModel:
             voltage_violated=violated,
             slack_beyond_limit=beyond.astype(np.int64),
         )
-
-
-def _nonzero(rated: Floats) -> Floats:
-    return np.where(rated != 0.0, rated, 1.0)
 
 
 def _cases(slots: MicrogridSlots, cases: slice) -> MicrogridSlots:

@@ -236,6 +236,29 @@ def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Se
     )
 
 
+def bus_positions(feeder: Feeder) -> tuple[Floats, Floats]:
+    """Positions of the buses in the net's drawing, x and y; NaN for a bus that has none. Each of shape [B]."""
+    xy = np.full((feeder.buses, 2), np.nan)
+    if "geo" in feeder.net.bus:
+        for position, geo in enumerate(feeder.net.bus.geo):
+            if isinstance(geo, str):
+                xy[position] = json.loads(geo)["coordinates"][:2]
+    return xy[:, 0], xy[:, 1]
+
+
+def all_lines(feeder: Feeder) -> tuple[Ints, Ints, Floats, Floats, Ints]:
+    """Ends (bus numbers), resistance and reactance [ohm] and service of all lines, the opened ones too."""
+    line = feeder.net.line
+    length = line.length_km.to_numpy() / line.parallel.to_numpy()
+    return (
+        line.from_bus.to_numpy(dtype=np.int64),
+        line.to_bus.to_numpy(dtype=np.int64),
+        line.r_ohm_per_km.to_numpy() * length,
+        line.x_ohm_per_km.to_numpy() * length,
+        line.in_service.to_numpy(dtype=np.int64),
+    )
+
+
 def _load_json(path: Path) -> PandapowerNet:
     try:
         text = path.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,19 +94,19 @@ class Forecaster:
         def rest(power: Floats) -> Floats:
             return power[..., slot:, :]
 
+        truth = Availability(*(rest(power) for power in vars(actual).values()))
         names = ("load_kw", "load_kvar", "pv_kw", "wt_kw")
-        truth = [rest(getattr(actual, name)) for name in names]
         if self._kind == "shape":
-            shapes = [rest(getattr(self._expected, name)) for name in names]
-            return Availability(*(_scaled_to_now(shape, now[:, 0]) for shape, now in zip(shapes, truth, strict=True)))
+            scaled = (_scaled_to_now(rest(getattr(self._expected, name)), getattr(truth, name)[:, 0]) for name in names)
+            return replace(truth, **dict(zip(names, scaled, strict=True)))
         if self._kind == "noisy":
-            errors = np.stack([g.standard_normal((len(names), *truth[0].shape[1:])) for g in self._generators], axis=1)
+            shape = (len(names), *truth.load_kw.shape[1:])
+            errors = np.stack([g.standard_normal(shape) for g in self._generators], axis=1)
             # The present is measured, not foretold.
             errors[:, :, 0] = 0.0
-            return Availability(
-                *(p * np.maximum(1.0 + self._error * e, 0.0) for p, e in zip(truth, errors, strict=True))
-            )
-        return Availability(*truth)
+            factors = np.maximum(1.0 + self._error * errors, 0.0)
+            return replace(truth, **{name: getattr(truth, name) * factors[k] for k, name in enumerate(names)})
+        return truth
 
     def _last_values(self, actual: Availability, slot: int) -> tuple[Floats, Floats]:
         replicas, slots, microgrids = actual.load_kw.shape

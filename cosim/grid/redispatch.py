@@ -42,7 +42,7 @@ class IslandSlot:
         ess_bus: Place of the storage in the island.
         drop_per_kw: Voltage drop at bus j per active power drawn at bus k [p.u./kW], shape [n, n].
         drop_per_kvar: Voltage drop at bus j per reactive power drawn at bus k [p.u./kvar], shape [n, n].
-        vm_pu: Voltages with nothing drawn, corrected for what the linear model misses [p.u.], shape [n].
+        vm_no_load_pu: Voltages with nothing drawn, corrected for what the linear model misses [p.u.], shape [n].
         vm_min_pu: Lowest voltage allowed [p.u.].
         vm_max_pu: Highest voltage allowed [p.u.].
     """
@@ -60,7 +60,7 @@ class IslandSlot:
     ess_bus: int
     drop_per_kw: Floats
     drop_per_kvar: Floats
-    vm_pu: Floats
+    vm_no_load_pu: Floats
     vm_min_pu: float
     vm_max_pu: float
 
@@ -123,7 +123,9 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     rise[:, discharge] = island.drop_per_kw[:, island.ess_bus]
     rise[:, charge] = -island.drop_per_kw[:, island.ess_bus]
     loaded_pu = (
-        island.vm_pu - island.drop_per_kw @ (island.load_kw + island.ev_kw) - island.drop_per_kvar @ island.load_kvar
+        island.vm_no_load_pu
+        - island.drop_per_kw @ (island.load_kw + island.ev_kw)
+        - island.drop_per_kvar @ island.load_kvar
     )
     tolerated = np.zeros((buses, variables))
     tolerated[:, violation] = np.abs(rise).max() or 1.0

@@ -197,7 +197,7 @@ class VoltageKeeper:
             ess_bus=place(units.ess_bus),
             drop_per_kw=drop_per_kw,
             drop_per_kvar=drop_per_kvar,
-            vm_pu=flow.vm_pu[case, members] - linear,
+            vm_no_load_pu=flow.vm_pu[case, members] - linear,
             vm_min_pu=self._vm_min_pu,
             vm_max_pu=self._vm_max_pu,
         )

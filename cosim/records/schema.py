@@ -66,7 +66,7 @@ class MicrogridSlots:
     losses_kwh: Floats = _column("kWh", "Energy lost in the island's lines; 0 with a lossless engine.")
     surplus_kw: Floats = _column("kW", "Power that EVs could have drawn: the charging limit.")
     deficit_kw: Floats = _column("kW", "Load beyond renewables and diesel.")
-    feed_in_limit_kw: Floats = _column("kW", "Power that EVs could have fed in: the discharging limit.")
+    discharge_limit_kw: Floats = _column("kW", "Power that EVs could have fed in: the discharging limit.")
     dg_cny: Floats = _column("CNY", "Cost of diesel.")
     shedding_cny: Floats = _column("CNY", "Cost of load not served.")
     ess_cny: Floats = _column("CNY", "Cost of energy discharged by storage.")
@@ -173,7 +173,7 @@ class Visits:
 class Rewards:
     """Terms of the reward of each EV in a slot, shape [R, I]."""
 
-    avoided: Floats = _column("", "Share in the shedding term.")
+    shedding: Floats = _column("", "Share in the shedding term, whatever its form.")
     cost: Floats = _column("", "Own dispatch cost, <= 0.")
     penalty: Floats = _column("", "Penalty for a move that cannot be made, <= 0.")
     total: Floats = _column("", "Sum of the terms.")
@@ -188,24 +188,30 @@ class Buses:
     vn_kv: Floats = _column("kV", "Rated voltage.")
     load_kw: Floats = _column("kW", "Rated active load.")
     load_kvar: Floats = _column("kvar", "Rated reactive load.")
+    x: Floats = _column("", "Position in the network's drawing; empty if it has none.")
+    y: Floats = _column("", "Position in the network's drawing.")
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Topology of the feeder: its lines in service."""
+    """Topology of the feeder: all its lines."""
 
     from_bus: Ints = _count("First bus, by number in the network.")
     to_bus: Ints = _count("Second bus.")
     r_ohm: Floats = _column("ohm", "Resistance.")
     x_ohm: Floats = _column("ohm", "Reactance.")
+    in_service: Ints = _flag("Whether it is closed; opened lines and open ties are not.")
 
 
 @dataclass(frozen=True)
-class MicrogridNames:
-    """The microgrids."""
+class MicrogridUnits:
+    """The microgrids and where their units are."""
 
     name: list[str] = _column("", "Name.", "str")
     dg_bus: Ints = _count("Bus of the diesel generator, the slack bus.")
+    ess_bus: Ints = _count("Bus of the storage; that of the generator if there is none.")
+    pv_bus: Ints = _count("Bus of the photovoltaic unit; that of the generator if there is none.")
+    wt_bus: Ints = _count("Bus of the wind turbine; that of the generator if there is none.")
 
 
 @dataclass(frozen=True)
@@ -226,6 +232,8 @@ class Roads:
     length_km: Floats = _column("km", "Length.")
     free_time_s: Floats = _column("s", "Travel time without traffic.")
     capacity_vph: Floats = _column("vehicles/h", "Capacity.")
+    bpr_b: Floats = _column("", "Congestion factor of the BPR function.")
+    bpr_power: Floats = _column("", "Exponent of the BPR function.")
 
 
 @dataclass(frozen=True)
@@ -282,7 +290,7 @@ TABLES = (
     TableKind("visits", Visits, (_EPISODE,), "Per request for a charger, or stay without one."),
     TableKind("buses", Buses, (), "Per bus, once."),
     TableKind("lines", Lines, (), "Per line, once."),
-    TableKind("microgrids", MicrogridNames, (), "Per microgrid, once."),
+    TableKind("microgrids", MicrogridUnits, (), "Per microgrid, once."),
     TableKind("nodes", Nodes, (), "Per road node, once."),
     TableKind("roads", Roads, (), "Per directed road, once."),
     TableKind("stations", Stations, (), "Per station, once."),

@@ -32,6 +32,8 @@ _TYPES = {
 class RunFolder:
     """Writes a run folder while the run goes on; a context manager that closes its files.
 
+    What has been appended is kept when the run fails; a run that fails before its first episode leaves nothing.
+
     Args:
         path: The folder; made if it does not exist.
         metadata: What the run is: resolved scenario, seed, versions.
@@ -43,6 +45,8 @@ class RunFolder:
     def __init__(self, path: str | Path, metadata: Mapping[str, Any]) -> None:
         self.path = Path(path)
         self._writers: dict[str, pyarrow.parquet.ParquetWriter] = {}
+        self._has_episodes = False
+        self._made = not self.path.exists()
         try:
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise RecordError(f"{self.path} is not empty; name a new folder for the run")
@@ -63,13 +67,15 @@ class RunFolder:
                 self._write(name, table)
             except OSError as error:
                 raise RecordError(f"{self.path / name}.parquet cannot be written: {error}") from error
+            self._has_episodes |= "episode" in table.columns
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary.
+        """Close the tables and write the summary.
 
         Raises:
             RecordError: If it cannot be written.
         """
+        self._close()
         try:
             (self.path / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         except OSError as error:
@@ -89,8 +95,22 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        self._close()
+        if error is not None and not self._has_episodes:
+            self._remove()
+
+    def _close(self) -> None:
+        try:
+            for writer in self._writers.values():
+                writer.close()
+        except OSError as error:
+            raise RecordError(f"tables in {self.path} cannot be closed: {error}") from error
+
+    def _remove(self) -> None:
+        for name in (METADATA, *(f"{table}.parquet" for table in self._writers)):
+            (self.path / name).unlink(missing_ok=True)
+        if self._made:
+            self.path.rmdir()
 
 
 def _field(column: Column) -> pyarrow.Field:

@@ -4,7 +4,8 @@ Array ports carry whole arrays, the replica first, by reference. They come in tw
 (`shed_kw`, `station_power_kw`, ...) tell of the slot that was stepped. Observation ports (`energy_kwh`,
 `station_limit_kw`, ...) tell of the slot that comes next. At the last slot of an episode the first still belong
 to the old episode, and the second already to the new one: so a time-shifted input is right for what it is used
-for, and no receiver has to know about episodes' borders.
+for. Only who shows an outcome as part of an observation, as the controller does with the last slot's shed load,
+has to blank it in an episode's first slot.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import mosaik_api_v3
 
+from cosim.errors import CosimError, SimulationError
 from cosim.schedule import Schedule
 
 Inputs = dict[str, dict[str, dict[str, Any]]]
@@ -87,7 +89,13 @@ class SlotSimulator(mosaik_api_v3.Simulator):
             received: Value of each input port.
         """
         begun_s = time.process_time()
-        self.ports = self.run_slot(tick, received)
+        try:
+            self.ports = self.run_slot(tick, received)
+        except CosimError:
+            raise
+        except Exception as error:
+            where = f"simulator {self._model!r}, slot {self.schedule.slot(tick)} of {episode_text(self.schedule, tick)}"
+            raise SimulationError(f"{where}: {type(error).__name__}: {error}") from error
         self.ticks_done += 1
         self.cpu_s += time.process_time() - begun_s
 
@@ -104,6 +112,12 @@ class SlotSimulator(mosaik_api_v3.Simulator):
             }
             for eid, names in outputs.items()
         }
+
+
+def episode_text(schedule: Schedule, tick: int) -> str:
+    """The episodes that run in a tick, for messages."""
+    episodes = schedule.batch_at(tick)
+    return f"episode {episodes[0]}" if len(episodes) == 1 else f"episodes {episodes[0]} to {episodes[-1]}"
 
 
 def _only(values: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from cosim.errors import ControllerError
 from cosim.interface import Action, Controller, FleetSpec, Floats, Observation
 from cosim.schedule import Schedule
 from cosim.seeding import stream
-from cosim.simulators.base import Ports, SlotSimulator
+from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.simulators.grid import OUTLOOK_PORTS
 from cosim.simulators.traffic import STATE_PORTS
 
@@ -52,7 +52,8 @@ class ControllerSimulator(SlotSimulator):
         except (Exception, SystemExit) as error:
             # A controller that exits would end the run as if it were good.
             who = type(self._controller).__name__
-            raise ControllerError(f"slot {slot}: {who}.act raised {type(error).__name__}: {error}") from error
+            where = f"{episode_text(self.schedule, tick)}, slot {slot}"
+            raise ControllerError(f"{where}: {who}.act raised {type(error).__name__}: {error}") from error
         return {"action": check_action(action, self._spec, episodes, slot)}
 
     def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:

@@ -36,6 +36,7 @@ class GridSimulator(SlotSimulator):
         self._ledger = ledger
         self._grid: GridModel = system.grid_model()
         self._grid.begin(schedule.batch(0))
+        self._outlook_ports = self._look_out()
 
     def first_ports(self) -> dict[str, Any]:
         """The ports before the first slot; outcomes are zero."""
@@ -45,7 +46,7 @@ class GridSimulator(SlotSimulator):
             **outcomes,
             "vm_pu": np.zeros((replicas, self._system.network.feeder.buses)),
             "cost_cny": np.zeros((replicas, microgrids, 4)),
-            **self._outlook_ports(),
+            **self._outlook_ports,
         }
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
@@ -54,12 +55,15 @@ class GridSimulator(SlotSimulator):
         station_kw = received["station_power_kw"]
         happened = self._grid.step(station_kw)
         units = self._system.microgrids
-        self._ledger.check_grid(happened.microgrids, station_kw, units, episodes, slot)
-        self._ledger.check_grid(happened.reference, np.zeros_like(station_kw), units, episodes, slot)
-        last = self.schedule.ends_batch(tick)
+        at = self._system.supply.microgrid
+        self._ledger.check_grid(happened.microgrids, station_kw, at, units, episodes, slot)
+        self._ledger.check_grid(happened.reference, np.zeros_like(station_kw), at, units, episodes, slot)
         following = self.schedule.batch_at(tick + 1)
-        if last and following:
+        if self.schedule.ends_batch(tick) and following:
             self._grid.begin(following)
+        if following:
+            # After the very last slot there is nothing to look out on; the ports keep what they held.
+            self._outlook_ports = self._look_out()
         slots = happened.microgrids
         return {
             "shed_kw": slots.shed_kw,
@@ -68,11 +72,10 @@ class GridSimulator(SlotSimulator):
             "vm_pu": happened.buses.vm_pu,
             "cost_cny": np.stack([slots.dg_cny, slots.shedding_cny, slots.ess_cny, slots.curtailment_cny], axis=-1),
             "record": happened,
-            # After the very last slot there is nothing to look out on; the ports keep what they held.
-            **({name: self.ports[name] for name in OUTLOOK_PORTS} if last and not following else self._outlook_ports()),
+            **self._outlook_ports,
         }
 
-    def _outlook_ports(self) -> dict[str, Any]:
+    def _look_out(self) -> dict[str, Any]:
         outlook = self._grid.outlook()
         return {name: getattr(outlook, name) for name in OUTLOOK_PORTS}
 

@@ -75,8 +75,8 @@ def _children(system: System) -> dict[str, Child]:
     stations: dict[str, Child] = {
         f"Station-{h}": {
             "p_mw": lambda ports, h=h: float(ports["station_power_kw"][0, h]) / KW_PER_MW,  # type: ignore[misc]
-            "queue_length": lambda ports, h=h: float(ports["queue_length"][0, h]),  # type: ignore[misc]
-            "chargers_busy": lambda ports, h=h: float(ports["chargers_busy"][0, h]),  # type: ignore[misc]
+            "queue_length": lambda ports, h=h: float(ports["record"].end.queue_length[0, h]),  # type: ignore[misc]
+            "chargers_busy": lambda ports, h=h: float(ports["record"].end.chargers_busy[0, h]),  # type: ignore[misc]
         }
         for h in range(len(system.spec.station_name))
     }

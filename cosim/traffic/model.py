@@ -62,6 +62,7 @@ class TrafficSlot:
     Attributes:
         evs: Per EV, shape [R, I].
         stations: Per station, shape [R, H].
+        end: Where every EV is at the slot's end, also the last one of an episode.
         base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E].
         trips: Trips of each replica's episode so far.
         visits: Stays at stations of each replica's episode so far.
@@ -69,6 +70,7 @@ class TrafficSlot:
 
     evs: EvSlots
     stations: StationSlots
+    end: FleetState
     base_flow_vph: Floats
     trips: Sequence[Sequence[Trip]]
     visits: Sequence[Sequence[Visit]]
@@ -193,6 +195,7 @@ class TrafficModel:
         return TrafficSlot(
             evs=self._ev_slots(action, energy_start_kwh, [outcomes for outcomes, _ in ran]),
             stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
+            end=self.state(),
             base_flow_vph=base_flow_vph,
             trips=[replica.trips for replica in self._replicas],
             visits=[replica.visits for replica in self._replicas],

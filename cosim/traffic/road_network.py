@@ -71,8 +71,9 @@ class RoadNetwork:
     @cached_property
     def opposite(self) -> list[int]:
         """For each road the one in the opposite direction, -1 if there is none."""
-        road_of = {ends: road for road, ends in enumerate(zip(self.tail.tolist(), self.head.tolist(), strict=True))}
-        return [road_of.get((head, tail), -1) for tail, head in road_of]
+        ends = list(zip(self.tail.tolist(), self.head.tolist(), strict=True))
+        road_of = {pair: road for road, pair in enumerate(ends)}
+        return [road_of.get((head, tail), -1) for tail, head in ends]
 
     @cached_property
     def drawn_km(self) -> Floats:

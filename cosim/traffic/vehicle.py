@@ -62,7 +62,7 @@ class Vehicle:
         self.number = number
         self.battery = battery
         self.place = place
-        """Where it is; while it drives, where it was when the slot began or the leg did."""
+        """Where it is; while it drives, where its trip began."""
         self.power_share = 0.0
         """The standing order: share of the power at a station, > 0 charges."""
         self.trip: Trip | None = None

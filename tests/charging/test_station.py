@@ -316,3 +316,20 @@ def test_a_charger_withdrawn_and_asked_for_at_one_instant_is_held_by_the_new_one
     scene.env.run(until=200.0)
     assert scene.trace() == [(0, 0.0, 100.0), (1, 100.0, None)]
     assert scene.station.end_slot().busy_s == 200.0
+
+
+def test_two_batteries_at_their_bounds_together_survive_rounding() -> None:
+    # When the first stops, the second has rounding left to deliver: its time to the bound is -5e-14 s.
+    kind = BatteryKind(energy_min_kwh=6.0, energy_max_kwh=57.0, charge_efficiency=0.9, discharge_efficiency=0.9)
+    env = simpy.Environment(0.0)
+    station = ChargingStation(env, 10)
+    station.begin_slot(73.94790525082286, 73.94790525082286, 1800.0)
+    batteries = [Battery(kind, 6.0 + spare_kwh) for spare_kwh in (4.050969617929827, 5.726708257441976)]
+    requests = [
+        station.request(ev, battery, power_kw)
+        for ev, (battery, power_kw) in enumerate(zip(batteries, (-30.63720458977034, -60.0), strict=True))
+    ]
+    station.settle()
+    env.run(until=1800.0)
+    assert [battery.energy_kwh for battery in batteries] == [6.0, 6.0]
+    assert all(request.ended for request in requests)

@@ -66,4 +66,4 @@ def one_microgrid(**changes: float) -> Microgrids:
 
 def available(load_kw: float, pv_kw: float = 0.0, wt_kw: float = 0.0) -> Availability:
     """One case of one microgrid."""
-    return Availability(*(np.array([[kw]]) for kw in (load_kw, 0.0, pv_kw, wt_kw)))
+    return Availability(*(np.array([[kw]]) for kw in (load_kw, 0.0, pv_kw, wt_kw, 1.0, 1.0)))

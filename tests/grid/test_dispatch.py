@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from grid_cases import available, one_microgrid
@@ -114,7 +116,7 @@ def test_rule_keeps_balance_bounds_and_priorities(
 def test_microgrids_and_cases_do_not_mix() -> None:
     loads = np.array([[200.0], [30.0], [0.0]])
     now = available(0.0, 90.0, 30.0)
-    now = type(now)(loads, 0 * loads, now.pv_kw + 0 * loads, now.wt_kw + 0 * loads)
+    now = replace(now, load_kw=loads, pv_kw=now.pv_kw + 0 * loads, wt_kw=now.wt_kw + 0 * loads)
     together = dispatch_by_rule(UNITS, now, 0 * loads, loads * 0 + 100, 0.5)
     for case, load in enumerate(loads[:, 0]):
         assert {n.removesuffix("_kw"): v[case, 0] for n, v in vars(together).items()} == decide(load, 90.0, 30.0)

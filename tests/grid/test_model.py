@@ -112,7 +112,7 @@ def test_records_of_limits_are_what_was_published() -> None:
         published = model.outlook()
         record = model.step(np.zeros((2, 5))).microgrids
         assert published.station_limit_kw[:, :, 0].tobytes() == record.surplus_kw.tobytes()
-        assert published.station_limit_kw[:, :, 1].tobytes() == record.feed_in_limit_kw.tobytes()
+        assert published.station_limit_kw[:, :, 1].tobytes() == record.discharge_limit_kw.tobytes()
         assert published.deficit_forecast_kw[:, :, 0] == pytest.approx(record.deficit_kw, abs=1e-9)
 
 
@@ -237,8 +237,8 @@ def test_ledger_closes_with_evs_at_their_limits(engine: str) -> None:
         limit_kw = model.outlook().station_limit_kw
         station_kw = np.where(limit_kw[..., 0] > 0, limit_kw[..., 0], -limit_kw[..., 1])
         slot = model.step(station_kw)
-        ledger.check_grid(slot.microgrids, station_kw, system.microgrids, (0, 1), number)
-        ledger.check_grid(slot.reference, 0 * station_kw, system.microgrids, (0, 1), number)
+        ledger.check_grid(slot.microgrids, station_kw, system.supply.microgrid, system.microgrids, (0, 1), number)
+        ledger.check_grid(slot.reference, 0 * station_kw, system.supply.microgrid, system.microgrids, (0, 1), number)
     assert ledger.max_error_kwh < 1e-9
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from grid_cases import available, one_microgrid
@@ -32,12 +34,13 @@ def test_limits_by_hand(
 
 # ---------------------------------------------------------------------------------------------- forecasts
 
-EXPECTED = Availability(*(np.array(kw)[:, None] for kw in ([200.0, 260, 100], [0.0] * 3, [20.0, 40, 60], [10.0] * 3)))
+POWERS = ([200.0, 260, 100], [0.0] * 3, [20.0, 40, 60], [10.0] * 3, [1.0] * 3, [1.0] * 3)
+EXPECTED = Availability(*(np.array(values)[:, None] for values in POWERS))
 
 
 def actual(load: float = 1.0, pv: float = 1.0, wt: float = 1.0, replicas: int = 1) -> Availability:
     """The expected powers times factors, shape [R, 3, 1]."""
-    kinds = zip(vars(EXPECTED).values(), (load, load, pv, wt), strict=True)
+    kinds = zip(vars(EXPECTED).values(), (load, load, pv, wt, load, load), strict=True)
     return Availability(*(np.stack([kw * factor] * replicas) for kw, factor in kinds))
 
 
@@ -75,7 +78,7 @@ def test_shape_follows_what_is_measured_now() -> None:
 
 def test_profile_of_zeros_gives_no_nan() -> None:
     # At night nothing is measured, so the morning is as the shape says.
-    dawn = Availability(EXPECTED.load_kw, EXPECTED.load_kvar, np.array([[0.0], [40], [60]]), EXPECTED.wt_kw)
+    dawn = replace(EXPECTED, pv_kw=np.array([[0.0], [40], [60]]))
     truth = Availability(*(kw[None] for kw in vars(dawn).values()))
     for kind in ("shape", "perfect", "noisy", "none"):
         made = forecaster(kind, dawn)

@@ -31,7 +31,7 @@ def island(**changes: Any) -> IslandSlot:
         ess_bus=2,
         drop_per_kw=CHAIN,
         drop_per_kvar=CHAIN / 2,
-        vm_pu=np.ones(3),
+        vm_no_load_pu=np.ones(3),
         vm_min_pu=0.95,
         vm_max_pu=1.05,
     )
@@ -143,7 +143,9 @@ def test_band_that_cannot_be_kept_is_missed_by_as_little_as_can_be() -> None:
 
 def test_island_of_one_bus_is_dispatched() -> None:
     one = np.zeros((1, 1))
-    slot = island(load_kw=[70], load_kvar=[0], ev_kw=[0], drop_per_kw=one, drop_per_kvar=one, vm_pu=[1.06], pv_kw=50.0)
+    slot = island(
+        load_kw=[70], load_kvar=[0], ev_kw=[0], drop_per_kw=one, drop_per_kvar=one, vm_no_load_pu=[1.06], pv_kw=50.0
+    )
     found = redispatch(replace(slot, pv_bus=0, wt_bus=0, ess_bus=0))
     assert (found.pv_kw, found.dg_kw) == pytest.approx((50, 20), abs=1e-6)
 

@@ -25,7 +25,9 @@ def check_ledger(system: System, slots: list[GridSlot]) -> None:
     ledger, replicas = Ledger(0.5), len(slots[0].microgrids.load_kw)
     for number, slot in enumerate(slots):
         for record in (slot.microgrids, slot.reference):
-            ledger.check_grid(record, np.zeros((replicas, 5)), system.microgrids, tuple(range(replicas)), number)
+            ledger.check_grid(
+                record, np.zeros((replicas, 5)), np.arange(5), system.microgrids, tuple(range(replicas)), number
+            )
     assert ledger.max_error_kwh < 1e-9
 
 

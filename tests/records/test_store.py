@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cosim.errors import RecordError
-from cosim.records.schema import TABLES, MicrogridNames, columns_of
+from cosim.records.schema import TABLES, MicrogridUnits, columns_of
 from cosim.records.store import RunFolder
 from cosim.records.table import Records, row_table, slot_table, static_table
 
@@ -21,7 +21,7 @@ TRIP = (0, 1, 0.0, 90.0, -1, 2, 3.0, 80.0, [5, 6], [0.0, 40.0], [40.0, 90.0], [1
 
 def test_each_batch_is_appended(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "a" / "run", {"format": 1}) as folder:
-        folder.append(Records([static_table("microgrids", MicrogridNames(["MG1", "é[red]"], np.array([1, 5])))]))
+        folder.append(Records([static_table("microgrids", MicrogridUnits(["MG1", "é[red]"], *[np.array([1, 5])] * 4))]))
         folder.append(Records([row_table("visits", VISITS[:1])]))
         folder.append(Records([row_table("visits", VISITS[1:]), row_table("trips", [TRIP])]))
         folder.append(Records([row_table("visits", []), row_table("trips", [])]))
@@ -83,3 +83,15 @@ def test_what_was_appended_before_a_failure_is_readable(tmp_path: Path) -> None:
         fail()
     assert pyarrow.parquet.read_table(tmp_path / "visits.parquet").num_rows == 2
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_run_that_fails_before_its_first_episode_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with RunFolder(tmp_path / "run", {}) as folder:
+            folder.append(Records([static_table("microgrids", MicrogridUnits(["MG1"], *[np.array([1])] * 4))]))
+            raise ValueError("boom")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="boom"):
+            fail()
+    assert not (tmp_path / "run").exists()
