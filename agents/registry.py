@@ -118,6 +118,10 @@ def _wrong_options(cls: ControllerFactory, options: Mapping[str, Any]) -> str:
     """Why a controller's class does not take options; empty if it does."""
     signature = inspect.signature(cls)
     try:
+        signature.bind_partial(None)
+    except TypeError:
+        return "must take the fleet (spec) as its first argument"
+    try:
         signature.bind(None, **options)
     except TypeError as error:
         known = ", ".join(list(signature.parameters)[1:]) or "none"

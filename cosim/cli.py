@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cosim._version import __version__
@@ -18,6 +19,7 @@ from cosim.errors import CosimError, ScenarioError
 
 if TYPE_CHECKING:
     from cosim.experiment import Progress
+    from cosim.system import System
 
 GOOD, OTHER, SCENARIO_WRONG, RUN_FAILED = 0, 1, 2, 3
 
@@ -50,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CosimError as error:
         return _failed(options, error, RUN_FAILED)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        kept = f"; the episodes that had ended are in {options.out}" if getattr(options, "out", None) else ""
+        print(f"interrupted{kept}", file=sys.stderr)
         return OTHER
     except OSError as error:
         # Python flushes standard output once more at its exit, and whoever read it may have left.
@@ -128,10 +131,10 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from cosim.experiment import DEFAULT_EPISODES, load, run
+    from cosim.experiment import DEFAULT_EPISODES, run
 
     with _spinner("loading", show=not options.json):
-        system = load(options.file, [*_shortcuts(options), *options.overrides])
+        system = _load(options)
     # A controller may print; with --json that must not be where the object goes.
     talk = redirect_stdout(sys.stderr) if options.json else nullcontext()
     with talk, _progress_bar(show=not options.json) as progress:
@@ -157,16 +160,19 @@ def _run(options: argparse.Namespace) -> int:
     return GOOD
 
 
-def _shortcuts(options: argparse.Namespace) -> Iterator[str]:
-    """Overrides that have options of their own."""
-    if options.seed is not None:
-        yield f"seed={options.seed}"
-    if options.engine is not None:
-        yield f"network.engine={json.dumps(options.engine)}"
-    if options.controller is not None:
-        # Options in the file are meant for the controller in the file.
-        yield "controller.options={}"
-        yield f"controller.name={json.dumps(options.controller)}"
+def _load(options: argparse.Namespace) -> System:
+    """Load the scenario; mistakes in options of their own are shown as they were typed."""
+    from cosim.experiment import choices, load
+
+    chosen = {"seed": options.seed, "engine": options.engine, "controller": options.controller}
+    typed: dict[str, str] = {}
+    for name, value in chosen.items():
+        typed |= {f"--set {override}": f"--{name} {value}" for override in choices(**{name: value})}
+    try:
+        return load(options.file, [*choices(**chosen), *options.overrides])
+    except ScenarioError as error:
+        issues = [replace(issue, source=typed.get(issue.source, issue.source)) for issue in error.issues]
+        raise ScenarioError(issues) from error
 
 
 @contextmanager
@@ -201,9 +207,10 @@ def _check(options: argparse.Namespace) -> int:
 
     system = load(options.file, options.overrides)
     scenario = system.scenario
+    code = f"; the code of {scenario.controller.name} is not looked at" if ":" in scenario.controller.name else ""
     print(
         f"{options.file}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "
-        f"{len(system.microgrids)} microgrids, {scenario.clock.slots} slots of {scenario.clock.slot_s} s)"
+        f"{len(system.microgrids)} microgrids, {scenario.clock.slots} slots of {scenario.clock.slot_s} s){code}"
     )
     return GOOD
 

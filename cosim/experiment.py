@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import importlib.util
+import json
 import platform
 import sys
 import time
@@ -71,9 +72,23 @@ class Results:
 
     def __getattr__(self, name: str) -> pandas.DataFrame:
         """A table as a data frame, e.g. `results.visits`."""
-        if name.startswith("_") or self.records is None or name not in self.records:
-            raise AttributeError(f"{name!r} is no table of this run")
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self.records is None:
+            raise AttributeError(f"{name!r}: the tables of this run were not kept (records=False)")
+        if name not in self.records:
+            raise AttributeError(f"{name!r} is no table of this run; there are {', '.join(self.records)}")
         return self.records[name].frame()
+
+    def __repr__(self) -> str:
+        ratio = self.metrics["load_restoration_ratio"].mean
+        tables = ", ".join(self.records) if self.records is not None else "not kept"
+        run = self.summary
+        shown = "none" if ratio is None else f"{ratio:.4f}"
+        return (
+            f"<Results of {run['scenario']}, {run['controller']}, {run['episodes']} episodes: "
+            f"load_restoration_ratio {shown}; tables: {tables}>"
+        )
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(self.records or ())]
@@ -84,6 +99,9 @@ def run(
     *,
     episodes: int = DEFAULT_EPISODES,
     replicas: int | None = None,
+    seed: int | None = None,
+    controller: str | None = None,
+    engine: str | None = None,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
     records: bool = True,
@@ -96,7 +114,11 @@ def run(
         scenario: The scenario file, or a system that was built from one.
         episodes: Number of episodes.
         replicas: Episodes side by side; default: at most 16. Does not change any result.
-        overrides: Assignments such as `fleet.size=40`; for a scenario file only.
+        seed: Seed of all random streams; default: the scenario's.
+        controller: Who decides; default: the scenario's.
+        engine: Power flow engine; default: the scenario's.
+        overrides: Assignments such as `fleet.size=40`; they have the last word. This and the three choices above are
+            for a scenario file only.
         out: Folder to write the records to; must be empty or new.
         records: Whether to keep the tables in memory.
         allow_code: Whether a controller that is not part of this distribution may be loaded.
@@ -114,10 +136,11 @@ def run(
     """
     if episodes < 1 or (replicas is not None and replicas < 1):
         raise ValueError(f"episodes and replicas must be at least 1, got {episodes} and {replicas}")
-    if isinstance(scenario, System) and overrides:
-        raise ValueError("overrides are for a scenario file; give them to cosim.load")
-    system = scenario if isinstance(scenario, System) else load(scenario, overrides)
-    controller = load_controller(system, allow_code=allow_code)
+    assignments = [*choices(seed=seed, controller=controller, engine=engine), *overrides]
+    if isinstance(scenario, System) and assignments:
+        raise ValueError("choices and overrides are for a scenario file; give them to cosim.load")
+    system = scenario if isinstance(scenario, System) else load(scenario, assignments)
+    who = load_controller(system, allow_code=allow_code)
     schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, episodes), system.clock.slots)
     totals = EpisodeTotals()
     context = metric_context(system)
@@ -137,7 +160,7 @@ def run(
 
         complete = records or out is not None
         simulators = make_simulators(
-            system, controller, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
+            system, who, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
         )
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         with _settled_heap():
@@ -148,6 +171,25 @@ def run(
         if folder is not None:
             folder.finish(summary)
     return Results(summary, estimates, totals, joined([fixed, *kept]) if records else None)
+
+
+def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
+    """The overrides that stand for the choices that everybody makes.
+
+    Args:
+        seed: Seed of all random streams, or None to keep the scenario's.
+        controller: Who decides, or None.
+        engine: Power flow engine, or None.
+    """
+    assignments = []
+    if seed is not None:
+        assignments.append(f"seed={seed}")
+    if engine is not None:
+        assignments.append(f"network.engine={json.dumps(engine)}")
+    if controller is not None:
+        # Options in the file are meant for the controller in the file.
+        assignments += ["controller.options={}", f"controller.name={json.dumps(controller)}"]
+    return assignments
 
 
 def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
@@ -321,6 +363,7 @@ def _summary(
         "curtailed_kwh": {name: per_microgrid(totals.curtailed_kwh, table) for name, table in tables.items()},
         "voltage_range_pu": [min(totals.metric["voltage_min_pu"]), max(totals.metric["voltage_max_pu"])],
         "flagged_microgrid_slots": dict(totals.flags),
+        "slack_over_max_kw": totals.slack_over_kw,
         "ledger_max_error_kwh": simulators.ledger.max_error_kwh,
         "timing": {
             "wall_s": wall_s,

@@ -173,6 +173,7 @@ class EpisodeTotals:
         ev_cny: Dispatch cost of the EVs.
         losses_cny: Cost of the losses.
         flags: Slots times microgrids with each flag.
+        slack_over_kw: Most that a slack unit was beyond its active limit.
     """
 
     episode: list[int] = field(default_factory=list)
@@ -183,6 +184,7 @@ class EpisodeTotals:
     ev_cny: list[float] = field(default_factory=list)
     losses_cny: list[float] = field(default_factory=list)
     flags: dict[str, int] = field(default_factory=dict)
+    slack_over_kw: float = 0.0
 
     def add(self, episodes: Sequence[int], records: Records, context: MetricContext) -> None:
         """Add a batch of episodes."""
@@ -198,6 +200,7 @@ class EpisodeTotals:
         self.ev_cny.extend(ev_cost_cny(records).tolist())
         slots = records["microgrid_slots"]
         self.losses_cny.extend(slots.cube("losses_cny").sum(axis=(1, 2)).tolist())
+        self.slack_over_kw = max(self.slack_over_kw, float(slots.cube("slack_over_kw").max(initial=0.0)))
         for flag in ("redispatched", "voltage_violated", "slack_beyond_limit"):
             self.flags[flag] = self.flags.get(flag, 0) + int(slots.cube(flag).sum())
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from cosim.clock import Clock, parse_time_of_day
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.grid.case import load_net
 from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
-from cosim.grid.network import Network, build_network, check_station_buses, load_net
+from cosim.grid.network import Network, build_network, check_station_buses
 from cosim.grid.power_flow import find_engine
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario

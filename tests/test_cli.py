@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cosim.cli import main
-from cosim.grid import network
+from cosim.grid import case
 from cosim.simulators.recorder import RecorderSimulator
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
@@ -105,10 +105,10 @@ class HasNoAct:
 @pytest.fixture(scope="module", autouse=True)
 def quick_net() -> Iterator[None]:
     """Reads pandapower's case once: that takes longer than a whole run."""
-    cases = network._known_cases()
+    cases = case._known_cases()
     net = cases["case33bw"]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
+        patch.setattr(case, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
         yield
 
 
@@ -166,6 +166,7 @@ def test_json_is_one_object_with_these_keys_and_nothing_else(said: Any) -> None:
         "curtailed_kwh",
         "voltage_range_pu",
         "flagged_microgrid_slots",
+        "slack_over_max_kw",
         "ledger_max_error_kwh",
         "timing",
     ]
@@ -446,4 +447,7 @@ def test_a_process_fails_with_3(folder: Path) -> None:
     words = ("run", "scenario.yaml", *QUICK, "--controller", "cli_controllers:Raises", "--allow-code")
     done = subprocess.run([sys.executable, "-m", "cosim", *words], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "episodes 0 to 1, slot 0: Raises.act raised RuntimeError: no [red]idea\n"
+    assert (
+        done.stderr
+        == "episodes 0 to 1, slot 0: Raises.act raised RuntimeError: no [red]idea (cli_controllers.py:23; more with --debug)\n"
+    )

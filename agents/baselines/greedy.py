@@ -48,7 +48,8 @@ class GreedyController:
         sale_kwh = spare_kwh
         if self._return_reserve:
             sale_kwh = spare_kwh - kept_kwh(spec, observation.slot, surplus)
-        room_kwh = spec.energy_max_kwh - spec.energy_min_kwh - spare_kwh
+        # Not counting what the trip itself would use: a full EV does not drive to recharge.
+        room_kwh = (spec.energy_max_kwh - observation.energy_kwh)[..., None]
         sells = reached & deficit & (sale_kwh >= SMALLEST_KWH)
         buys = reached & surplus & (room_kwh >= SMALLEST_KWH)
         goes_on_buying = (buys & (distance_km == 0.0)).any(axis=-1)

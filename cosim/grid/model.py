@@ -245,9 +245,8 @@ class GridModel:
         slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
         losses_kwh = (slack_kw - self._keeper.per_island(power.p_kw)) * slot_h
         dg_kvar = np.clip(load_kvar, -units.dg_q_max_kvar, units.dg_q_max_kvar)
-        beyond = (slack_kw > units.dg_p_max_kw + TOLERANCE_KW) | (
-            np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW
-        )
+        over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
+        beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)
         return MicrogridSlots(
             load_kw=available.load_kw,
             load_kvar=available.load_kvar,
@@ -268,6 +267,7 @@ class GridModel:
             ess_end_kwh=self._ess_kwh,
             slack_kw=slack_kw,
             slack_kvar=slack_kvar,
+            slack_over_kw=over_kw,
             losses_kwh=losses_kwh,
             surplus_kw=self._limits.surplus_kw(available),
             deficit_kw=self._limits.deficit_kw(available),

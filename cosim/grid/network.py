@@ -6,77 +6,20 @@ over positions 0..B-1, so that no table is searched during a run.
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandapower
 import pandapower.networks
 import pandapower.topology
-from pandapower.io_utils import DeserializationNotAllowed
 
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.grid.case import PandapowerNet
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection
 from cosim.units import KW_PER_MW
-
-PandapowerNet = Any
-
-#: Element tables that the model has no equations for yet.
-UNSUPPORTED = (
-    "trafo",
-    "trafo3w",
-    "impedance",
-    "dcline",
-    "switch",
-    "tcsc",
-    "gen",
-    "sgen",
-    "asymmetric_load",
-    "asymmetric_sgen",
-    "motor",
-    "storage",
-    "shunt",
-    "svc",
-    "ssc",
-    "vsc",
-    "ward",
-    "xward",
-)
-#: Modules that the objects in a pandapower JSON file may come from: reading any other would import it, and so run it.
-JSON_MODULES = frozenset({"pandapower.auxiliary", "pandas", "pandas.core.frame", "pandas.core.series"})
-#: What reading such a file raises when the file is none.
-JSON_MISTAKES = (
-    OSError,
-    UserWarning,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    DeserializationNotAllowed,
-)
-#: Columns that a network must have.
-COLUMNS = {
-    "bus": {"vn_kv", "in_service"},
-    "line": {
-        "from_bus",
-        "to_bus",
-        "length_km",
-        "r_ohm_per_km",
-        "x_ohm_per_km",
-        "c_nf_per_km",
-        "parallel",
-        "in_service",
-    },
-    "load": {"bus", "p_mw", "q_mvar", "scaling", "in_service"},
-    "ext_grid": {"bus"},
-}
 
 
 @dataclass(frozen=True)
@@ -158,22 +101,6 @@ def build_network(section: NetworkSection, net: PandapowerNet) -> Network:
     return Network(feeder, *_rated_loads(net, feeder))
 
 
-def load_net(section: NetworkSection, resolve: Callable[[str], Path]) -> PandapowerNet:
-    """Load the pandapower net that a scenario names.
-
-    Args:
-        section: The scenario's `network`; its `file` wins over its `case`.
-        resolve: Turns a path in the scenario into one that can be opened.
-
-    Raises:
-        ScenarioError: If there is no such case, the file is no pandapower network, or it has elements that are
-            not modelled.
-    """
-    net = _load_json(resolve(section.file)) if section.file is not None else _load_case(section.case)
-    _refuse_unsupported(net)
-    return net
-
-
 def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) -> None:
     """Check that the stations' buses exist.
 
@@ -188,16 +115,6 @@ def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) 
     ]
     if issues:
         raise ScenarioError(issues)
-
-
-def _load_case(name: str | None) -> PandapowerNet:
-    cases = _known_cases()
-    if name not in cases:
-        near = difflib.get_close_matches(str(name), cases, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        problem = f"must be a network of pandapower.networks, got {name!r}{hint}"
-        raise ScenarioError([ScenarioIssue("network.case", problem)])
-    return cases[name]()
 
 
 def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Sequence[float]) -> Feeder:
@@ -257,68 +174,6 @@ def all_lines(feeder: Feeder) -> tuple[Ints, Ints, Floats, Floats, Ints]:
         line.x_ohm_per_km.to_numpy() * length,
         line.in_service.to_numpy(dtype=np.int64),
     )
-
-
-def _load_json(path: Path) -> PandapowerNet:
-    try:
-        text = path.read_text(encoding="utf-8")
-        foreign = _modules_in(json.loads(text)) - JSON_MODULES
-        net = None if foreign else pandapower.from_json_string(text, convert=True)
-    except JSON_MISTAKES as error:
-        problem = f"{path} is no pandapower JSON file ({type(error).__name__}: {error})"
-        raise ScenarioError([ScenarioIssue("network.file", " ".join(problem.split()))]) from error
-    if foreign:
-        problem = f"{path} holds objects of {', '.join(sorted(foreign))}; only tables are read, since others run code"
-        raise ScenarioError([ScenarioIssue("network.file", problem)])
-    if not isinstance(net, pandapower.pandapowerNet):
-        raise ScenarioError([ScenarioIssue("network.file", f"{path} holds no pandapower network")])
-    for table, columns in COLUMNS.items():
-        missing = sorted(columns - set(getattr(net.get(table), "columns", ())))
-        if missing:
-            problem = f"{path} has no column {missing[0]!r} in its table {table!r}"
-            raise ScenarioError([ScenarioIssue("network.file", problem)])
-    return net
-
-
-def _modules_in(value: Any) -> set[str]:
-    """Modules named in JSON values, and in the JSON text that pandapower nests as `_object`."""
-    if isinstance(value, list):
-        return set().union(*map(_modules_in, value))
-    if not isinstance(value, dict):
-        return set()
-    own = {str(value["_module"])} if "_module" in value else set()
-    nested = value.get("_object")
-    inner = [*value.values(), *([json.loads(nested)] if isinstance(nested, str) else [])]
-    return own.union(*map(_modules_in, inner))
-
-
-def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
-    """The functions of pandapower.networks that make a network without being given anything."""
-    cases: dict[str, Callable[[], PandapowerNet]] = {}
-    for name, function in vars(pandapower.networks).items():
-        if name.startswith("_") or not inspect.isfunction(function):
-            continue
-        parameters = inspect.signature(function).parameters.values()
-        if all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
-            cases[name] = function
-    return cases
-
-
-def _refuse_unsupported(net: PandapowerNet) -> None:
-    if not len(net.bus):
-        raise ScenarioError([ScenarioIssue("network", "the network has no buses")])
-    used = [f"{len(net[table])} {table}" for table in UNSUPPORTED if table in net and len(net[table])]
-    by_voltage = [column for column in net.load if column.startswith("const_")]
-    odd = {
-        "bus out of service": ~net.bus.in_service.astype(bool),
-        "line with conductance": net.line.get("g_us_per_km", net.line.length_km * 0.0) > 0.0,
-        "load that depends on voltage": (net.load[by_voltage] > 0.0).any(axis=1),
-        "load below zero": net.load.p_mw * net.load.scaling < 0.0,
-    }
-    used += [f"{int(rows.sum())} {what}" for what, rows in odd.items() if rows.any()]
-    if used:
-        problem = f"only buses, lines, loads and the external grid are modelled, the network also has {', '.join(used)}"
-        raise ScenarioError([ScenarioIssue("network", problem)])
 
 
 def _open_lines(net: PandapowerNet, opened: Sequence[Sequence[int]]) -> list[ScenarioIssue]:

@@ -151,7 +151,7 @@ class VoltageKeeper:
         drop_pu: Floats = (
             slot.drop_per_kw @ power.p_kw[case, members] + slot.drop_per_kvar @ power.q_kvar[case, members]
         )
-        return slot.vm_pu - drop_pu
+        return slot.vm_no_load_pu - drop_pu
 
     def _outside(self, flow: PowerFlowResult) -> Flags:
         """Which islands have a voltage outside its band, shape [N, M]."""

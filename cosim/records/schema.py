@@ -63,6 +63,7 @@ class MicrogridSlots:
     ess_end_kwh: Floats = _column("kWh", "Energy in storage at the slot's end.")
     slack_kw: Floats = _column("kW", "Active power that the power flow asks of the slack unit: diesel plus losses.")
     slack_kvar: Floats = _column("kvar", "Reactive power that the power flow asks of the slack unit.")
+    slack_over_kw: Floats = _column("kW", "Active power of the slack unit beyond the diesel generator's limit.")
     losses_kwh: Floats = _column("kWh", "Energy lost in the island's lines; 0 with a lossless engine.")
     surplus_kw: Floats = _column("kW", "Power that EVs could have drawn: the charging limit.")
     deficit_kw: Floats = _column("kW", "Load beyond renewables and diesel.")

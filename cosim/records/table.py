@@ -49,7 +49,9 @@ class Table:
         """The table as a data frame."""
         import pandas
 
-        return pandas.DataFrame({name: self.columns[name] for name in (c.name for c in columns_of(self.kind))})
+        flags = {column.name: bool for column in columns_of(self.kind) if column.kind == "bool"}
+        frame = pandas.DataFrame({column.name: self.columns[column.name] for column in columns_of(self.kind)})
+        return frame.astype(flags)
 
 
 class Records(Mapping[str, Table]):

@@ -77,7 +77,7 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     said = {
         "redispatched": "dispatched anew to keep voltages in their band",
         "voltage_violated": "with a voltage out of its band",
-        "slack_beyond_limit": "with the diesel generator, losses included, over its limit",
+        "slack_beyond_limit": f"with diesel over its limit by losses, {summary['slack_over_max_kw']:.1f} kW at most",
     }
     low_pu, high_pu = summary["voltage_range_pu"]
     remarks = [f"\nvoltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]

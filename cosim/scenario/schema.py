@@ -50,7 +50,7 @@ class HourlyProfile(Section):
     """Values at hours of the day, linear between them, read in the middle of each slot."""
 
     kind: Literal["hourly"] = Field(description="Values at hours of the day.")
-    hours: list[Annotated[float, Field(ge=0, le=48)]] = Field(
+    hours: list[Annotated[float, Field(ge=0, le=8784)]] = Field(
         min_length=1, description="Hours since midnight, increasing; past 24 for the next day [h]."
     )
     values: list[Annotated[float, Field(ge=0, le=1e6)]] = Field(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import traceback
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,11 @@ class ControllerSimulator(SlotSimulator):
             # A controller that exits would end the run as if it were good.
             who = type(self._controller).__name__
             where = f"{episode_text(self.schedule, tick)}, slot {slot}"
-            raise ControllerError(f"{where}: {who}.act raised {type(error).__name__}: {error}") from error
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            line = f"{Path(frame.filename).name}:{frame.lineno}"
+            raise ControllerError(
+                f"{where}: {who}.act raised {type(error).__name__}: {error} ({line}; more with --debug)"
+            ) from error
         return {"action": check_action(action, self._spec, episodes, slot)}
 
     def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:

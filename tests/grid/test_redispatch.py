@@ -45,7 +45,7 @@ def voltages(slot: IslandSlot, found: IslandDispatch) -> list[float]:
     p_kw[slot.wt_bus] -= found.wt_kw
     p_kw[slot.ess_bus] += found.ess_charge_kw - found.ess_discharge_kw
     served = 1.0 - found.shed_kw / np.where(slot.load_kw > 0, slot.load_kw, 1.0)
-    return list(slot.vm_pu - slot.drop_per_kw @ p_kw - slot.drop_per_kvar @ (slot.load_kvar * served))
+    return list(slot.vm_no_load_pu - slot.drop_per_kw @ p_kw - slot.drop_per_kvar @ (slot.load_kvar * served))
 
 
 power = st.floats(0.0, 400.0)
