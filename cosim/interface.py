@@ -24,7 +24,7 @@ SMALLEST_MOVE_KM = 1e-6
 
 
 class EvState(IntEnum):
-    """What an EV is doing."""
+    """What an EV is doing; one that holds a charger while others use up the limit still counts as (dis)charging."""
 
     PARKED = 0
     DRIVING = 1

@@ -447,7 +447,5 @@ def test_a_process_fails_with_3(folder: Path) -> None:
     words = ("run", "scenario.yaml", *QUICK, "--controller", "cli_controllers:Raises", "--allow-code")
     done = subprocess.run([sys.executable, "-m", "cosim", *words], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (3, "")
-    assert (
-        done.stderr
-        == "episodes 0 to 1, slot 0: Raises.act raised RuntimeError: no [red]idea (cli_controllers.py:23; more with --debug)\n"
-    )
+    message = "Raises.act raised RuntimeError: no [red]idea (cli_controllers.py:23; more with --debug)"
+    assert done.stderr == f"episodes 0 to 1, slot 0: {message}\n"

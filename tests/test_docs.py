@@ -41,13 +41,16 @@ def test_readme_commands_name_files_that_exist() -> None:
 
 def test_controller_guide_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     guide = ROOT / "docs" / "guides" / "controller.md"
-    (code,), (command,) = fenced(guide, "python"), fenced(guide, "sh")
-    (tmp_path / "my_fleet.py").write_text(code, encoding="utf-8")
+    codes, (command,) = fenced(guide, "python"), fenced(guide, "sh")
+    (tmp_path / "my_fleet.py").write_text("".join(codes), encoding="utf-8")
     shutil.copy(ROOT / "scenarios" / "outage_33bus.yaml", tmp_path / "outage.yaml")
     words = command.split()[1:]
     words[1] = str(tmp_path / words[1])
     assert main([*words, "--json", "--episodes", "2"]) == 0
     assert json.loads(capsys.readouterr().out)["controller"] == "my_fleet:SellWhereYouAre"
+    words = ["run", words[1], "--controller", "my_fleet:RechargeAtTheStrongest", "--allow-code", "--json"]
+    assert main([*words, "--episodes", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["energy_consumption_ratio"]["mean"] > 0.01
 
 
 def test_every_metric_is_defined() -> None:

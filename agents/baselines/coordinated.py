@@ -66,7 +66,8 @@ class CoordinatedController:
     charger, slot by slot, chooses a station and whether to sell or to buy there, and publishes its intention.
     It chooses by the useful energy per slot from now on, trip included, up to the slot where that is highest:
     energy sold counts as delivered; energy bought as what it will deliver, as far as a deficit is left later.
-    An EV that drives keeps its intention; those yet to choose count with the last slot's.
+    An EV that drives keeps its intention; those yet to choose count with the last slot's. It plans on the
+    forecast: with `forecast.kind: none` it sees nothing to drive for.
 
     Args:
         spec: The fleet.

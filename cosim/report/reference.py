@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cosim.interface import Action, EvState, FleetSpec, Observation, observation_fields
+from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, observation_fields
 from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.schema import Scenario, Section
 from cosim.traffic.move import ActionOutcome
@@ -93,8 +93,15 @@ def interface_page() -> str:
     lines = [INTERFACE_INTRODUCTION, "## Observation", "", inspect.cleandoc(Observation.__doc__ or ""), ""]
     lines += ["| field | who may see it | meaning |", "|---|---|---|"]
     lines += [f"| `{name}` | {visibility} | {about} |" for name, visibility, about in observation_fields()]
-    for heading, cls in (("Action", Action), ("FleetSpec", FleetSpec)):
+    for heading, cls in (("Action", Action), ("FleetSpec", FleetSpec), ("Navigator", Navigator)):
         lines += ["", f"## {heading}", "", "```text", inspect.cleandoc(cls.__doc__ or ""), "```"]
+        for name, member in vars(cls).items():
+            if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, classmethod)):
+                function = getattr(cls, name)
+                about = inspect.cleandoc(function.__doc__ or "")
+                lines += ["", f"`{name}{inspect.signature(function)}`:", "", "```text", about, "```"]
+    lines += ["", "## EvState", "", "| code | name |", "|---|---|"]
+    lines += [f"| {code.value} | {code.name.lower()} |" for code in EvState]
     return "\n".join([*lines, ""])
 
 
