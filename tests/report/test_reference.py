@@ -1,14 +1,17 @@
 from pathlib import Path
 
-from cosim.report.reference import scenario_page, write_pages
+import pytest
+
+from cosim.report.reference import PAGES, scenario_page, write_pages
 from cosim.scenario.schema import FleetSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
-def test_scenario_page_is_up_to_date():
-    written = (REFERENCE / "scenario.md").read_text(encoding="utf-8")
-    assert written == scenario_page(), "renew the page: python -m cosim.report.reference"
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_up_to_date(name):
+    written = (REFERENCE / name).read_text(encoding="utf-8")
+    assert written == PAGES[name](), "renew the pages: python -m cosim.report.reference"
 
 
 def test_scenario_page_has_every_key_of_the_fleet():
