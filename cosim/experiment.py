@@ -162,10 +162,10 @@ def run(
         simulators = make_simulators(
             system, who, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
         )
-        begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         with _settled_heap():
+            begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
             run_world(simulators, schedule, system.clock.slot_s)
-        wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
+            wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
         estimates = totals.estimates(system.scenario.seed)
         summary = _summary(system, schedule, totals, estimates, simulators, wall_s, cpu_s)
         if folder is not None:
