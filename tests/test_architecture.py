@@ -27,7 +27,7 @@ ROOMS = (
     ("cosim.simulators",),
     ("cosim.world",),
     ("cosim.metrics",),
-    ("cosim.report",),
+    ("cosim.report", "cosim.summary"),
     ("cosim.experiment",),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
