@@ -102,6 +102,7 @@ class FleetSpec:
         station_distance_km: Road distance from each station to each other one [km], shape [H, H].
         station_chargers: Chargers of each station, shape [H].
         station_microgrid: Microgrid that feeds each station, shape [H].
+        station_share: Share of its microgrid's power that each station may use, shape [H].
         microgrid_name: Names of the microgrids.
         navigator: Distances and headings along the roads.
     """
@@ -125,6 +126,7 @@ class FleetSpec:
     station_distance_km: Floats
     station_chargers: Ints
     station_microgrid: Ints
+    station_share: Floats
     microgrid_name: tuple[str, ...]
     navigator: Navigator
 

@@ -179,8 +179,7 @@ def _assemble(
     router = Router(roads)
     supply = _supply(scenario.stations, network)
     usual_time_s = TravelTime(roads).of_all_s(base_flow_vph.mean(axis=0))
-    budget_km = scenario.fleet.l_max * scenario.fleet.move_scale_km
-    navigator = RoadNavigator(roads, router, station_node, usual_time_s, budget_km)
+    navigator = RoadNavigator(roads, router, station_node, usual_time_s, scenario.fleet.max_move_km)
     return System(
         file=file,
         clock=clock,
@@ -220,14 +219,14 @@ def _spec(
         slot_h=clock.slot_h,
         fleet_size=fleet.size,
         battery_kwh=fleet.battery_kwh,
-        energy_min_kwh=fleet.soc_min * fleet.battery_kwh,
-        energy_max_kwh=fleet.soc_max * fleet.battery_kwh,
+        energy_min_kwh=fleet.energy_min_kwh,
+        energy_max_kwh=fleet.energy_max_kwh,
         charge_kw=fleet.charge_kw,
         discharge_kw=fleet.discharge_kw,
         charge_efficiency=fleet.charge_efficiency,
         discharge_efficiency=fleet.discharge_efficiency,
         consumption_kwh_per_km=fleet.consumption_kwh_per_km,
-        max_move_km=fleet.l_max * fleet.move_scale_km,
+        max_move_km=fleet.max_move_km,
         max_discharge_share=fleet.p_sch_max,
         area_km=roads.area_km,
         station_name=tuple(station.name for station in scenario.stations),
@@ -237,6 +236,7 @@ def _spec(
         ),
         station_chargers=np.array([station.chargers for station in scenario.stations], dtype=np.int64),
         station_microgrid=supply.microgrid,
+        station_share=supply.share,
         microgrid_name=microgrids.name,
         navigator=navigator,
     )

@@ -77,10 +77,11 @@ def test_an_episode_does_not_depend_on_those_before_it(system: System) -> None:
             assert np.array_equal(values, together[name].columns[column][-len(values) :]), (name, column)
 
 
-def test_hash_seed_and_process_do_not_matter() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_hash_seed_and_process_do_not_matter(engine: str) -> None:
     program = (
         "import sys; sys.path.insert(0, 'tests'); import test_world as t;"
-        "s = t.load_system(t.SCENARIO, ['controller.name=coordinated', 'network.engine=power-grid-model']);"
+        "s = t.load_system(t.SCENARIO, ['controller.name=coordinated', 'network.engine=" + engine + "']);"
         "print(t.digest(t.records_of(s, 2, 2)))"
     )
     printed = {

@@ -77,7 +77,6 @@ class CoordinatedController:
     def __init__(self, spec: FleetSpec, return_reserve: bool = True) -> None:
         self._spec = spec
         self._return_reserve = return_reserve
-        self._share = _share_of_microgrid(spec)
         self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots)
         """Intentions of the episodes that run."""
 
@@ -113,7 +112,7 @@ class CoordinatedController:
             (observation.surplus_forecast_kw, observation.station_limit_kw[..., 0]),
         ):
             energy_kwh = np.zeros((observation.replicas, len(spec.station_name), spec.slots))
-            of_station_kw = forecast_kw[:, spec.station_microgrid] * self._share[:, None]
+            of_station_kw = forecast_kw[:, spec.station_microgrid] * spec.station_share[:, None]
             energy_kwh[..., slot:] = of_station_kw[..., : spec.slots - slot] * spec.slot_h
             energy_kwh[..., slot] = limit_kw * spec.slot_h
             outlook.append(energy_kwh)
@@ -183,13 +182,6 @@ class CoordinatedController:
         there = np.minimum(slot + trip_slots(spec, distance_km), spec.slots - 1)
         left_kwh = np.take_along_axis(surplus_left_kwh, there[..., None], axis=-1)[..., 0]
         return kept_kwh(spec, slot, left_kwh > 0.0)
-
-
-def _share_of_microgrid(spec: FleetSpec) -> Floats:
-    """Share of its microgrid's power that each station gets, by chargers; shape [H]."""
-    chargers = np.bincount(spec.station_microgrid, weights=spec.station_chargers)[spec.station_microgrid]
-    share: Floats = spec.station_chargers / chargers
-    return share
 
 
 def _worth_a_charger(left_kwh: Floats, free: Bools) -> Floats:

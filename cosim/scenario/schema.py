@@ -275,6 +275,21 @@ class FleetSection(Section):
     costs: FleetCosts = Field(default_factory=lambda: FleetCosts(), description="Prices.")
     start: FleetStart = Field(default_factory=lambda: FleetStart(), description="Start of an episode.")
 
+    @property
+    def energy_min_kwh(self) -> float:
+        """Energy that is never undershot [kWh]."""
+        return self.soc_min * self.battery_kwh
+
+    @property
+    def energy_max_kwh(self) -> float:
+        """Energy that is never exceeded [kWh]."""
+        return self.soc_max * self.battery_kwh
+
+    @property
+    def max_move_km(self) -> float:
+        """Farthest straight distance of an action, and kilometres driven per slot [km]."""
+        return self.l_max * self.move_scale_km
+
 
 # ------------------------------------------------------------------------- uncertainty, control, reward
 

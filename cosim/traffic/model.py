@@ -104,9 +104,7 @@ class TrafficModel:
         self._station_node = station_node
         self._expected_flow_vph = base_flow_vph
         self._travel_time = TravelTime(roads)
-        finder = MoveFinder(
-            roads, router, station_node.tolist(), fleet.l_max * fleet.move_scale_km, fleet.consumption_kwh_per_km
-        )
+        finder = MoveFinder(roads, router, station_node.tolist(), fleet.max_move_km, fleet.consumption_kwh_per_km)
         self._surroundings = Surroundings(
             router=router,
             finder=finder,

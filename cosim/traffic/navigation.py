@@ -37,7 +37,6 @@ class RoadNavigator:
         self._budget_km = budget_km
         self._usual_time_s = usual_time_s
         self._time_s, self._next_node = _ways_to_stations(roads, station_node, usual_time_s)
-        self._road_of = {ends: k for k, ends in enumerate(zip(roads.tail.tolist(), roads.head.tolist(), strict=True))}
         self._distance_km = self._distances()
         self._aim_of: dict[tuple[int, int, float, int], tuple[float, float]] = {}
 
@@ -108,7 +107,7 @@ class RoadNavigator:
             after = int(self._next_node[node, station])
             if after < 0:
                 return
-            road = self._road_of[node, after]
+            road = self._roads.road_between[node, after]
             yield Leg(road, 0.0, self._router.length_km[road])
             node = after
 
@@ -136,7 +135,7 @@ class RoadNavigator:
             for node in np.argsort(self._time_s[:, station], kind="stable").tolist():
                 after = int(self._next_node[node, station])
                 if after >= 0:
-                    road = self._road_of[node, after]
+                    road = self._roads.road_between[node, after]
                     distance_km[node, station] = self._roads.length_km[road] + distance_km[after, station]
         return distance_km
 

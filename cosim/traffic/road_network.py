@@ -69,11 +69,15 @@ class RoadNetwork:
         return out
 
     @cached_property
+    def road_between(self) -> dict[tuple[int, int], int]:
+        """The road from one node to another, by its tail and head."""
+        return {ends: road for road, ends in enumerate(zip(self.tail.tolist(), self.head.tolist(), strict=True))}
+
+    @cached_property
     def opposite(self) -> list[int]:
         """For each road the one in the opposite direction, -1 if there is none."""
-        ends = list(zip(self.tail.tolist(), self.head.tolist(), strict=True))
-        road_of = {pair: road for road, pair in enumerate(ends)}
-        return [road_of.get((head, tail), -1) for tail, head in ends]
+        ends = zip(self.tail.tolist(), self.head.tolist(), strict=True)
+        return [self.road_between.get((head, tail), -1) for tail, head in ends]
 
     @cached_property
     def drawn_km(self) -> Floats:

@@ -15,8 +15,8 @@ from cosim.traffic.vehicle import Vehicle
 def battery_kind(fleet: FleetSection) -> BatteryKind:
     """What all batteries of a fleet have in common."""
     return BatteryKind(
-        energy_min_kwh=fleet.soc_min * fleet.battery_kwh,
-        energy_max_kwh=fleet.soc_max * fleet.battery_kwh,
+        energy_min_kwh=fleet.energy_min_kwh,
+        energy_max_kwh=fleet.energy_max_kwh,
         charge_efficiency=fleet.charge_efficiency,
         discharge_efficiency=fleet.discharge_efficiency,
     )

@@ -49,6 +49,7 @@ def fleet(size: int = 1, chargers: int = 10) -> FleetSpec:
         station_distance_km=np.abs(STATION_KM[:, None] - STATION_KM).astype(float),
         station_chargers=np.full(3, chargers),
         station_microgrid=np.arange(3),
+        station_share=np.ones(3),
         microgrid_name=("1", "2", "3"),
         navigator=Line(),
     )
