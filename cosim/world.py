@@ -170,7 +170,7 @@ def _run_to_end(simulators: Simulators, schedule: Schedule, slot_s: int) -> None
                 world.connect(entity[source], entity[target], *ports, time_shifted=True, initial_data=initial)
             else:
                 world.connect(entity[source], entity[target], *ports)
-        world.run(until=schedule.ticks, print_progress=False)
+        world.run(until=schedule.ticks, print_progress=False, lazy_stepping=False)
 
 
 def _given(simulator: SlotSimulator) -> SlotSimulator:

@@ -11,7 +11,7 @@ import pytest
 from cosim.records.schema import EvSlots, MicrogridSlots
 from cosim.reward import RewardModel, jain_fairness
 from cosim.scenario.schema import RewardSection
-from cosim.traffic.move import PENALISED, ActionOutcome
+from cosim.traffic.target import PENALISED, ActionOutcome
 
 
 def slots_of(kind: type, **values: list[float]) -> Any:

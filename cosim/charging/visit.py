@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cosim.charging.battery import Battery
+from cosim.interface import EvState
 
 
 class Request:
@@ -54,6 +55,15 @@ class Request:
         """Whether the charger, or the place in the queue, is free again."""
         return self.plug_out_s is not None
 
+    @property
+    def state(self) -> EvState:
+        """What the vehicle is doing."""
+        if self.plug_out_s is not None:
+            return EvState.PARKED
+        if self.plug_in_s is None:
+            return EvState.QUEUEING
+        return EvState.CHARGING if self.wanted_kw > 0.0 else EvState.DISCHARGING
+
 
 @dataclass(slots=True)
 class Visit:
@@ -76,6 +86,13 @@ class Visit:
     @property
     def open_request(self) -> Request | None:
         """The request that holds a charger or a place in the queue, if any."""
-        if self.requests and not self.requests[-1].ended:
-            return self.requests[-1]
+        if self.requests:
+            request = self.requests[-1]
+            if request.plug_out_s is None:
+                return request
         return None
+
+    @property
+    def state(self) -> EvState:
+        """What the vehicle is doing."""
+        return self.requests[-1].state if self.requests else EvState.PARKED

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, observation_fields
 from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.schema import Scenario, Section
-from cosim.traffic.move import ActionOutcome
+from cosim.traffic.target import ActionOutcome
 
 SCENARIO_INTRODUCTION: Final = """\
 # The scenario file

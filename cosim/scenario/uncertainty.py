@@ -26,3 +26,9 @@ def draw_factors(noise: Noise, seed: int, episode: int, name: str, size: int) ->
         return np.ones(size)
     deviation = stream(seed, episode, name).standard_normal(size).clip(-noise.clip_sigma, noise.clip_sigma)
     return np.maximum(1.0 + noise.std * deviation, 0.0)
+
+
+def factor_range(noise: Noise) -> tuple[float, float]:
+    """The least and the greatest factor that can be drawn."""
+    spread = noise.std * noise.clip_sigma if noise.std > 0.0 else 0.0
+    return max(1.0 - spread, 0.0), 1.0 + spread

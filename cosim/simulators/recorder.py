@@ -18,8 +18,8 @@ from cosim.simulators.base import Ports, SlotSimulator
 from cosim.system import System
 from cosim.traffic.congestion import TravelTime
 from cosim.traffic.model import TrafficSlot
-from cosim.traffic.move import PENALISED
-from cosim.traffic.vehicle import Trip
+from cosim.traffic.target import PENALISED
+from cosim.traffic.trip import Trip
 
 INPUTS = ("traffic", "grid")
 

@@ -35,6 +35,8 @@ class TravelTime:
         self._b = roads.bpr_b
         self._power = roads.bpr_power
         self._fourth = bool((roads.bpr_power == 4.0).all())
+        self.one_power = bool((roads.bpr_power == roads.bpr_power[:1]).all())
+        """Whether all roads have the same exponent."""
         self._of_road: list[tuple[float, float, float, float]] = list(
             zip(*(values.tolist() for values in (self._free_s, self._capacity_vph, self._b, self._power)), strict=True)
         )
@@ -56,6 +58,30 @@ class TravelTime:
             return self._free_s * (1.0 + self._b * (square * square))
         times_s: Floats = self._free_s * (1.0 + self._b * load**self._power)
         return times_s
+
+
+def base_time_range(
+    travel_time: TravelTime, expected_vph: Floats, factor_range: tuple[float, float]
+) -> tuple[Floats, Floats] | None:
+    """Travel times at the least and at the greatest base flow.
+
+    Args:
+        travel_time: Of the roads.
+        expected_vph: Base flow without noise [vehicles/h], shape [T, E].
+        factor_range: Least and greatest factor on it.
+
+    Returns:
+        Two times of each road [s], shape [E], if those at any base flow lie on the straight line between them;
+        else None. They do if flows are one pattern at different strengths, and all roads have one exponent.
+    """
+    total_vph = expected_vph.sum(axis=1)
+    pattern = expected_vph[total_vph.argmax()]
+    strength = total_vph / total_vph.max() if total_vph.max() > 0.0 else total_vph
+    one_pattern = np.allclose(expected_vph, strength[:, None] * pattern, rtol=1e-12, atol=0.0)
+    if not (one_pattern and travel_time.one_power):
+        return None
+    low, high = strength.min() * factor_range[0], strength.max() * factor_range[1]
+    return travel_time.of_all_s(low * pattern), travel_time.of_all_s(high * pattern)
 
 
 def expected_base_flow(

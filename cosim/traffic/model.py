@@ -10,17 +10,20 @@ import numpy as np
 from cosim.charging.station import StationTally
 from cosim.charging.visit import Visit
 from cosim.clock import Clock
-from cosim.interface import Action, Floats, Ints
+from cosim.interface import Action, EvState, Floats, Ints
 from cosim.records.schema import EvSlots, StationSlots
 from cosim.scenario.schema import Scenario
-from cosim.scenario.uncertainty import draw_factors
-from cosim.traffic.congestion import TravelTime
-from cosim.traffic.move import ActionOutcome, MoveFinder
-from cosim.traffic.replica import Surroundings, TrafficReplica
+from cosim.scenario.uncertainty import draw_factors, factor_range
+from cosim.traffic.congestion import TravelTime, base_time_range
+from cosim.traffic.move import MoveFinder
+from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
-from cosim.traffic.routing import Router
+from cosim.traffic.route_table import RouteTable, TimeRange
+from cosim.traffic.routing import Place, Router
 from cosim.traffic.start import start_fleet
-from cosim.traffic.vehicle import Trip, Vehicle
+from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
+from cosim.traffic.trip import Trip
+from cosim.traffic.vehicle import Vehicle
 from cosim.units import hours
 
 
@@ -104,18 +107,20 @@ class TrafficModel:
         self._station_node = station_node
         self._expected_flow_vph = base_flow_vph
         self._travel_time = TravelTime(roads)
-        finder = MoveFinder(roads, router, station_node.tolist(), fleet.max_move_km, fleet.consumption_kwh_per_km)
+        self._target_finder = TargetFinder(roads, station_node, fleet.max_move_km)
+        times = base_time_range(self._travel_time, base_flow_vph, factor_range(scenario.uncertainty.traffic))
+        table = RouteTable(router, TimeRange(times[0].tolist(), times[1].tolist()) if times else None)
         self._surroundings = Surroundings(
             router=router,
-            finder=finder,
+            finder=MoveFinder(router, table, fleet.max_move_km, fleet.consumption_kwh_per_km),
             travel_time=self._travel_time,
             ev_flow_vph=scenario.congestion.ev_flow_vph,
+            station_of={node: station for station, node in enumerate(station_node.tolist())},
             chargers=[station.chargers for station in scenario.stations],
             charge_kw=fleet.charge_kw,
             discharge_kw=fleet.discharge_kw,
             consumption_kwh_per_km=fleet.consumption_kwh_per_km,
             slot_s=clock.slot_s,
-            roads=roads.roads,
         )
 
     def begin(self, episodes: Sequence[int]) -> None:
@@ -145,24 +150,24 @@ class TrafficModel:
         return self._state
 
     def _look(self) -> FleetState:
-        vehicles = [replica.vehicles for replica in self._replicas]
-        shape = (len(vehicles), self._scenario.fleet.size)
-        places = [[replica.whereabouts(v) for v in replica.vehicles] for replica in self._replicas]
-        router = self._surroundings.router
-        position_km = np.array([[router.position_km(p) for p in row] for row in places]).reshape(*shape, 2)
+        fleets = [replica.vehicles for replica in self._replicas]
+        shape = (len(fleets), self._scenario.fleet.size)
 
         def ints(rows: list[list[int]]) -> Ints:
             return np.array(rows, dtype=np.int64).reshape(len(rows), -1)
 
+        node = ints([[v.place.node for v in fleet] for fleet in fleets])
+        road = ints([[v.place.road for v in fleet] for fleet in fleets])
+        offset_km = np.array([[v.place.offset_km for v in fleet] for fleet in fleets]).reshape(shape)
         return FleetState(
-            position_km=position_km,
-            edge=ints([[p.road for p in row] for row in places]),
-            node=ints([[p.node for p in row] for row in places]),
-            offset_km=np.array([[p.offset_km for p in row] for row in places]).reshape(shape),
-            energy_kwh=np.array([[v.battery.energy_kwh for v in row] for row in vehicles]).reshape(shape),
-            station=ints([[_station_of(v) for v in row] for row in vehicles]),
-            destination=ints([[v.trip.destination if v.trip else -1 for v in row] for row in vehicles]),
-            state=ints([[v.state for v in row] for row in vehicles]),
+            position_km=self._roads.position_km(road, node, offset_km),
+            edge=road,
+            node=node,
+            offset_km=offset_km,
+            energy_kwh=np.array([[v.battery.energy_kwh for v in fleet] for fleet in fleets]).reshape(shape),
+            station=ints([[v.visit.station if v.visit is not None else -1 for v in fleet] for fleet in fleets]),
+            destination=ints([[v.trip.destination if v.trip is not None else -1 for v in fleet] for fleet in fleets]),
+            state=ints([[v.state for v in fleet] for fleet in fleets]),
             queue_length=ints([[len(s.queue) for s in replica.stations] for replica in self._replicas]),
             chargers_busy=ints([[len(s.plugged) for s in replica.stations] for replica in self._replicas]),
             road_flow_vph=self._flow_now_vph(),
@@ -178,20 +183,27 @@ class TrafficModel:
         Returns:
             What happened.
         """
-        energy_start_kwh = self._gather(lambda v: v.battery.energy_kwh)
+        start = self.state()
+        targets = self._target_finder.find(start.position_km, action.heading_rad, action.distance_km)
         base_flow_vph = self._base_flow_vph(self._slot)
-        time_s = self._travel_time.of_all_s(self._flow_now_vph())
-        orders = np.stack([action.heading_rad, action.distance_km, action.power_share], axis=-1).tolist()
         ran = [
             replica.run_slot(*given)
             for replica, *given in zip(
-                self._replicas, orders, station_limit_kw.tolist(), base_flow_vph.tolist(), time_s.tolist(), strict=True
+                self._replicas,
+                _orders(targets, action.power_share),
+                station_limit_kw.tolist(),
+                base_flow_vph.tolist(),
+                self._travel_time.of_all_s(base_flow_vph).tolist(),
+                strict=True,
             )
         ]
         self._slot += 1
         self._state = None
+        outcome = np.where(start.state == EvState.DRIVING, ActionOutcome.IGNORED, targets.outcome)
+        for of_replica, (outcomes, _) in zip(outcome, ran, strict=True):
+            of_replica[list(outcomes)] = list(outcomes.values())
         return TrafficSlot(
-            evs=self._ev_slots(action, energy_start_kwh, [outcomes for outcomes, _ in ran]),
+            evs=self._ev_slots(action, start.energy_kwh, outcome),
             stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
             end=self.state(),
             base_flow_vph=base_flow_vph,
@@ -205,7 +217,7 @@ class TrafficModel:
 
     def _flow_now_vph(self) -> Floats:
         """Flow on each road, EVs at their weight, at the slot's start; after the last slot that of its end."""
-        on_road = np.array([replica.on_road for replica in self._replicas], dtype=np.float64)
+        on_road = np.array([replica.traffic.on_road for replica in self._replicas], dtype=np.float64)
         slot = min(self._slot, self._clock.slots - 1)
         return self._base_flow_vph(slot) + self._scenario.congestion.ev_flow_vph * on_road
 
@@ -213,9 +225,7 @@ class TrafficModel:
         rows = [[value(vehicle) for vehicle in replica.vehicles] for replica in self._replicas]
         return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
 
-    def _ev_slots(
-        self, action: Action, energy_start_kwh: Floats, outcomes: Sequence[Sequence[ActionOutcome]]
-    ) -> EvSlots:
+    def _ev_slots(self, action: Action, energy_start_kwh: Floats, outcome: Ints) -> EvSlots:
         costs = self._scenario.fleet.costs
         state = self.state()
         charged_kwh = self._gather(lambda v: v.battery.drawn_kwh)
@@ -226,7 +236,7 @@ class TrafficModel:
             heading_rad=action.heading_rad,
             distance_km=action.distance_km,
             power_share=action.power_share,
-            outcome=np.array(outcomes, dtype=np.int64).reshape(len(outcomes), -1),
+            outcome=outcome,
             x_km=state.position_km[..., 0],
             y_km=state.position_km[..., 1],
             station=state.station,
@@ -260,5 +270,11 @@ class TrafficModel:
         )
 
 
-def _station_of(vehicle: Vehicle) -> int:
-    return vehicle.visit.station if vehicle.visit is not None else -1
+def _orders(targets: Targets, power_share: Floats) -> list[Orders]:
+    """The orders of each replica."""
+    found = targets.outcome == ActionOutcome.DEPARTED
+    orders = [Orders([], share) for share in power_share.tolist()]
+    columns = (*np.nonzero(found), targets.node[found], targets.road[found], targets.offset_km[found])
+    for replica, ev, node, road, offset_km in zip(*(column.tolist() for column in columns), strict=True):
+        orders[replica].targets.append((ev, Place(node, road, offset_km)))
+    return orders

@@ -14,6 +14,9 @@ from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.routing import Leg, Place, Router
 from cosim.units import hours
 
+#: Aims remembered at most; more are found anew each time.
+MOST_AIMS = 100_000
+
 
 class RoadNavigator:
     """Ways from every place to every station, quickest at fixed travel times.
@@ -36,9 +39,10 @@ class RoadNavigator:
         self._station_node: list[int] = station_node.tolist()
         self._budget_km = budget_km
         self._usual_time_s = usual_time_s
+        self._opposite = np.array(roads.opposite, dtype=np.int64)
         self._time_s, self._next_node = _ways_to_stations(roads, station_node, usual_time_s)
         self._distance_km = self._distances()
-        self._aim_of: dict[tuple[int, int, float, int], tuple[float, float]] = {}
+        self._aims: dict[tuple[int, float, int], tuple[float, float]] = {}
 
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         """Road distance from places to every station [km]; see `cosim.interface.Navigator`."""
@@ -50,21 +54,18 @@ class RoadNavigator:
 
     def aim(self, edge: Ints, node: Ints, offset_km: Floats, station: Ints) -> tuple[Floats, Floats]:
         """The move that brings EVs as near to their stations as one slot allows; see `Navigator`."""
-        heading_rad, straight_km = np.zeros((2, *np.shape(edge)))
-        for at in np.ndindex(np.shape(edge)):
-            heading_rad[at], straight_km[at] = self._aim(
-                int(edge[at]), int(node[at]), float(offset_km[at]), int(station[at])
-            )
-        return heading_rad, straight_km
+        places = zip(*(np.ravel(values).tolist() for values in (edge, node, offset_km, station)), strict=True)
+        aims = np.array([self._aim(*place) for place in places]).reshape(*np.shape(edge), 2)
+        return aims[..., 0], aims[..., 1]
 
     def _aim(self, edge: int, node: int, offset_km: float, station: int) -> tuple[float, float]:
-        key = (edge, node, offset_km, station)
-        if edge >= 0:
-            # Places between nodes are too many to remember.
-            return self._find_aim(Place(node, edge, offset_km), station)
-        if key not in self._aim_of:
-            self._aim_of[key] = self._find_aim(Place(node), station)
-        return self._aim_of[key]
+        key = (edge, offset_km, station) if edge >= 0 else (-1, node, station)
+        aim = self._aims.get(key)
+        if aim is None:
+            aim = self._find_aim(Place(node, edge, offset_km), station)
+            if len(self._aims) < MOST_AIMS:
+                self._aims[key] = aim
+        return aim
 
     def _find_aim(self, place: Place, station: int) -> tuple[float, float]:
         """Follow the way to the station to its last point within the slot's road and straight kilometres."""
@@ -141,13 +142,19 @@ class RoadNavigator:
 
     def _from_places(self, of_node: Floats, of_road: Floats, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         """A measure of the quickest way from places to stations: by the node ahead, or the one behind."""
-        measure: Floats = of_node[node].copy()
-        for at in zip(*np.nonzero(np.asarray(edge) >= 0), strict=True):
-            place = Place(int(node[at]), int(edge[at]), float(offset_km[at]))
-            for station in range(len(self._station_node)):
-                leg = self._first_leg(place, station)
-                share = leg.length_km / self._router.length_km[leg.road]
-                measure[(*at, station)] = share * of_road[leg.road] + of_node[self._roads.head[leg.road], station]
+        measure: Floats = of_node[node]
+        between = np.asarray(edge) >= 0
+        if between.any():
+            road = edge[between]
+            behind = (offset_km[between] / self._roads.length_km[road])[:, None]
+            tail, head, back = self._roads.tail[road], self._roads.head[road], self._opposite[road]
+            on_s = (1.0 - behind) * self._usual_time_s[road, None] + self._time_s[head]
+            back_s = np.where(back[:, None] >= 0, behind * self._usual_time_s[back, None] + self._time_s[tail], np.inf)
+            measure[between] = np.where(
+                on_s <= back_s,
+                (1.0 - behind) * of_road[road, None] + of_node[head],
+                behind * of_road[back, None] + of_node[tail],
+            )
         return measure
 
 

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
@@ -18,6 +20,10 @@ from cosim.units import seconds_from_minutes, seconds_per_km
 
 #: A station's position must be this near to a node [km].
 AT_NODE_KM = 1e-3
+#: A road is at least this long [km].
+SHORTEST_KM = 1e-9
+#: A number that was mistyped is looked for in networks of up to this many nodes.
+HINTED_NODES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +91,25 @@ class RoadNetwork:
         ends: Floats = self.node_km[self.head] - self.node_km[self.tail]
         return np.hypot(ends[:, 0], ends[:, 1])
 
+    def position_km(self, road: Ints, node: Ints, offset_km: Floats) -> Floats:
+        """Positions of places on the map.
+
+        Args:
+            road: Directed road, -1 at a node, shape [...].
+            node: Node, or the end of the road, shape [...].
+            offset_km: Distance from the road's start [km], shape [...].
+
+        Returns:
+            Positions [km], shape [..., 2].
+        """
+        position_km: Floats = self.node_km[node]
+        between = road >= 0
+        at = road[between]
+        tail_km = self.node_km[self.tail[at]]
+        share = offset_km[between] / self.length_km[at]
+        position_km[between] = tail_km + share[:, None] * (position_km[between] - tail_km)
+        return position_km
+
 
 def build_lattice(section: LatticeRoads) -> RoadNetwork:
     """A rectangular lattice of two-way roads, its nodes numbered row by row from the origin."""
@@ -133,7 +158,7 @@ def build_tntp(section: TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwor
         for missing in number.tolist()
         if missing not in positions
     ]
-    flat = np.flatnonzero(links.length <= 0.0)
+    flat = np.flatnonzero(links.length * section.km_per_length < SHORTEST_KM)
     issues += [
         ScenarioIssue("roads.network", f"link {links.tail[k]}-{links.head[k]} has no length") for k in flat.tolist()
     ]
@@ -181,33 +206,57 @@ def station_nodes(stations: list[StationSection], roads: RoadNetwork) -> Ints:
         Nodes, counted from 0, shape [H].
 
     Raises:
-        ScenarioError: If a station stands at no node, or two stand at one; holds all mistakes.
+        ScenarioError: If a station stands at no node, two stand at one, or no road joins them; holds all mistakes.
     """
     nodes: list[int] = []
+    holder: dict[int, str] = {}
     issues: list[ScenarioIssue] = []
     for k, station in enumerate(stations):
         node, issue = _station_node(k, station, roads)
-        if issue is None and node in nodes:
+        if issue is None and node in holder:
             issue = ScenarioIssue(
-                f"stations.{k}",
-                f"stands at node {roads.node_number[node]}, where {stations[nodes.index(node)].name!r} is already",
+                f"stations.{k}", f"stands at node {roads.node_number[node]}, where {holder[node]!r} is already"
             )
         if issue is not None:
             issues.append(issue)
         nodes.append(node)
+        holder.setdefault(node, station.name)
+    if not issues:
+        issues = _apart(stations, nodes, roads)
     if issues:
         raise ScenarioError(issues)
     return np.array(nodes, dtype=np.int64)
 
 
+def _apart(stations: list[StationSection], nodes: list[int], roads: RoadNetwork) -> list[ScenarioIssue]:
+    """Stations that no way joins with the first one."""
+    issues = []
+    for tail, head, lack in (
+        (roads.tail, roads.head, "no way leads to it from"),
+        (roads.head, roads.tail, "no way leads from it to"),
+    ):
+        passed = ~roads.closed_to_transit[tail] | (tail == nodes[0])
+        ends = (tail[passed], head[passed])
+        graph = csr_array((np.ones(len(ends[0])), ends), shape=(roads.nodes, roads.nodes))
+        reached = np.zeros(roads.nodes, dtype=bool)
+        reached[breadth_first_order(graph, nodes[0], return_predecessors=False)] = True
+        issues += [
+            ScenarioIssue(f"stations.{k}", f"{lack} station {stations[0].name!r}; stations must be joined by roads")
+            for k, node in enumerate(nodes)
+            if not reached[node]
+        ]
+    return issues
+
+
 def _station_node(k: int, station: StationSection, roads: RoadNetwork) -> tuple[int, ScenarioIssue | None]:
-    numbers = roads.node_number.tolist()
     if station.node is not None:
-        if station.node in numbers:
-            return numbers.index(station.node), None
-        near = difflib.get_close_matches(str(station.node), map(str, numbers), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        problem = f"there is no road node {station.node}; nodes are {min(numbers)} to {max(numbers)}{hint}"
+        numbers = roads.node_number
+        found = np.flatnonzero(numbers == station.node)
+        if len(found):
+            return int(found[0]), None
+        near = difflib.get_close_matches(str(station.node), map(str, numbers[:HINTED_NODES].tolist()), n=1)
+        hint = f"; did you mean {near[0]}?" if near and len(numbers) <= HINTED_NODES else ""
+        problem = f"there is no road node {station.node}; nodes are {numbers.min()} to {numbers.max()}{hint}"
         return -1, ScenarioIssue(f"stations.{k}.node", problem)
     x_km, y_km = station.position_km or (0.0, 0.0)
     distance_km = np.hypot(roads.node_km[:, 0] - x_km, roads.node_km[:, 1] - y_km)

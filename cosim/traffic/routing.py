@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
-
-import numpy as np
+from typing import NamedTuple
 
 from cosim.traffic.road_network import RoadNetwork
 
@@ -15,8 +13,7 @@ from cosim.traffic.road_network import RoadNetwork
 AT_END_KM = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A point of the road network: a node, or a point of a directed road.
 
     Attributes:
@@ -30,8 +27,7 @@ class Place:
     offset_km: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """A drive along one directed road, or a part of it.
 
     Attributes:
@@ -50,6 +46,48 @@ class Leg:
         return self.to_km - self.from_km
 
 
+class Drive(NamedTuple):
+    """The part of a way that is driven in one slot.
+
+    Attributes:
+        legs: The legs, none where there is nothing to drive.
+        length_km: Their length [km].
+    """
+
+    legs: Sequence[Leg]
+    length_km: float
+
+
+class Way:
+    """A way between two places.
+
+    Args:
+        legs: The legs, none at the target itself.
+
+    Attributes:
+        legs: The legs.
+        roads: Their roads.
+    """
+
+    __slots__ = ("_cut", "legs", "roads")
+
+    def __init__(self, legs: Sequence[Leg]) -> None:
+        self.legs = legs
+        self.roads = [leg[0] for leg in legs]
+        self._cut: tuple[float, Drive] | None = None
+
+    def within(self, budget_km: float) -> Drive:
+        """The beginning of the way, as far as some kilometres reach; it may end between two nodes.
+
+        Args:
+            budget_km: Kilometres that may be driven [km].
+        """
+        if self._cut is None or self._cut[0] != budget_km:
+            legs = cut_to_budget(self.legs, budget_km)
+            self._cut = budget_km, Drive(legs, sum([to_km - from_km for _, from_km, to_km in legs]))
+        return self._cut[1]
+
+
 class Router:
     """Finds quickest ways by A* on the travel times it is given.
 
@@ -64,6 +102,7 @@ class Router:
         self._roads = roads
         self.length_km: list[float] = roads.length_km.tolist()
         """Length of each road [km]."""
+        self._whole = [Leg(road, 0.0, length_km) for road, length_km in enumerate(self.length_km)]
         self._tail: list[int] = roads.tail.tolist()
         self._head: list[int] = roads.head.tolist()
         self._x_km: list[float] = roads.node_km[:, 0].tolist()
@@ -105,9 +144,9 @@ class Router:
         """
         if start == target:
             return []
-        beginnings = self._ways_to_nodes(start, time_s)
-        endings = {node: (cost_s, legs) for node, cost_s, legs in self._ways_from_nodes(target, time_s)}
-        direct = self._direct(start, target)
+        beginnings = [(node, self.time_of_s(legs, time_s), legs) for node, legs in self.exits(start)]
+        endings = {node: (self.time_of_s(legs, time_s), legs) for node, legs in self.entries(target)}
+        direct = self.direct(start, target)
         found = self._search(beginnings, endings, target, time_s)
         if direct is not None and (found is None or self.time_of_s(direct, time_s) <= self.time_of_s(found, time_s)):
             return direct
@@ -115,7 +154,8 @@ class Router:
 
     def time_of_s(self, legs: Sequence[Leg], time_s: Sequence[float]) -> float:
         """Travel time of a way [s], at the travel time of each whole road [s]."""
-        return sum(leg.length_km / self.length_km[leg.road] * time_s[leg.road] for leg in legs)
+        length_km = self.length_km
+        return sum([(to_km - from_km) / length_km[road] * time_s[road] for road, from_km, to_km in legs])
 
     def _search(
         self,
@@ -164,36 +204,36 @@ class Router:
         node = best_node
         while node in came_by:
             road = came_by[node]
-            way.append(Leg(road, 0.0, self.length_km[road]))
+            way.append(self._whole[road])
             node = self._tail[road]
         way.reverse()
         return first_legs[node] + way + endings[best_node][1]
 
-    def _ways_to_nodes(self, place: Place, time_s: Sequence[float]) -> list[tuple[int, float, list[Leg]]]:
-        """Nodes that can be reached from a place without passing another one, with cost [s] and legs."""
+    def exits(self, place: Place) -> list[tuple[int, list[Leg]]]:
+        """Nodes that can be reached from a place without passing another one, each with the way there."""
         if place.road < 0:
-            return [(place.node, 0.0, [])]
+            return [(place.node, [])]
         length_km = self.length_km[place.road]
-        ways = [self._part(place.road, place.offset_km, length_km, time_s, self._head[place.road])]
+        ways = [(place.node, [Leg(place.road, place.offset_km, length_km)])]
         back = self._roads.opposite[place.road]
         if back >= 0:
             back_km = self.length_km[back]
             offset_km = back_km * (1.0 - place.offset_km / length_km)
-            ways.append(self._part(back, offset_km, back_km, time_s, self._head[back]))
+            ways.append((self._head[back], [Leg(back, offset_km, back_km)]))
         return ways
 
-    def _ways_from_nodes(self, place: Place, time_s: Sequence[float]) -> list[tuple[int, float, list[Leg]]]:
-        """Nodes from which a place can be reached without passing another one, with cost [s] and legs."""
+    def entries(self, place: Place) -> list[tuple[int, list[Leg]]]:
+        """Nodes from which a place can be reached without passing another one, each with the way from there."""
         if place.road < 0:
-            return [(place.node, 0.0, [])]
-        ways = [self._part(place.road, 0.0, place.offset_km, time_s, self._tail[place.road])]
+            return [(place.node, [])]
+        ways = [(self._tail[place.road], [Leg(place.road, 0.0, place.offset_km)])]
         back = self._roads.opposite[place.road]
         if back >= 0:
             offset_km = self.length_km[back] * (1.0 - place.offset_km / self.length_km[place.road])
-            ways.append(self._part(back, 0.0, offset_km, time_s, self._tail[back]))
+            ways.append((self._tail[back], [Leg(back, 0.0, offset_km)]))
         return ways
 
-    def _direct(self, start: Place, target: Place) -> list[Leg] | None:
+    def direct(self, start: Place, target: Place) -> list[Leg] | None:
         """The way between two places on the same road that passes no node."""
         if start.road < 0 or target.road < 0:
             return None
@@ -211,14 +251,8 @@ class Router:
         scale = self.length_km[back] / length_km
         return [Leg(back, (length_km - start.offset_km) * scale, (length_km - target_km) * scale)]
 
-    def _part(
-        self, road: int, from_km: float, to_km: float, time_s: Sequence[float], node: int
-    ) -> tuple[int, float, list[Leg]]:
-        leg = Leg(road, from_km, to_km)
-        return node, self.time_of_s([leg], time_s), [leg]
 
-
-def cut_to_budget(legs: list[Leg], budget_km: float) -> list[Leg]:
+def cut_to_budget(legs: Sequence[Leg], budget_km: float) -> list[Leg]:
     """The beginning of a way, as far as some kilometres reach; it may end between two nodes.
 
     Args:
@@ -228,63 +262,13 @@ def cut_to_budget(legs: list[Leg], budget_km: float) -> list[Leg]:
     kept: list[Leg] = []
     left_km = budget_km
     for leg in legs:
-        if leg.length_km <= left_km + AT_END_KM:
+        road, from_km, to_km = leg
+        length_km = to_km - from_km
+        if length_km <= left_km + AT_END_KM:
             kept.append(leg)
-            left_km -= leg.length_km
+            left_km -= length_km
             continue
         if left_km > AT_END_KM:
-            kept.append(Leg(leg.road, leg.from_km, leg.from_km + left_km))
+            kept.append(Leg(road, from_km, from_km + left_km))
         break
     return kept
-
-
-class SnapIndex:
-    """Finds the nearest point of any road, in a grid of cells that each know the roads near them.
-
-    Args:
-        roads: The road network.
-        reach_km: Points farther than this from any road are not snapped [km].
-    """
-
-    def __init__(self, roads: RoadNetwork, reach_km: float) -> None:
-        self._reach_km = reach_km
-        typical_km = float(np.median(roads.drawn_km)) if roads.roads else 0.0
-        self._cell_km = max(2.0 * reach_km, typical_km / 2.0)
-        ends = np.concatenate([roads.node_km[roads.tail], roads.node_km[roads.head]], axis=1)
-        self._ends: list[tuple[float, float, float, float]] = [tuple(row) for row in ends.tolist()]
-        self._length_km: list[float] = roads.length_km.tolist()
-        self._cells: dict[tuple[int, int], list[int]] = {}
-        for road, (x1, y1, x2, y2) in enumerate(self._ends):
-            # One direction of a two-way road is enough: both lie on the same line.
-            if 0 <= roads.opposite[road] < road:
-                continue
-            columns = range(self._cell(min(x1, x2) - reach_km), self._cell(max(x1, x2) + reach_km) + 1)
-            rows = range(self._cell(min(y1, y2) - reach_km), self._cell(max(y1, y2) + reach_km) + 1)
-            for column in columns:
-                for row in rows:
-                    self._cells.setdefault((column, row), []).append(road)
-
-    def nearest(self, x_km: float, y_km: float) -> tuple[int, float] | None:
-        """The nearest point of a road.
-
-        Args:
-            x_km: Position, eastwards [km].
-            y_km: Position, northwards [km].
-
-        Returns:
-            The road (the lowest number among equals) and the offset on it [km]; None if none is in reach.
-        """
-        best_km, best = self._reach_km, None
-        for road in self._cells.get((self._cell(x_km), self._cell(y_km)), ()):
-            x1, y1, x2, y2 = self._ends[road]
-            dx, dy = x2 - x1, y2 - y1
-            square = dx * dx + dy * dy
-            share = ((x_km - x1) * dx + (y_km - y1) * dy) / square if square > 0.0 else 0.0
-            share = min(max(share, 0.0), 1.0)
-            distance_km = math.hypot(x_km - x1 - share * dx, y_km - y1 - share * dy)
-            if distance_km < best_km or (best is None and distance_km <= best_km):
-                best_km, best = distance_km, (road, share * self._length_km[road])
-        return best
-
-    def _cell(self, km: float) -> int:
-        return math.floor(km / self._cell_km)

@@ -1,5 +1,6 @@
 """Road networks small enough to work by hand, for the tests of this folder."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,3 +47,21 @@ def roads_of(
 def both_ways(*links: tuple[int, int, float, float]) -> list[tuple[int, int, float, float]]:
     """Each link and its opposite: roads 2 k and 2 k + 1."""
     return [way for a, b, km, s in links for way in ((a, b, km, s), (b, a, km, s))]
+
+
+# A triangle of two-way roads 0-1 and 1-2 and a one-way road from 2 back to 0.
+TRIANGLE = roads_of(
+    [(0, 0), (4, 0), (4, 3)], [*both_ways((0, 1, 4, 400), (1, 2, 3, 300)), (2, 0, 5, 500)], area_km=(4, 3)
+)
+
+
+def random_one_way_roads(seed: int, nodes: int = 30, links: int = 90) -> RoadNetwork:
+    generator = np.random.default_rng(seed)
+    pairs = list(itertools.permutations(range(nodes), 2))
+    chosen = [pairs[k] for k in generator.choice(len(pairs), links, replace=False)]
+    node_km = generator.uniform(0, 20, (nodes, 2))
+    # Lengths and times that have little to do with the drawing.
+    return roads_of(
+        [(x, y) for x, y in node_km.tolist()],
+        [(a, b, *generator.uniform(0.5, 5.0, 1).tolist(), *generator.uniform(30, 900, 1).tolist()) for a, b in chosen],
+    )

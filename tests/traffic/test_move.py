@@ -3,11 +3,12 @@
 import math
 
 import pytest
+from small_fleet import ActionFinder, Found
 from small_roads import LATTICE, both_ways, roads_of
 
-from cosim.traffic.move import PENALISED, ActionOutcome, Move, MoveFinder
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.routing import Leg, Place, Router
+from cosim.traffic.target import PENALISED, ActionOutcome
 
 EAST, NORTH, WEST, SOUTH = (k * math.pi / 2 for k in range(4))
 LATTICE_TIME_S = LATTICE.free_time_s.tolist()
@@ -16,21 +17,21 @@ STATION_NODE = (20, 24)  # (8, 8) and (24, 8)
 
 def finder(
     roads: RoadNetwork = LATTICE, stations: tuple[int, ...] = STATION_NODE, budget_km: float = 10.0
-) -> MoveFinder:
-    return MoveFinder(roads, Router(roads), stations, budget_km, consumption_kwh_per_km=0.5)
+) -> ActionFinder:
+    return ActionFinder(roads, stations, budget_km, consumption_kwh_per_km=0.5)
 
 
 def find(
     place: Place, heading_rad: float, distance_km: float, spare_kwh: float = 100.0, budget_km: float = 10.0
-) -> Move:
+) -> Found:
     return finder(budget_km=budget_km).find(place, heading_rad, distance_km, spare_kwh, LATTICE_TIME_S)
 
 
-def end(move: Move) -> tuple[float, float]:
+def end(move: Found) -> tuple[float, float]:
     return Router(LATTICE).position_km(Router(LATTICE).place_on(move.legs[-1].road, move.legs[-1].to_km))
 
 
-def km(move: Move) -> float:
+def km(move: Found) -> float:
     return sum(leg.length_km for leg in move.legs)
 
 
@@ -40,7 +41,7 @@ def km(move: Move) -> float:
 @pytest.mark.parametrize("distance_km", [0.0, 1e-6])
 @pytest.mark.parametrize("place", [Place(20), Place(1, 0, 2.0)])
 def test_distance_zero_stays(place: Place, distance_km: float) -> None:
-    assert find(place, 1.0, distance_km) == Move(ActionOutcome.STAYED, [])
+    assert find(place, 1.0, distance_km) == Found(ActionOutcome.STAYED)
 
 
 def test_it_departs_for_the_point_of_the_road_nearest_to_the_target() -> None:
@@ -54,7 +55,7 @@ def test_it_departs_for_the_point_of_the_road_nearest_to_the_target() -> None:
 
 def test_a_target_outside_the_area_is_penalised() -> None:
     for place, heading_rad in ((Place(0), WEST), (Place(0), SOUTH), (Place(80), EAST), (Place(80), NORTH)):
-        assert find(place, heading_rad, 0.01) == Move(ActionOutcome.OUTSIDE, [])
+        assert find(place, heading_rad, 0.01) == Found(ActionOutcome.OUTSIDE)
 
 
 def test_the_edge_of_the_area_is_inside() -> None:
@@ -72,7 +73,7 @@ def test_a_target_more_than_a_kilometre_from_any_road_is_penalised(y_km: float, 
 def test_a_target_that_no_road_leads_to_is_penalised() -> None:
     roads = roads_of([(0, 0), (4, 0), (8, 0)], [(0, 1, 4, 400), (2, 1, 4, 400)])
     move = finder(roads, (0,)).find(Place(1), EAST, 3.0, 100.0, [400.0, 400.0])
-    assert move == Move(ActionOutcome.NO_WAY, [])
+    assert move == Found(ActionOutcome.NO_WAY)
 
 
 def test_what_is_penalised() -> None:
@@ -130,13 +131,7 @@ def test_the_nearest_of_two_stations_is_meant_and_the_first_of_two_equally_near(
 
 
 def test_a_target_within_reach_of_its_own_station_stays_there() -> None:
-    assert find(Place(20), EAST, 1.0) == Move(ActionOutcome.STAYED, [])
-
-
-def test_station_at_knows_nodes_only() -> None:
-    known = finder()
-    assert [known.station_at(Place(node)) for node in (20, 24, 21)] == [0, 1, -1]
-    assert known.station_at(Place(20, 18, 2.0)) == -1
+    assert find(Place(20), EAST, 1.0) == Found(ActionOutcome.STAYED)
 
 
 # ---------------------------------------------------------------------------------------------- budget

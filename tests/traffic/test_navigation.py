@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
+from small_fleet import ActionFinder
 from small_roads import LATTICE, SIOUX_ROADS, both_ways, roads_of
 
 from cosim.interface import Floats
-from cosim.traffic.move import ActionOutcome, MoveFinder
 from cosim.traffic.navigation import RoadNavigator
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.routing import Place, Router
+from cosim.traffic.target import ActionOutcome
 
 LATTICE_STATIONS = np.array([47, 58, 51, 30, 24])
 SIOUX_STATIONS = np.array([0, 10, 5, 23, 18])
@@ -162,7 +163,7 @@ def follow(
     """Follow the aim from slot to slot; gives the kilometres driven to the station."""
     router = Router(roads)
     nav = RoadNavigator(roads, router, stations, usual_time_s(roads), budget_km)
-    finder = MoveFinder(roads, router, stations.tolist(), budget_km, consumption_kwh_per_km=0.0)
+    finder = ActionFinder(roads, stations.tolist(), budget_km, consumption_kwh_per_km=0.0)
     driven_km = 0.0
     for _ in range(slots):
         heading_rad, straight_km = nav.aim(*places_of([place]), np.array([number]))

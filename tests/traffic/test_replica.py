@@ -4,16 +4,19 @@ import math
 from collections.abc import Sequence
 
 import pytest
+from small_fleet import ActionFinder
 from small_roads import both_ways, roads_of
 
 from cosim.charging.battery import Battery, BatteryKind
 from cosim.charging.station import StationTally
 from cosim.interface import EvState
 from cosim.traffic.congestion import TravelTime
-from cosim.traffic.move import ActionOutcome, MoveFinder
-from cosim.traffic.replica import Surroundings, TrafficReplica
+from cosim.traffic.move import MoveFinder
+from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
-from cosim.traffic.routing import Place, Router
+from cosim.traffic.route_table import RouteTable, TimeRange
+from cosim.traffic.routing import Place
+from cosim.traffic.target import ActionOutcome
 from cosim.traffic.vehicle import Vehicle
 
 KIND = BatteryKind(energy_min_kwh=10.0, energy_max_kwh=40.0, charge_efficiency=0.8, discharge_efficiency=0.5)
@@ -40,21 +43,21 @@ class Scene:
         chargers: int = 1,
         budget_km: float = 10.0,
     ) -> None:
-        self.router = Router(roads)
-        self.roads = roads
-        self.travel_time = TravelTime(roads)
+        self.targets = ActionFinder(roads, stations, budget_km, consumption_kwh_per_km=0.5)
+        router, self.free_time_s = self.targets.router, roads.free_time_s.tolist()
+        table = RouteTable(router, TimeRange(self.free_time_s, self.free_time_s))
         self.replica = TrafficReplica(
             Surroundings(
-                router=self.router,
-                finder=MoveFinder(roads, self.router, stations, budget_km, consumption_kwh_per_km=0.5),
-                travel_time=self.travel_time,
+                router=router,
+                finder=MoveFinder(router, table, budget_km, consumption_kwh_per_km=0.5),
+                travel_time=TravelTime(roads),
                 ev_flow_vph=100.0,
+                station_of={node: station for station, node in enumerate(stations)},
                 chargers=[chargers] * len(stations),
                 charge_kw=60.0,
                 discharge_kw=40.0,
                 consumption_kwh_per_km=0.5,
                 slot_s=SLOT_S,
-                roads=roads.roads,
             ),
             [Vehicle(ev, Battery(KIND, energy), Place(node)) for ev, (node, energy) in enumerate(starts)],
         )
@@ -62,9 +65,22 @@ class Scene:
     def slot(
         self, *actions: tuple[float, float, float], limit_kw: tuple[float, float] = (1e3, 1e3)
     ) -> tuple[list[ActionOutcome], list[StationTally]]:
-        time_s = [self.travel_time.of_road_s(k, 100.0 * n) for k, n in enumerate(self.replica.on_road)]
+        """Give an action to each EV; what becomes of a target depends on nothing that happens in the slot."""
+        vehicles = self.replica.vehicles
+        targets = [self.targets.target(v.place, *a[:2]) for v, a in zip(vehicles, actions, strict=True)]
+        drives = [vehicle.trip is not None for vehicle in vehicles]
+        orders = Orders(
+            [(ev, target) for ev, target in enumerate(targets) if isinstance(target, Place)],
+            [power_share for *_, power_share in actions],
+        )
         limits = [limit_kw] * len(self.replica.stations)
-        return self.replica.run_slot(actions, limits, [0.0] * self.roads.roads, time_s)
+        of_ev, tallies = self.replica.run_slot(orders, limits, [0.0] * len(self.free_time_s), self.free_time_s)
+        outcomes = [
+            ActionOutcome.IGNORED if driving else of_ev.get(ev, target)
+            for ev, (driving, target) in enumerate(zip(drives, targets, strict=True))
+        ]
+        assert all(isinstance(outcome, ActionOutcome) for outcome in outcomes)
+        return [outcome for outcome in outcomes if isinstance(outcome, ActionOutcome)], tallies
 
     def trips(self) -> list[tuple[int, list[int], list[float], float | None]]:
         """EV, roads, times of entry and time of arrival of each trip."""
@@ -159,7 +175,7 @@ def test_an_ev_counts_on_a_road_from_its_entry_until_it_leaves() -> None:
     scene = Scene((0, 30.0), (1, 30.0))
     scene.slot((EAST, 9.0, 0.0), (EAST, 3.0, 0.0))
     assert scene.trips() == [(0, [AB, BS], [0.0, 637.5], 956.25), (1, [BS], [0.0], 318.75)]
-    assert scene.replica.on_road == [0, 0, 0, 0]
+    assert scene.replica.traffic.on_road == [0, 0, 0, 0]
 
 
 def test_traffic_that_comes_later_does_not_slow_who_is_on_the_road() -> None:
@@ -200,10 +216,10 @@ def test_a_trip_that_outlasts_its_slot_goes_on_and_the_action_meanwhile_is_ignor
     driven_km = 6.0 * 1800.0 / 3637.5
     late = scene.replica.vehicles[2]
     assert late.state is EvState.DRIVING
-    assert scene.replica.whereabouts(late) == Place(1, AB, pytest.approx(driven_km))
+    assert late.place == Place(1, AB, pytest.approx(driven_km))
     assert (late.driven_km, late.driven_s) == (pytest.approx(driven_km), 1800.0)
     assert late.battery.energy_kwh == pytest.approx(30.0 - 0.5 * driven_km)
-    assert scene.replica.on_road == [1, 0, 0, 0]
+    assert scene.replica.traffic.on_road == [1, 0, 0, 0]
 
     outcomes, _ = scene.slot(STAY, STAY, (WEST, 3.0, -0.7))
     assert outcomes[2] is ActionOutcome.IGNORED

@@ -1,4 +1,4 @@
-"""Quickest ways against Dijkstra of scipy, and the nearest point of a road against trying all roads."""
+"""Quickest ways against Dijkstra of scipy."""
 
 import itertools
 import math
@@ -7,29 +7,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
-from small_roads import LATTICE, SIOUX_ROADS, both_ways, roads_of
+from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, both_ways, random_one_way_roads, roads_of
 
-from cosim.scenario.schema import LatticeRoads
-from cosim.traffic.road_network import RoadNetwork, build_lattice
-from cosim.traffic.routing import AT_END_KM, Leg, Place, Router, SnapIndex, cut_to_budget
+from cosim.traffic.road_network import RoadNetwork
+from cosim.traffic.routing import AT_END_KM, Leg, Place, Router, Way, cut_to_budget
 
-# A triangle of two-way roads 0-1 and 1-2 and a one-way road from 2 back to 0.
-TRIANGLE = roads_of(
-    [(0, 0), (4, 0), (4, 3)], [*both_ways((0, 1, 4, 400), (1, 2, 3, 300)), (2, 0, 5, 500)], area_km=(4, 3)
-)
 FREE_S = TRIANGLE.free_time_s.tolist()
-
-
-def random_one_way_roads(seed: int, nodes: int = 30, links: int = 90) -> RoadNetwork:
-    generator = np.random.default_rng(seed)
-    pairs = list(itertools.permutations(range(nodes), 2))
-    chosen = [pairs[k] for k in generator.choice(len(pairs), links, replace=False)]
-    node_km = generator.uniform(0, 20, (nodes, 2))
-    # Lengths and times that have little to do with the drawing.
-    return roads_of(
-        [(x, y) for x, y in node_km.tolist()],
-        [(a, b, *generator.uniform(0.5, 5.0, 1).tolist(), *generator.uniform(30, 900, 1).tolist()) for a, b in chosen],
-    )
 
 
 def textbook_time_s(roads: RoadNetwork, start: Place, target: Place, time_s: np.ndarray) -> float:
@@ -211,52 +194,9 @@ def test_rounding_does_not_cut_a_budget_that_suffices() -> None:
     assert cut_to_budget(legs, 0.3) == legs
 
 
-# ------------------------------------------------------------------------------------------ nearest point
-
-
-def nearest_by_brute_force(roads: RoadNetwork, x_km: float, y_km: float) -> tuple[float, int, float]:
-    best = (math.inf, -1, 0.0)
-    for road, (tail, head) in enumerate(zip(roads.tail, roads.head, strict=True)):
-        first, along = roads.node_km[tail], roads.node_km[head] - roads.node_km[tail]
-        share = float(np.clip(((x_km, y_km) - first) @ along / (along @ along), 0.0, 1.0))
-        distance_km = math.dist((x_km, y_km), first + share * along)
-        if distance_km < best[0] - 1e-12:
-            best = (distance_km, road, share * float(roads.length_km[road]))
-    return best
-
-
-@pytest.mark.parametrize("roads", [LATTICE, SIOUX_ROADS, random_one_way_roads(1), TRIANGLE])
-@pytest.mark.parametrize("reach_km", [0.3, 1.0])
-def test_the_nearest_point_is_that_of_brute_force(roads: RoadNetwork, reach_km: float) -> None:
-    index = SnapIndex(roads, reach_km)
-    generator = np.random.default_rng(7)
-    found_some = 0
-    for x_km, y_km in generator.uniform(-1.5, roads.node_km.max() + 1.5, (150, 2)).tolist():
-        distance_km, road, offset_km = nearest_by_brute_force(roads, x_km, y_km)
-        found = index.nearest(x_km, y_km)
-        if distance_km > reach_km:
-            assert found is None
-        else:
-            assert found is not None
-            router = Router(roads)
-            assert router.position_km(Place(-1, *found)) == pytest.approx(
-                router.position_km(Place(-1, road, offset_km)), abs=1e-9
-            )
-            found_some += 1
-    assert found_some > 0
-
-
-def test_a_point_exactly_in_reach_is_snapped() -> None:
-    index = SnapIndex(TRIANGLE, 1.0)
-    assert index.nearest(0.0, -1.0) == (0, 0.0)
-    assert index.nearest(2.0, -1.0) == (0, 2.0)
-    assert index.nearest(2.0, -1.0 - 1e-9) is None
-
-
-def test_the_lowest_number_wins_among_roads_equally_near() -> None:
-    road, _ = SnapIndex(TRIANGLE, 1.0).nearest(4.0, 0.0) or (-1, 0.0)
-    assert road == 0
-
-
-def test_where_there_are_no_roads_nothing_is_near() -> None:
-    assert SnapIndex(build_lattice(LatticeRoads(kind="lattice", columns=1, rows=1)), 1.0).nearest(0.0, 0.0) is None
+def test_a_way_knows_its_roads_and_how_far_some_kilometres_reach() -> None:
+    way = Way([Leg(0, 1.0, 4.0), Leg(2, 0.0, 3.0)])
+    assert way.roads == [0, 2]
+    assert way.within(5.0) == ([Leg(0, 1.0, 4.0), Leg(2, 0.0, 2.0)], 5.0)
+    assert way.within(10.0) == (way.legs, 6.0)
+    assert Way([]).within(5.0) == ([], 0.0)

@@ -19,10 +19,10 @@ from cosim.ledger import Ledger
 from cosim.scenario.schema import CongestionSection, FleetSection, FleetStart, LatticeRoads, Scenario, StationSection
 from cosim.system import load_system
 from cosim.traffic.model import FleetState, TrafficModel, TrafficSlot
-from cosim.traffic.move import ActionOutcome
 from cosim.traffic.road_network import RoadNetwork, build_lattice
 from cosim.traffic.routing import Router
 from cosim.traffic.start import battery_kind
+from cosim.traffic.target import ActionOutcome
 
 SLOTS = 4
 CLOCK = Clock(start_s=36_000, slot_s=1800, slots=SLOTS)

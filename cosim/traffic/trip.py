@@ -1,0 +1,49 @@
+"""A drive along roads, from its departure on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cosim.traffic.routing import Leg, Place
+
+#: Stands where no leg has begun.
+NO_LEG: Final = Leg(-1, 0.0, 0.0)
+
+
+@dataclass(slots=True)
+class Trip:
+    """A drive that has begun.
+
+    Attributes:
+        ev: Number of the EV.
+        legs: The way.
+        length_km: Its length [km].
+        end: Where it ends.
+        depart_s: Time of departure [s].
+        planned_s: Travel time expected at departure [s].
+        from_station: Station of departure, -1 elsewhere.
+        destination: Station of arrival, -1 elsewhere.
+        leg: The leg that is being driven.
+        enter_s: Time of entry into each road so far [s].
+        leg_s: Time that the present leg takes [s].
+        done_km: Length of the legs that are behind it [km].
+        booked_km: Kilometres that are accounted for [km].
+        arrive_s: Time of arrival [s]; None while it drives.
+    """
+
+    ev: int
+    legs: Sequence[Leg]
+    length_km: float
+    end: Place
+    depart_s: float
+    planned_s: float
+    from_station: int
+    destination: int
+    leg: Leg = NO_LEG
+    enter_s: list[float] = field(default_factory=list)
+    leg_s: float = 0.0
+    done_km: float = 0.0
+    booked_km: float = 0.0
+    arrive_s: float | None = None
