@@ -6,7 +6,9 @@ twice shows at once. A run that breaks the ledger stops.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +17,24 @@ from cosim.errors import LedgerError
 from cosim.grid.microgrid import Microgrids
 from cosim.interface import Floats, Ints
 from cosim.records.schema import EvSlots, MicrogridSlots, StationSlots
+from cosim.sums import sum_by_column
 
 #: A balance closes if no more than this is missing [kWh].
 TOLERANCE_KWH = 1e-6
+
+
+class Balance(NamedTuple):
+    """An equation that must hold.
+
+    Attributes:
+        what: Kind of the units that it holds for.
+        name: The equation.
+        missing_kwh: Its left side less its right side [kWh], shape [N, X].
+    """
+
+    what: str
+    name: str
+    missing_kwh: Floats
 
 
 @dataclass
@@ -59,22 +76,43 @@ class Ledger:
         stored_kwh = evs.charged_kwh * battery.charge_efficiency - evs.discharged_kwh / battery.discharge_efficiency
         driven_kwh = evs.driven_km * consumption_kwh_per_km
         gained_kwh = evs.energy_end_kwh - evs.energy_start_kwh
-        self._close("EV", "stored - driven = gained", stored_kwh - driven_kwh - gained_kwh, episodes, slot)
-        below_kwh = np.maximum(battery.energy_min_kwh - evs.energy_end_kwh, 0.0)
-        above_kwh = np.maximum(evs.energy_end_kwh - battery.energy_max_kwh, 0.0)
-        self._close("EV", "energy within its bounds", below_kwh + above_kwh, episodes, slot)
-        # Within a slot an EV charges at one station only, and is still there at its end.
-        for name, of_stations in (("charged", stations.charged_kwh), ("discharged", stations.discharged_kwh)):
-            of_evs_kwh = _by_column(getattr(evs, f"{name}_kwh"), evs.station, of_stations.shape[1])
-            self._close("station", f"{name} = {name} by its EVs", of_stations - of_evs_kwh, episodes, slot)
-        elsewhere_kwh = np.where(evs.station < 0, evs.charged_kwh + evs.discharged_kwh, 0.0)
-        self._close("EV", "no energy away from stations", elsewhere_kwh, episodes, slot)
-        limit_kwh = stations.charge_limit_kw * self.slot_h
-        over_kwh = np.maximum(stations.charged_kwh - limit_kwh, 0.0)
-        self._close("station", "charged within its limit", over_kwh, episodes, slot)
-        limit_kwh = stations.discharge_limit_kw * self.slot_h
-        over_kwh = np.maximum(stations.discharged_kwh - limit_kwh, 0.0)
-        self._close("station", "discharged within its limit", over_kwh, episodes, slot)
+        count = stations.charged_kwh.shape[1]
+        self._close(
+            [
+                Balance("EV", "stored - driven = gained", stored_kwh - driven_kwh - gained_kwh),
+                Balance(
+                    "EV",
+                    "energy within its bounds",
+                    _outside(evs.energy_end_kwh, battery.energy_min_kwh, battery.energy_max_kwh),
+                ),
+                # Within a slot an EV charges at one station only, and is still there at its end.
+                Balance(
+                    "station",
+                    "charged = charged by its EVs",
+                    stations.charged_kwh - sum_by_column(evs.charged_kwh, evs.station, count),
+                ),
+                Balance(
+                    "station",
+                    "discharged = discharged by its EVs",
+                    stations.discharged_kwh - sum_by_column(evs.discharged_kwh, evs.station, count),
+                ),
+                Balance(
+                    "EV", "no energy away from stations", (evs.charged_kwh + evs.discharged_kwh) * (evs.station < 0)
+                ),
+                Balance(
+                    "station",
+                    "charged within its limit",
+                    np.maximum(stations.charged_kwh - stations.charge_limit_kw * self.slot_h, 0.0),
+                ),
+                Balance(
+                    "station",
+                    "discharged within its limit",
+                    np.maximum(stations.discharged_kwh - stations.discharge_limit_kw * self.slot_h, 0.0),
+                ),
+            ],
+            episodes,
+            slot,
+        )
 
     def check_grid(
         self,
@@ -88,8 +126,8 @@ class Ledger:
         """Check microgrids, their storage, and the border to the stations.
 
         Args:
-            slots: Per microgrid, shape [R, M].
-            station_kw: Power of all stations [kW], > 0 drawn, shape [R, H].
+            slots: Per microgrid, shape [N, M]: R replicas, and perhaps after them their references.
+            station_kw: Power of all stations [kW], > 0 drawn, shape [N, H].
             station_microgrid: Microgrid of each station, shape [H].
             microgrids: The units.
             episodes: Episode of each replica.
@@ -98,50 +136,61 @@ class Ledger:
         Raises:
             LedgerError: If a balance does not close.
         """
+        hours = self.slot_h
         supplied_kw = slots.pv_kw + slots.wt_kw + slots.dg_kw + slots.ess_discharge_kw
         used_kw = slots.served_kw + slots.ev_kw + slots.ess_charge_kw
-        self._close("microgrid", "supplied = used", (supplied_kw - used_kw) * self.slot_h, episodes, slot)
         load_kw = slots.served_kw + slots.shed_kw - slots.load_kw
-        self._close("microgrid", "served + shed = load", load_kw * self.slot_h, episodes, slot)
-        below_kw = np.maximum(-slots.served_kw, 0.0) + np.maximum(-slots.shed_kw, 0.0)
-        self._close("microgrid", "served and shed not below 0", below_kw * self.slot_h, episodes, slot)
         available_kw = slots.pv_available_kw + slots.wt_available_kw
         renewable_kw = available_kw - slots.pv_kw - slots.wt_kw - slots.curtailed_kw
-        self._close("microgrid", "available = used + curtailed", renewable_kw * self.slot_h, episodes, slot)
-        # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
-        slack_kwh = (slots.slack_kw - slots.dg_kw) * self.slot_h - slots.losses_kwh
-        self._close("microgrid", "slack = diesel + losses", slack_kwh, episodes, slot)
-        self._close("microgrid", "losses not below 0", np.maximum(-slots.losses_kwh, 0.0), episodes, slot)
+        below_kw = np.maximum(-slots.served_kw, 0.0) + np.maximum(-slots.shed_kw, 0.0)
         stored_kw = slots.ess_charge_kw * microgrids.ess_charge_efficiency
         taken_kw = slots.ess_discharge_kw / microgrids.ess_discharge_efficiency
         gained_kwh = slots.ess_end_kwh - slots.ess_start_kwh
+        drawn_kw = sum_by_column(station_kw, station_microgrid, len(microgrids)) - slots.ev_kw
         self._close(
-            "storage", "stored - taken = gained", (stored_kw - taken_kw) * self.slot_h - gained_kwh, episodes, slot
+            [
+                Balance("microgrid", "supplied = used", (supplied_kw - used_kw) * hours),
+                Balance("microgrid", "served + shed = load", load_kw * hours),
+                Balance("microgrid", "served and shed not below 0", below_kw * hours),
+                Balance("microgrid", "available = used + curtailed", renewable_kw * hours),
+                # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
+                Balance(
+                    "microgrid", "slack = diesel + losses", (slots.slack_kw - slots.dg_kw) * hours - slots.losses_kwh
+                ),
+                Balance("microgrid", "losses not below 0", np.maximum(-slots.losses_kwh, 0.0)),
+                Balance("storage", "stored - taken = gained", (stored_kw - taken_kw) * hours - gained_kwh),
+                Balance(
+                    "storage",
+                    "energy within its bounds",
+                    _outside(slots.ess_end_kwh, microgrids.ess_min_kwh, microgrids.ess_max_kwh),
+                ),
+                Balance("microgrid", "EVs = its stations", drawn_kw * hours),
+            ],
+            episodes,
+            slot,
         )
-        outside_kwh = np.maximum(microgrids.ess_min_kwh - slots.ess_end_kwh, 0.0)
-        outside_kwh += np.maximum(slots.ess_end_kwh - microgrids.ess_max_kwh, 0.0)
-        self._close("storage", "energy within its bounds", outside_kwh, episodes, slot)
-        everywhere = np.broadcast_to(station_microgrid, station_kw.shape)
-        drawn_kw = _by_column(station_kw, everywhere, slots.ev_kw.shape[1]) - slots.ev_kw
-        self._close("microgrid", "EVs = its stations", drawn_kw * self.slot_h, episodes, slot)
 
-    def _close(self, what: str, balance: str, missing_kwh: Floats, episodes: tuple[int, ...], slot: int) -> None:
-        if missing_kwh.size == 0:
-            return
-        error_kwh = np.abs(missing_kwh)
-        worst = float(error_kwh.max())
+    def _close(self, balances: Sequence[Balance], episodes: tuple[int, ...], slot: int) -> None:
+        errors_kwh = np.abs(np.concatenate([balance.missing_kwh.ravel() for balance in balances]))
+        worst = float(errors_kwh.max(initial=0.0))
         # Written so that a NaN fails as well.
-        if not worst <= TOLERANCE_KWH:
-            replica, number = np.unravel_index(int(np.argmax(np.nan_to_num(error_kwh, nan=np.inf))), error_kwh.shape)
-            raise LedgerError(
-                f"episode {episodes[int(replica)]}, slot {slot}, {what} {number}: "
-                f"'{balance}' misses {missing_kwh[replica, number]:.3g} kWh"
-            )
-        self.max_error_kwh = max(self.max_error_kwh, worst)
+        if worst <= TOLERANCE_KWH:
+            self.max_error_kwh = max(self.max_error_kwh, worst)
+            return
+        for balance in balances:
+            broken = ~(np.abs(balance.missing_kwh) <= TOLERANCE_KWH)
+            if broken.any():
+                error_kwh = np.nan_to_num(np.abs(balance.missing_kwh), nan=np.inf)
+                case, number = np.unravel_index(int(error_kwh.argmax()), error_kwh.shape)
+                who = f"episode {episodes[int(case) % len(episodes)]}"
+                reference = " (reference without EVs)" if case >= len(episodes) else ""
+                raise LedgerError(
+                    f"{who}{reference}, slot {slot}, {balance.what} {number}: "
+                    f"'{balance.name}' misses {balance.missing_kwh[case, number]:.3g} kWh"
+                )
 
 
-def _by_column(values: Floats, column: Ints, columns: int) -> Floats:
-    """Sum each row's values [R, N] by their columns [R, N]; column -1 counts nowhere. Shape [R, columns]."""
-    sums = np.zeros((len(values), columns + 1))
-    np.add.at(sums, (np.arange(len(values))[:, None], column), values)
-    return sums[:, :columns]
+def _outside(energy_kwh: Floats, low_kwh: Floats | float, high_kwh: Floats | float) -> Floats:
+    """How far energies are outside their bounds [kWh]."""
+    outside_kwh: Floats = np.maximum(np.maximum(low_kwh - energy_kwh, energy_kwh - high_kwh), 0.0)
+    return outside_kwh

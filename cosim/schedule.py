@@ -41,6 +41,10 @@ class Schedule:
         """The episodes that run in a tick."""
         return self.batch(tick // self.slots)
 
+    def last_tick(self, tick: int) -> int:
+        """The last tick of the batch that runs, or begins, in the tick after one."""
+        return ((tick + 1) // self.slots + 1) * self.slots - 1
+
     def ends_batch(self, tick: int) -> bool:
         """Whether a tick is the last of its batch."""
         return tick % self.slots == self.slots - 1

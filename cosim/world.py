@@ -2,7 +2,7 @@
 
 ::
 
-    Controller ──action──► Traffic ──station_power_kw──► Grid ──record──► Recorder
+    Controller ──action──► Traffic ──station_power_kw──► Grid ──record──► Recorder (once per episode)
         ▲                     │ ▲                          │
         └──── fleet state ────┘ └──── station_limit_kw ────┤   (one slot later)
         └──────────── shed, surplus, forecast, limits ─────┘   (one slot later)
@@ -121,8 +121,8 @@ def make_simulators(
     return Simulators(
         controller=ControllerSimulator(controller, system.spec, system.scenario.seed, schedule),
         traffic=TrafficSimulator(system, schedule, ledger),
-        grid=GridSimulator(system, schedule, ledger),
-        recorder=RecorderSimulator(system, schedule, complete, on_slot, on_batch),
+        grid=GridSimulator(system, schedule, ledger, on_slot),
+        recorder=RecorderSimulator(system, schedule, complete, on_batch),
         ledger=ledger,
     )
 

@@ -9,8 +9,12 @@ from cosim.world import CONNECTIONS, Simulators
 def run_plain_loop(simulators: Simulators, schedule: Schedule) -> None:
     by_name = simulators.by_name()
     held = simulators.first_ports()
+    due = dict.fromkeys(by_name, 0)
     for tick in range(schedule.ticks):
         for name, simulator in by_name.items():
+            if tick < due[name]:
+                continue
+            due[name] = simulator.tick_after(tick)
             received = {}
             for source, target, ports, shifted in CONNECTIONS:
                 if target == name:

@@ -18,6 +18,7 @@ ROOMS = (
     ("cosim.errors", "cosim.units", "cosim.seeding"),
     ("cosim.clock", "cosim.schedule"),
     ("cosim.interface",),
+    ("cosim.sums",),
     ("cosim.scenario",),
     ("cosim.records",),
     ("cosim.charging", "cosim.grid"),

@@ -140,10 +140,10 @@ def test_a_simulator_that_stops_half_way_is_an_error(monkeypatch: pytest.MonkeyP
     def stop_early(self: SlotSimulator, time: int, inputs: object, max_advance: int) -> int:
         following = step(self, time, inputs, max_advance)
         # Says that it has nothing to do until after the end.
-        return schedule.ticks if self is simulators.recorder and time == 4 else following
+        return schedule.ticks if self is simulators.grid and time == 4 else following
 
     monkeypatch.setattr(SlotSimulator, "step", stop_early)
-    with pytest.raises(SimulationError, match="'Recorder' stopped at slot 5 of 12"):
+    with pytest.raises(SimulationError, match="'Grid' stopped at slot 5 of 12"):
         run_world(simulators, schedule, 1800)
 
 

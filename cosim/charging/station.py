@@ -125,10 +125,12 @@ class ChargingStation:
             for place, request in enumerate(self.queue):
                 if request.request_s == now:
                     request.queue_met = place
-        self._share_power()
         tally = self._tally
-        tally.queue_max = max(tally.queue_max, len(self.queue))
-        tally.busy_max = max(tally.busy_max, len(self.plugged))
+        if self.plugged:
+            self._share_power()
+            tally.busy_max = max(tally.busy_max, len(self.plugged))
+        if self.queue:
+            tally.queue_max = max(tally.queue_max, len(self.queue))
 
     def end_slot(self) -> StationTally:
         """Bring energies up to now, and give the slot's sums."""
@@ -141,17 +143,19 @@ class ChargingStation:
         """Each vehicle gets what it asks for, as far as those plugged in before it leave something."""
         charge_kw, discharge_kw = self.charge_limit_kw, self.discharge_limit_kw
         for request in self.plugged:
-            if request.wanted_kw > 0.0:
-                power_kw = min(request.wanted_kw, charge_kw)
+            power_kw = request.wanted_kw
+            if power_kw > 0.0:
+                if power_kw > charge_kw:
+                    power_kw = charge_kw
                 charge_kw -= power_kw
             else:
-                power_kw = max(request.wanted_kw, -discharge_kw)
+                if power_kw < -discharge_kw:
+                    power_kw = -discharge_kw
                 discharge_kw += power_kw
-            self._set_power(request, power_kw)
+            if power_kw != request.power_kw or request.set_until_s != self._slot_end_s:
+                self._set_power(request, power_kw)
 
     def _set_power(self, request: Request, power_kw: float) -> None:
-        if power_kw == request.power_kw and request.set_until_s == self._slot_end_s:
-            return
         now = self._env.now
         self._flow_until_now(request)
         request.power_kw = power_kw
@@ -195,9 +199,14 @@ class ChargingStation:
             self._counted_s = now
 
     def _settle_soon(self) -> None:
-        if not self._settling:
-            self._settling = True
-            call_after(self._env, 0.0, self._settle_now)
+        if self._settling:
+            return
+        if self._env.peek() > self._env.now:
+            self.settle()
+            return
+        # Something else happens at this very instant.
+        self._settling = True
+        call_after(self._env, 0.0, self._settle_now)
 
     def _settle_now(self, event: simpy.Event) -> None:
         self.settle()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
 from cosim.records.schema import BusSlots, MicrogridSlots
 from cosim.scenario.schema import Scenario
+from cosim.sums import sum_by_column
 from cosim.units import KW_PER_MW
 
 #: A limit counts as passed beyond this [kW, kvar].
@@ -41,12 +43,6 @@ class StationSupply:
     bus: Ints
     microgrid: Ints
     share: Floats
-
-    @staticmethod
-    def add_to(totals: Floats, where: Ints, station_kw: Floats) -> None:
-        """Add each station's power [N, H] to its column of the totals [N, ...], in place, station by station."""
-        for station, column in enumerate(where.tolist()):
-            totals[:, column] += station_kw[:, station]
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,24 @@ class GridSlot:
     """What happened in the grid in a slot.
 
     Attributes:
-        microgrids: With EVs, shape [R, M].
-        reference: Had no EV ever taken part, shape [R, M].
+        replicas: Number of replicas, R.
+        cases: The replicas, then the same had no EV ever taken part, shape [2R, M].
         buses: Shape [R, B].
     """
 
-    microgrids: MicrogridSlots
-    reference: MicrogridSlots
+    replicas: int
+    cases: MicrogridSlots
     buses: BusSlots
+
+    @cached_property
+    def microgrids(self) -> MicrogridSlots:
+        """With EVs, shape [R, M]."""
+        return _cases(self.cases, slice(self.replicas))
+
+    @cached_property
+    def reference(self) -> MicrogridSlots:
+        """Had no EV ever taken part, shape [R, M]."""
+        return _cases(self.cases, slice(self.replicas, None))
 
 
 class GridModel:
@@ -125,6 +131,8 @@ class GridModel:
         self._actual = draw_availability(
             self._expected, self._scenario.uncertainty, self._scenario.seed, self._episodes
         )
+        # The same for the replicas and for their references.
+        self._both = Availability(*(np.concatenate([kw, kw]) for kw in vars(self._actual).values()))
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
         self._forecaster.begin(self._episodes)
         self._outlook: Outlook | None = None
@@ -155,10 +163,9 @@ class GridModel:
         Raises:
             PowerFlowError: If the engine finds no solution.
         """
-        available = self._both(self._actual.slot(self._slot))
+        available = self._both.slot(self._slot)
         station_kw = np.concatenate([station_power_kw, np.zeros_like(station_power_kw)])
-        ev_kw = np.zeros(available.load_kw.shape)
-        self._supply.add_to(ev_kw, self._supply.microgrid, station_kw)
+        ev_kw = sum_by_column(station_kw, self._supply.microgrid, len(self._microgrids))
         slot_h = self._clock.slot_h
         dispatch = dispatch_by_rule(self._microgrids, available, ev_kw, self._ess_kwh, slot_h)
         power = self._bus_power(available, dispatch, station_kw)
@@ -172,8 +179,8 @@ class GridModel:
         self._outlook = None
         replicas = len(self._episodes)
         return GridSlot(
-            microgrids=_cases(slots, slice(replicas)),
-            reference=_cases(slots, slice(replicas, None)),
+            replicas=replicas,
+            cases=slots,
             buses=BusSlots(
                 vm_pu=kept.flow.vm_pu[:replicas],
                 p_kw=kept.power.p_kw[:replicas],
@@ -182,11 +189,6 @@ class GridModel:
             ),
         )
 
-    @staticmethod
-    def _both(available: Availability) -> Availability:
-        """The same availability for the replicas and for their references."""
-        return Availability(*(np.concatenate([kw, kw]) for kw in vars(available).values()))
-
     def _bus_power(self, available: Availability, dispatch: Dispatch, station_kw: Floats) -> BusPower:
         """Spread the dispatch over the buses; load is shed in the same proportion at all buses of an island."""
         network, units = self._network, self._microgrids
@@ -194,8 +196,7 @@ class GridModel:
         served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
         load_kw = network.load_kw * available.p_factor[:, island]
         load_kvar = network.load_kvar * available.q_factor[:, island]
-        ev_kw = np.zeros(load_kw.shape)
-        self._supply.add_to(ev_kw, self._supply.bus, station_kw)
+        ev_kw = sum_by_column(station_kw, self._supply.bus, network.feeder.buses)
         p_kw = load_kw * served[:, island] + ev_kw
         # Microgrids have buses of their own, so that no index below stands twice.
         p_kw[:, units.pv_bus] -= dispatch.pv_kw
@@ -241,9 +242,9 @@ class GridModel:
         violated: Ints,
     ) -> MicrogridSlots:
         units, costs, slot_h = self._microgrids, self._costs, self._clock.slot_h
-        load_kvar = self._keeper.per_island(power.q_kvar)
+        load_kvar = self._network.feeder.per_island(power.q_kvar)
         slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
-        losses_kwh = (slack_kw - self._keeper.per_island(power.p_kw)) * slot_h
+        losses_kwh = (slack_kw - self._network.feeder.per_island(power.p_kw)) * slot_h
         dg_kvar = np.clip(load_kvar, -units.dg_q_max_kvar, units.dg_q_max_kvar)
         over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
         beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)

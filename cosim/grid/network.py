@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandapower
@@ -56,6 +58,18 @@ class Feeder:
     def buses(self) -> int:
         """Number of buses, B."""
         return len(self.bus)
+
+    def per_island(self, power: Floats) -> Floats:
+        """Sum powers at buses, shape [N, B], over each island, shape [N, S]; each case for itself."""
+        order, first = self._by_island
+        totals: Floats = np.add.reduceat(power[:, order], first, axis=1)
+        return totals
+
+    @cached_property
+    def _by_island(self) -> tuple[Ints, Ints]:
+        """Buses island after island, and where each island begins among them."""
+        order = np.argsort(self.island, kind="stable")
+        return order, np.searchsorted(self.island[order], np.arange(len(self.slack)))
 
     def position(self, bus: int) -> int:
         """Position of a bus number; -1 if there is no such bus."""
@@ -159,7 +173,8 @@ def bus_positions(feeder: Feeder) -> tuple[Floats, Floats]:
     if "geo" in feeder.net.bus:
         for position, geo in enumerate(feeder.net.bus.geo):
             if isinstance(geo, str):
-                xy[position] = json.loads(geo)["coordinates"][:2]
+                with suppress(ValueError, TypeError, KeyError, IndexError):  # a drawing decides nothing
+                    xy[position] = json.loads(geo)["coordinates"][:2]
     return xy[:, 0], xy[:, 1]
 
 

@@ -93,15 +93,6 @@ class VoltageKeeper:
         self._drop_per_kw = shared_r / KW_PER_MW
         self._drop_per_kvar = shared_x / KW_PER_MW
 
-    def per_island(self, power: Floats) -> Floats:
-        """Sum powers at buses [N, B] over each island [N, M]."""
-        totals = np.zeros((len(power), len(self._members)))
-        for island, members in enumerate(self._members):
-            # Bus by bus, so that a case's sum is the same to the last bit however many cases there are.
-            for bus in members:
-                totals[:, island] += power[:, bus]
-        return totals
-
     def keep(
         self,
         available: Availability,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas
 
 Values = Any  # a numpy array, or a list where a cell is itself a list or a text
+
+ALL_ROWS = slice(None)
 
 
 @dataclass(frozen=True)
@@ -74,28 +77,57 @@ class Records(Mapping[str, Table]):
         return len(self._tables)
 
 
-def slot_table(name: str, episodes: Sequence[int], slots: Sequence[Any]) -> Table:
-    """A table from what each slot left behind.
+def slot_table(name: str, episodes: Sequence[int], slots: Sequence[Any], rows: slice = ALL_ROWS) -> Table:
+    """A table from what each slot left behind; a column is put together when it is asked for.
 
     Args:
         name: Name of the table.
         episodes: Number of each replica's episode, R of them.
-        slots: For each slot an instance of the table's columns, with arrays of shape [R, X].
+        slots: For each slot an instance of the table's columns, with arrays of shape [N, X].
+        rows: Those R of the N rows that are meant.
     """
     kind = table_kind(name)
-    columns: dict[str, Values] = {}
-    shape = (0, 0, 0)
-    for field in fields(kind.columns):
-        cube = np.stack([getattr(slot, field.name) for slot in slots], axis=1)
-        shape = (cube.shape[0], cube.shape[1], cube.shape[2])
-        columns[field.name] = cube.reshape(-1)
-    count, slot_count, units = shape
-    keys = {
-        kind.keys[0].name: np.repeat(np.asarray(episodes, dtype=np.int64), slot_count * units),
-        kind.keys[1].name: np.tile(np.repeat(np.arange(slot_count), units), count),
-        kind.keys[2].name: np.tile(np.arange(units), count * slot_count),
+    first: np.ndarray[Any, Any] = getattr(slots[0], fields(kind.columns)[0].name)
+    shape = (len(episodes), len(slots), first.shape[1])
+    makers: dict[str, Callable[[], Values]] = {
+        column.name: partial(_key, axis, episodes, shape) for axis, column in enumerate(kind.keys)
     }
-    return Table(kind, {**keys, **columns}, shape)
+    for field in fields(kind.columns):
+        makers[field.name] = partial(_stacked, field.name, slots, rows)
+    return Table(kind, _ColumnsOnDemand(makers), shape)
+
+
+def _key(axis: int, episodes: Sequence[int], shape: tuple[int, int, int]) -> Values:
+    """Episode, slot or unit of each row."""
+    count, slots, units = shape
+    if axis == 0:
+        return np.repeat(np.asarray(episodes, dtype=np.int64), slots * units)
+    return np.tile(np.repeat(np.arange(slots), units), count) if axis == 1 else np.tile(np.arange(units), count * slots)
+
+
+def _stacked(column: str, slots: Sequence[Any], rows: slice) -> Values:
+    """A column of all slots, in the order of episode, slot and unit."""
+    cube = np.array([getattr(slot, column)[rows] for slot in slots])
+    return cube.transpose(1, 0, 2).reshape(-1)
+
+
+class _ColumnsOnDemand(Mapping[str, Values]):
+    """Columns that are made when they are asked for: metrics need few of them."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Values]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Values] = {}
+
+    def __getitem__(self, name: str) -> Values:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def row_table(name: str, rows: Sequence[tuple[Any, ...]]) -> Table:

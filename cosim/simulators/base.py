@@ -40,7 +40,7 @@ class SlotSimulator(mosaik_api_v3.Simulator):
     Attributes:
         ports: Values of the output ports after the last step.
         cpu_s: CPU time spent in steps so far [s].
-        ticks_done: Steps so far.
+        ticks_done: Ticks that it has been through.
     """
 
     def __init__(
@@ -79,7 +79,11 @@ class SlotSimulator(mosaik_api_v3.Simulator):
     def step(self, time: int, inputs: Inputs, max_advance: int) -> int:
         """Go through one slot."""
         self.advance(time, {port: _only(values) for port, values in inputs.get(self._model, {}).items()})
-        return time + 1
+        return self.tick_after(time)
+
+    def tick_after(self, tick: int) -> int:
+        """The tick of the next step after one at a tick."""
+        return tick + 1
 
     def advance(self, tick: int, received: Ports) -> None:
         """Go through one slot, without mosaik's wrapping.
@@ -96,7 +100,7 @@ class SlotSimulator(mosaik_api_v3.Simulator):
         except Exception as error:
             where = f"simulator {self._model!r}, slot {self.schedule.slot(tick)} of {episode_text(self.schedule, tick)}"
             raise SimulationError(f"{where}: {type(error).__name__}: {error}") from error
-        self.ticks_done += 1
+        self.ticks_done = tick + 1
         self.cpu_s += time.process_time() - begun_s
 
     @abstractmethod

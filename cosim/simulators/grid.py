@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from cosim.grid.model import GridModel
+from cosim.grid.model import GridModel, GridSlot
 from cosim.ledger import Ledger
 from cosim.schedule import Schedule
 from cosim.simulators.base import Child, Ports, SlotSimulator
@@ -16,7 +17,7 @@ from cosim.units import KW_PER_MW
 INPUTS = ("station_power_kw",)
 #: Observation ports: what the microgrids publish before the next slot.
 OUTLOOK_PORTS = ("station_limit_kw", "deficit_forecast_kw", "surplus_forecast_kw")
-#: Outcome ports: what happened in the slot. `record` holds all of it, for the recorder.
+#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the episode so far.
 OUTCOME_PORTS = ("shed_kw", "surplus_kw", "reference_shed_kw", "vm_pu", "cost_cny")
 OUTPUTS = (*OUTCOME_PORTS, "record", *OUTLOOK_PORTS)
 
@@ -28,12 +29,14 @@ class GridSimulator(SlotSimulator):
         system: The scenario, built.
         schedule: Which episodes run when.
         ledger: Checks every slot.
+        on_slot: Called after each slot with the number of episodes side by side.
     """
 
-    def __init__(self, system: System, schedule: Schedule, ledger: Ledger) -> None:
+    def __init__(self, system: System, schedule: Schedule, ledger: Ledger, on_slot: Callable[[int], None]) -> None:
         super().__init__("Grid", INPUTS, OUTPUTS, _children(system), schedule)
         self._system = system
         self._ledger = ledger
+        self._on_slot = on_slot
         self._grid: GridModel = system.grid_model()
         self._grid.begin(schedule.batch(0))
         self._outlook_ports = self._look_out()
@@ -52,26 +55,30 @@ class GridSimulator(SlotSimulator):
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
         """Dispatch with the stations' power, solve the power flow, close the ledger."""
         episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
+        if slot == 0:
+            self._record: list[GridSlot] = []
         station_kw = received["station_power_kw"]
         happened = self._grid.step(station_kw)
-        units = self._system.microgrids
-        at = self._system.supply.microgrid
-        self._ledger.check_grid(happened.microgrids, station_kw, at, units, episodes, slot)
-        self._ledger.check_grid(happened.reference, np.zeros_like(station_kw), at, units, episodes, slot)
+        with_reference_kw = np.concatenate([station_kw, np.zeros_like(station_kw)])
+        at, units = self._system.supply.microgrid, self._system.microgrids
+        self._ledger.check_grid(happened.cases, with_reference_kw, at, units, episodes, slot)
+        self._record.append(happened)
+        self._on_slot(len(episodes))
         following = self.schedule.batch_at(tick + 1)
         if self.schedule.ends_batch(tick) and following:
             self._grid.begin(following)
         if following:
             # After the very last slot there is nothing to look out on; the ports keep what they held.
             self._outlook_ports = self._look_out()
-        slots = happened.microgrids
+        cases, replicas = happened.cases, happened.replicas
+        costs = (cases.dg_cny, cases.shedding_cny, cases.ess_cny, cases.curtailment_cny)
         return {
-            "shed_kw": slots.shed_kw,
-            "surplus_kw": slots.surplus_kw,
-            "reference_shed_kw": happened.reference.shed_kw,
+            "shed_kw": cases.shed_kw[:replicas],
+            "surplus_kw": cases.surplus_kw[:replicas],
+            "reference_shed_kw": cases.shed_kw[replicas:],
             "vm_pu": happened.buses.vm_pu,
-            "cost_cny": np.stack([slots.dg_cny, slots.shedding_cny, slots.ess_cny, slots.curtailment_cny], axis=-1),
-            "record": happened,
+            "cost_cny": np.stack([cny[:replicas] for cny in costs], axis=-1),
+            "record": self._record,
             **self._outlook_ports,
         }
 
@@ -84,8 +91,8 @@ def _children(system: System) -> dict[str, Child]:
     buses: dict[str, Child] = {
         f"Bus-{number}": {
             "vm_pu": lambda ports, b=b: float(ports["vm_pu"][0, b]),  # type: ignore[misc]
-            "p_mw": lambda ports, b=b: float(ports["record"].buses.p_kw[0, b]) / KW_PER_MW,  # type: ignore[misc]
-            "q_mvar": lambda ports, b=b: float(ports["record"].buses.q_kvar[0, b]) / KW_PER_MW,  # type: ignore[misc]
+            "p_mw": lambda ports, b=b: float(ports["record"][-1].buses.p_kw[0, b]) / KW_PER_MW,  # type: ignore[misc]
+            "q_mvar": lambda ports, b=b: float(ports["record"][-1].buses.q_kvar[0, b]) / KW_PER_MW,  # type: ignore[misc]
         }
         for b, number in enumerate(system.network.feeder.bus.tolist())
     }

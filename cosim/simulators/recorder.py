@@ -10,7 +10,7 @@ import numpy as np
 from cosim.charging.visit import Visit
 from cosim.grid.model import GridSlot
 from cosim.interface import Floats
-from cosim.records.schema import RoadSlots
+from cosim.records.schema import Rewards, RoadSlots
 from cosim.records.table import Records, Table, row_table, slot_table
 from cosim.reward import RewardModel
 from cosim.schedule import Schedule
@@ -27,13 +27,12 @@ Row = tuple[Any, ...]
 
 
 class RecorderSimulator(SlotSimulator):
-    """The last simulator of a slot: stacks records, batch by batch.
+    """Steps once per batch of episodes, when its last slot has ended.
 
     Args:
         system: The scenario, built.
         schedule: Which episodes run when.
-        complete: Whether trips and roads are recorded too, which no metric needs.
-        on_slot: Called after each slot with the number of episodes side by side.
+        complete: Whether rewards, trips and roads are recorded too, which no metric needs.
         on_batch: Called with the episodes and the records of each batch that has ended.
     """
 
@@ -42,54 +41,59 @@ class RecorderSimulator(SlotSimulator):
         system: System,
         schedule: Schedule,
         complete: bool,
-        on_slot: Callable[[int], None],
         on_batch: Callable[[tuple[int, ...], Records], None],
     ) -> None:
         super().__init__("Recorder", INPUTS, (), {}, schedule)
         self._system = system
         self._complete = complete
-        self._on_slot = on_slot
         self._on_batch = on_batch
         self._travel_time = TravelTime(system.roads)
         self._reward = RewardModel(system.scenario.reward, system.clock.slot_h, PENALISED)
 
+    def tick_after(self, tick: int) -> int:
+        """The last slot of a batch; mosaik has every simulator step at 0 too."""
+        return self.schedule.last_tick(tick if self.schedule.ends_batch(tick) else tick - 1)
+
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
-        """Keep the slot; at the end of a batch, hand its records on."""
-        if self.schedule.slot(tick) == 0:
-            self._traffic: list[TrafficSlot] = []
-            self._grid: list[GridSlot] = []
-            self._rewards: list[Any] = []
-            self._reward.begin()
-        traffic, grid = received["traffic"], received["grid"]
-        self._traffic.append(traffic)
-        self._grid.append(grid)
-        self._rewards.append(self._reward.of_slot(traffic.evs, grid.microgrids, grid.reference))
-        episodes = self.schedule.batch_at(tick)
-        self._on_slot(len(episodes))
+        """Hand the records of a batch on that has ended."""
         if self.schedule.ends_batch(tick):
-            self._on_batch(episodes, Records(list(self._tables(episodes))))
+            traffic: list[TrafficSlot] = received["traffic"]
+            grid: list[GridSlot] = received["grid"]
+            episodes = self.schedule.batch_at(tick)
+            self._on_batch(episodes, Records(list(self._tables(episodes, traffic, grid))))
         return {}
 
-    def _tables(self, episodes: tuple[int, ...]) -> Iterator[Table]:
-        yield slot_table("microgrid_slots", episodes, [slot.microgrids for slot in self._grid])
-        yield slot_table("reference_slots", episodes, [slot.reference for slot in self._grid])
-        yield slot_table("bus_slots", episodes, [slot.buses for slot in self._grid])
-        yield slot_table("ev_slots", episodes, [slot.evs for slot in self._traffic])
-        yield slot_table("rewards", episodes, self._rewards)
-        yield slot_table("station_slots", episodes, [slot.stations for slot in self._traffic])
-        last = self._traffic[-1]
+    def _tables(
+        self, episodes: tuple[int, ...], traffic: Sequence[TrafficSlot], grid: Sequence[GridSlot]
+    ) -> Iterator[Table]:
+        cases, replicas = [slot.cases for slot in grid], len(episodes)
+        yield slot_table("microgrid_slots", episodes, cases, slice(replicas))
+        yield slot_table("reference_slots", episodes, cases, slice(replicas, None))
+        yield slot_table("bus_slots", episodes, [slot.buses for slot in grid])
+        yield slot_table("ev_slots", episodes, [slot.evs for slot in traffic])
+        yield slot_table("station_slots", episodes, [slot.stations for slot in traffic])
+        last = traffic[-1]
         visits = [
             row for e, of_episode in zip(episodes, last.visits, strict=True) for row in _visit_rows(e, of_episode)
         ]
         yield row_table("visits", visits)
         if self._complete:
+            yield slot_table("rewards", episodes, self._rewards(traffic, grid))
             yield row_table(
                 "trips", [_trip_row(e, trip) for e, trips in zip(episodes, last.trips, strict=True) for trip in trips]
             )
-            yield slot_table("road_slots", episodes, self._road_slots(last.trips))
+            yield slot_table("road_slots", episodes, self._road_slots(traffic))
 
-    def _road_slots(self, trips: Any) -> list[RoadSlots]:
+    def _rewards(self, traffic: Sequence[TrafficSlot], grid: Sequence[GridSlot]) -> list[Rewards]:
+        self._reward.begin()
+        return [
+            self._reward.of_slot(on_roads.evs, in_grid.microgrids, in_grid.reference)
+            for on_roads, in_grid in zip(traffic, grid, strict=True)
+        ]
+
+    def _road_slots(self, traffic: Sequence[TrafficSlot]) -> list[RoadSlots]:
         """Mean flow of each road in each slot, from the base flow and the time that EVs spent on it."""
+        trips = traffic[-1].trips
         slot_s, slots = self._system.clock.slot_s, self._system.clock.slots
         on_road_s = np.zeros((slots, len(trips), self._system.roads.roads))
         for replica, of_episode in enumerate(trips):
@@ -97,8 +101,7 @@ class RecorderSimulator(SlotSimulator):
                 _add_road_time(on_road_s[:, replica], trip, slot_s)
         weight_vph = self._system.scenario.congestion.ev_flow_vph
         flows = [
-            slot.base_flow_vph + weight_vph * seconds / slot_s
-            for slot, seconds in zip(self._traffic, on_road_s, strict=True)
+            slot.base_flow_vph + weight_vph * seconds / slot_s for slot, seconds in zip(traffic, on_road_s, strict=True)
         ]
         return [RoadSlots(flow_vph=flow, travel_time_s=self._travel_time.of_all_s(flow)) for flow in flows]
 

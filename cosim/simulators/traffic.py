@@ -10,14 +10,14 @@ from cosim.ledger import Ledger
 from cosim.schedule import Schedule
 from cosim.simulators.base import Child, Ports, SlotSimulator
 from cosim.system import System
-from cosim.traffic.model import FleetState, TrafficModel
+from cosim.traffic.model import FleetState, TrafficModel, TrafficSlot
 from cosim.traffic.start import battery_kind
 from cosim.units import KW_PER_MW
 
 INPUTS = ("action", "station_limit_kw")
 #: Observation ports: the state when the next slot begins.
 STATE_PORTS = tuple(field.name for field in fields(FleetState))
-#: Outcome ports: what happened in the slot. `record` holds all of it, for the recorder.
+#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the episode so far.
 OUTPUTS = ("station_power_kw", "record", *STATE_PORTS)
 
 
@@ -45,6 +45,8 @@ class TrafficSimulator(SlotSimulator):
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
         """Apply the actions, run the events of the slot, close the ledger."""
         episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
+        if slot == 0:
+            self._record: list[TrafficSlot] = []
         action = received["action"]
         happened = self._traffic.step(
             Action(action[..., 0], action[..., 1], action[..., 2]), received["station_limit_kw"]
@@ -57,12 +59,13 @@ class TrafficSimulator(SlotSimulator):
             episodes,
             slot,
         )
+        self._record.append(happened)
         following = self.schedule.batch_at(tick + 1)
         if self.schedule.ends_batch(tick) and following:
             self._traffic.begin(following)
         return {
             "station_power_kw": happened.stations.power_kw,
-            "record": happened,
+            "record": self._record,
             **_state_ports(self._traffic.state()),
         }
 
@@ -75,17 +78,17 @@ def _children(system: System) -> dict[str, Child]:
     stations: dict[str, Child] = {
         f"Station-{h}": {
             "p_mw": lambda ports, h=h: float(ports["station_power_kw"][0, h]) / KW_PER_MW,  # type: ignore[misc]
-            "queue_length": lambda ports, h=h: float(ports["record"].end.queue_length[0, h]),  # type: ignore[misc]
-            "chargers_busy": lambda ports, h=h: float(ports["record"].end.chargers_busy[0, h]),  # type: ignore[misc]
+            "queue_length": lambda ports, h=h: float(ports["record"][-1].end.queue_length[0, h]),  # type: ignore[misc]
+            "chargers_busy": lambda ports, h=h: float(ports["record"][-1].end.chargers_busy[0, h]),  # type: ignore[misc]
         }
         for h in range(len(system.spec.station_name))
     }
     battery_kwh = system.spec.battery_kwh
     evs: dict[str, Child] = {
         f"EV-{i}": {
-            "soc": lambda ports, i=i: float(ports["record"].evs.energy_end_kwh[0, i]) / battery_kwh,  # type: ignore[misc]
-            "x_km": lambda ports, i=i: float(ports["record"].evs.x_km[0, i]),  # type: ignore[misc]
-            "y_km": lambda ports, i=i: float(ports["record"].evs.y_km[0, i]),  # type: ignore[misc]
+            "soc": lambda ports, i=i: float(ports["record"][-1].evs.energy_end_kwh[0, i]) / battery_kwh,  # type: ignore[misc]
+            "x_km": lambda ports, i=i: float(ports["record"][-1].evs.x_km[0, i]),  # type: ignore[misc]
+            "y_km": lambda ports, i=i: float(ports["record"][-1].evs.y_km[0, i]),  # type: ignore[misc]
         }
         for i in range(system.spec.fleet_size)
     }

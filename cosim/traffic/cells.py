@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -14,50 +13,60 @@ MOST_CELLS = 1_000_000
 
 
 class CellMap:
-    """Finds the items whose bounding boxes are near to points, for many points at once.
+    """The cells of a rectangular map.
 
     Args:
-        low_km: Least coordinates of each item's box [km], shape [X, 2].
-        high_km: Greatest coordinates of each item's box [km], shape [X, 2].
-        reach_km: How near a point must be to a box [km].
+        low_km: Least coordinates of the map [km].
+        high_km: Greatest coordinates of the map [km].
         cell_km: Width of a cell, if that makes not too many of them [km].
     """
 
-    def __init__(self, low_km: Floats, high_km: Floats, reach_km: float, cell_km: float) -> None:
-        low_km, high_km = low_km - reach_km, high_km + reach_km
-        self._origin_km = low_km.min(axis=0, initial=0.0)
-        extent_km = high_km.max(axis=0, initial=0.0) - self._origin_km
-        self._cell_km = max(cell_km, math.sqrt(float(extent_km[0] * extent_km[1]) / MOST_CELLS))
-        self._counts = self._cell(extent_km + self._origin_km) + 1
-        self._items = self._table(self._cell(low_km).tolist(), self._cell(high_km).tolist())
+    def __init__(self, low_km: tuple[float, float], high_km: tuple[float, float], cell_km: float) -> None:
+        self._low_km = low_km
+        width_km, height_km = (high - low for low, high in zip(low_km, high_km, strict=True))
+        self._cell_km = max(cell_km, math.sqrt(width_km * height_km / MOST_CELLS))
+        self._columns = int(width_km // self._cell_km) + 1
+        self._rows = int(height_km // self._cell_km) + 1
 
-    def near(self, x_km: Floats, y_km: Floats) -> Ints:
-        """The items near to points.
+    def cell(self, x_km: Floats, y_km: Floats) -> Ints:
+        """The cells of points; of points off the map, cells at its edge. Shape [P]."""
+        column, row = self._column(x_km), self._row(y_km)
+        return column * self._rows + row
+
+    def near(self, low_km: Floats, high_km: Floats, reach_km: float) -> Ints:
+        """Find what lies near each cell.
 
         Args:
-            x_km: Positions, eastwards [km], shape [P].
-            y_km: Positions, northwards [km], shape [P].
+            low_km: Least coordinates of each item's bounding box [km], shape [X, 2].
+            high_km: Greatest coordinates of each item's bounding box [km], shape [X, 2].
+            reach_km: How near an item's box must be [km].
 
         Returns:
-            Numbers of items, rising, then -1, shape [P, K]; some may be farther than the reach.
+            Numbers of items, rising, then -1; shape [cells, K].
         """
-        cell = np.clip(self._cell(np.stack([x_km, y_km], axis=-1)), 0, self._counts - 1)
-        near: Ints = self._items[cell[:, 0] * self._counts[1] + cell[:, 1]]
-        return near
-
-    def _cell(self, point_km: Floats) -> Ints:
-        cell: Ints = np.floor((point_km - self._origin_km) / self._cell_km).astype(np.int64)
-        return cell
-
-    def _table(self, low: Iterable[list[int]], high: Iterable[list[int]]) -> Ints:
-        """Items of each cell, in rows of one length."""
-        columns, rows = self._counts.tolist()
         of_cell: dict[int, list[int]] = {}
-        for item, ((column_low, row_low), (column_high, row_high)) in enumerate(zip(low, high, strict=True)):
-            for column in range(column_low, column_high + 1):
-                for row in range(row_low, row_high + 1):
-                    of_cell.setdefault(column * rows + row, []).append(item)
-        table = np.full((columns * rows, max(map(len, of_cell.values()), default=0)), -1, dtype=np.int64)
+        bounds = (
+            self._column(low_km[:, 0] - reach_km),
+            self._column(high_km[:, 0] + reach_km),
+            self._row(low_km[:, 1] - reach_km),
+            self._row(high_km[:, 1] + reach_km),
+        )
+        for item, (left, right, lower, upper) in enumerate(zip(*(b.tolist() for b in bounds), strict=True)):
+            for column in range(left, right + 1):
+                for row in range(lower, upper + 1):
+                    of_cell.setdefault(column * self._rows + row, []).append(item)
+        # At least one place, so that there is a nearest one to ask for.
+        table = np.full((self._columns * self._rows, max(map(len, of_cell.values()), default=1)), -1, dtype=np.int64)
         for cell, items in of_cell.items():
             table[cell, : len(items)] = items
         return table
+
+    def _column(self, x_km: Floats) -> Ints:
+        return self._number(x_km - self._low_km[0], self._columns)
+
+    def _row(self, y_km: Floats) -> Ints:
+        return self._number(y_km - self._low_km[1], self._rows)
+
+    def _number(self, from_low_km: Floats, count: int) -> Ints:
+        number: Ints = np.minimum(np.maximum(from_low_km / self._cell_km, 0.0), count - 1).astype(np.int64)
+        return number

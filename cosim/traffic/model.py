@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,6 @@ from cosim.traffic.routing import Place, Router
 from cosim.traffic.start import start_fleet
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
 from cosim.traffic.trip import Trip
-from cosim.traffic.vehicle import Vehicle
 from cosim.units import hours
 
 
@@ -150,24 +149,25 @@ class TrafficModel:
         return self._state
 
     def _look(self) -> FleetState:
-        fleets = [replica.vehicles for replica in self._replicas]
+        fleets = [replica.fleet for replica in self._replicas]
         shape = (len(fleets), self._scenario.fleet.size)
 
-        def ints(rows: list[list[int]]) -> Ints:
-            return np.array(rows, dtype=np.int64).reshape(len(rows), -1)
+        def ints(rows: Sequence[Sequence[int]]) -> Ints:
+            return np.array(rows, dtype=np.int64).reshape(len(fleets), -1)
 
-        node = ints([[v.place.node for v in fleet] for fleet in fleets])
-        road = ints([[v.place.road for v in fleet] for fleet in fleets])
-        offset_km = np.array([[v.place.offset_km for v in fleet] for fleet in fleets]).reshape(shape)
+        places = [tuple(zip(*fleet.place, strict=True)) or ((), (), ()) for fleet in fleets]
+        node, road = ints([place[0] for place in places]), ints([place[1] for place in places])
+        offset_km = np.array([place[2] for place in places], dtype=np.float64)
+        energy_kwh = np.array([[battery.energy_kwh for battery in fleet.battery] for fleet in fleets])
         return FleetState(
             position_km=self._roads.position_km(road, node, offset_km),
             edge=road,
             node=node,
             offset_km=offset_km,
-            energy_kwh=np.array([[v.battery.energy_kwh for v in fleet] for fleet in fleets]).reshape(shape),
-            station=ints([[v.visit.station if v.visit is not None else -1 for v in fleet] for fleet in fleets]),
-            destination=ints([[v.trip.destination if v.trip is not None else -1 for v in fleet] for fleet in fleets]),
-            state=ints([[v.state for v in fleet] for fleet in fleets]),
+            energy_kwh=energy_kwh.reshape(shape),
+            station=ints([fleet.station for fleet in fleets]),
+            destination=ints([fleet.destination for fleet in fleets]),
+            state=ints([fleet.states() for fleet in fleets]),
             queue_length=ints([[len(s.queue) for s in replica.stations] for replica in self._replicas]),
             chargers_busy=ints([[len(s.plugged) for s in replica.stations] for replica in self._replicas]),
             road_flow_vph=self._flow_now_vph(),
@@ -217,21 +217,20 @@ class TrafficModel:
 
     def _flow_now_vph(self) -> Floats:
         """Flow on each road, EVs at their weight, at the slot's start; after the last slot that of its end."""
-        on_road = np.array([replica.traffic.on_road for replica in self._replicas], dtype=np.float64)
-        slot = min(self._slot, self._clock.slots - 1)
-        return self._base_flow_vph(slot) + self._scenario.congestion.ev_flow_vph * on_road
-
-    def _gather(self, value: Callable[[Vehicle], float]) -> Floats:
-        rows = [[value(vehicle) for vehicle in replica.vehicles] for replica in self._replicas]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+        flow_vph = self._base_flow_vph(min(self._slot, self._clock.slots - 1))
+        for of_replica, replica in zip(flow_vph, self._replicas, strict=True):
+            for road, evs in replica.traffic.occupied().items():
+                of_replica[road] += self._scenario.congestion.ev_flow_vph * evs
+        return flow_vph
 
     def _ev_slots(self, action: Action, energy_start_kwh: Floats, outcome: Ints) -> EvSlots:
         costs = self._scenario.fleet.costs
         state = self.state()
-        charged_kwh = self._gather(lambda v: v.battery.drawn_kwh)
-        discharged_kwh = self._gather(lambda v: v.battery.fed_kwh)
-        driven_km = self._gather(lambda v: v.driven_km)
-        driven_s = self._gather(lambda v: v.driven_s)
+        fleets = [replica.fleet for replica in self._replicas]
+        charged_kwh = np.array([[battery.drawn_kwh for battery in fleet.battery] for fleet in fleets])
+        discharged_kwh = np.array([[battery.fed_kwh for battery in fleet.battery] for fleet in fleets])
+        driven_km = np.array([fleet.driven_km for fleet in fleets])
+        driven_s = np.array([fleet.driven_s for fleet in fleets])
         return EvSlots(
             heading_rad=action.heading_rad,
             distance_km=action.distance_km,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from cosim.interface import SMALLEST_MOVE_KM
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable
-from cosim.traffic.routing import Leg, Place, Router, Way
+from cosim.traffic.routing import Drive, Place, Router, Way
 from cosim.traffic.target import ActionOutcome
 
 
@@ -17,14 +16,12 @@ class Move(NamedTuple):
 
     Attributes:
         outcome: What became of it.
-        legs: The drive of this slot; empty if there is none.
-        length_km: Its length [km].
+        drive: The drive of this slot, if there is one.
         planned_s: Travel time expected [s].
     """
 
     outcome: ActionOutcome
-    legs: Sequence[Leg] = ()
-    length_km: float = 0.0
+    drive: Drive | None = None
     planned_s: float = 0.0
 
 
@@ -64,10 +61,15 @@ class MoveFinder:
             if searched is None:
                 return Move(ActionOutcome.NO_WAY)
             way = Way(searched)
-        legs, length_km = way.within(self._budget_km)
+        if not way.legs:
+            return Move(ActionOutcome.STAYED)
+        drive = way.drive
+        if drive is None:
+            drive = way.drive = self._router.drive(way, self._budget_km)
+        length_km = drive.length_km
         if length_km <= SMALLEST_MOVE_KM:
             return Move(ActionOutcome.STAYED)
         # A battery exactly sufficient must do, whatever the rounding of the sum of legs.
         if length_km * self._consumption_kwh_per_km > spare_kwh + 1e-9:
             return Move(ActionOutcome.LOW_ENERGY)
-        return Move(ActionOutcome.DEPARTED, legs, length_km, self._router.time_of_s(legs, time_s))
+        return Move(ActionOutcome.DEPARTED, drive, self._router.time_of_s(drive.legs, time_s))

@@ -62,13 +62,16 @@ class RoadTraffic:
         on_road = self.on_road
         return bool(self._heap) and any(on_road[road] for road in roads)
 
+    def occupied(self) -> dict[int, int]:
+        """The roads that EVs are on, and how many there are."""
+        return {trip.leg.road: self.on_road[trip.leg.road] for _, _, trip in self._heap}
+
     def start_time_s(self) -> Sequence[float]:
         """Travel time of each road when the slot begins [s], for routing; to be asked before anybody departs."""
         if self._start_time_s is None:
             self._start_time_s = list(self.base_time_s)
-            for road, evs in enumerate(self.on_road):
-                if evs:
-                    self._start_time_s[road] = self._time_s(road)
+            for road in self.occupied():
+                self._start_time_s[road] = self._time_s(road)
         return self._start_time_s
 
     def depart(self, trip: Trip) -> None:
@@ -90,7 +93,7 @@ class RoadTraffic:
             now_s, ev, trip = heap[0]
             road, from_km, to_km = trip.leg
             on_road[road] -= 1
-            if len(trip.enter_s) < len(trip.legs):
+            if len(trip.enter_s) < len(trip.drive.legs):
                 trip.done_km += to_km - from_km
                 heapreplace(heap, (self._enter(trip, now_s), ev, trip))
             else:
@@ -101,7 +104,7 @@ class RoadTraffic:
 
     def _enter(self, trip: Trip, now_s: float) -> float:
         """Enter the next road: its traffic now, this EV included, decides when it is left [s]."""
-        road, from_km, to_km = leg = trip.legs[len(trip.enter_s)]
+        road, from_km, to_km = leg = trip.drive.legs[len(trip.enter_s)]
         self.on_road[road] += 1
         trip.leg = leg
         trip.enter_s.append(now_s)

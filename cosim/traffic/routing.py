@@ -52,10 +52,12 @@ class Drive(NamedTuple):
     Attributes:
         legs: The legs, none where there is nothing to drive.
         length_km: Their length [km].
+        end: Where it ends.
     """
 
     legs: Sequence[Leg]
     length_km: float
+    end: Place
 
 
 class Way:
@@ -67,25 +69,15 @@ class Way:
     Attributes:
         legs: The legs.
         roads: Their roads.
+        drive: What can be driven of it in a slot, once it has been worked out.
     """
 
-    __slots__ = ("_cut", "legs", "roads")
+    __slots__ = ("drive", "legs", "roads")
 
     def __init__(self, legs: Sequence[Leg]) -> None:
         self.legs = legs
         self.roads = [leg[0] for leg in legs]
-        self._cut: tuple[float, Drive] | None = None
-
-    def within(self, budget_km: float) -> Drive:
-        """The beginning of the way, as far as some kilometres reach; it may end between two nodes.
-
-        Args:
-            budget_km: Kilometres that may be driven [km].
-        """
-        if self._cut is None or self._cut[0] != budget_km:
-            legs = cut_to_budget(self.legs, budget_km)
-            self._cut = budget_km, Drive(legs, sum([to_km - from_km for _, from_km, to_km in legs]))
-        return self._cut[1]
+        self.drive: Drive | None = None
 
 
 class Router:
@@ -208,6 +200,18 @@ class Router:
             node = self._tail[road]
         way.reverse()
         return first_legs[node] + way + endings[best_node][1]
+
+    def drive(self, way: Way, budget_km: float) -> Drive:
+        """The beginning of a way that is not empty, as far as some kilometres reach.
+
+        Args:
+            way: The way.
+            budget_km: Kilometres that may be driven [km].
+        """
+        legs = cut_to_budget(way.legs, budget_km)
+        last = legs[-1] if legs else Leg(way.legs[0].road, 0.0, way.legs[0].from_km)
+        length_km = sum([to_km - from_km for _, from_km, to_km in legs])
+        return Drive(legs, length_km, self.place_on(last.road, last.to_km))
 
     def exits(self, place: Place) -> list[tuple[int, list[Leg]]]:
         """Nodes that can be reached from a place without passing another one, each with the way there."""

@@ -8,8 +8,8 @@ from cosim.charging.battery import Battery, BatteryKind
 from cosim.interface import Ints
 from cosim.scenario.schema import FleetSection
 from cosim.seeding import stream
+from cosim.traffic.fleet import Fleet
 from cosim.traffic.routing import Place
-from cosim.traffic.vehicle import Vehicle
 
 
 def battery_kind(fleet: FleetSection) -> BatteryKind:
@@ -22,8 +22,8 @@ def battery_kind(fleet: FleetSection) -> BatteryKind:
     )
 
 
-def start_fleet(fleet: FleetSection, station_node: Ints, nodes: int, seed: int, episode: int) -> list[Vehicle]:
-    """The vehicles of an episode at its beginning.
+def start_fleet(fleet: FleetSection, station_node: Ints, nodes: int, seed: int, episode: int) -> Fleet:
+    """The EVs of an episode at its beginning.
 
     Args:
         fleet: The scenario's `fleet`.
@@ -42,7 +42,4 @@ def start_fleet(fleet: FleetSection, station_node: Ints, nodes: int, seed: int, 
         node = station_node[generator.integers(0, len(station_node), size)]
     else:
         node = generator.integers(0, nodes, size)
-    return [
-        Vehicle(number, Battery(kind, energy), Place(where))
-        for number, (energy, where) in enumerate(zip(energy_kwh.tolist(), node.tolist(), strict=True))
-    ]
+    return Fleet([Battery(kind, energy) for energy in energy_kwh.tolist()], [Place(where) for where in node.tolist()])

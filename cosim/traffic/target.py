@@ -17,6 +17,8 @@ SNAP_KM = 1.0
 #: A target this near to a station means that station [km]; but never more than half of a slot's kilometres, or
 #: an EV at a station could not leave it.
 STATION_KM = 1.1
+#: Where nothing is [km].
+FAR_KM = 1e12
 
 
 class ActionOutcome(IntEnum):
@@ -43,11 +45,11 @@ PENALISED = (ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD, ActionOutcome.NO_WAY
 
 @dataclass(frozen=True)
 class Targets:
-    """Where EVs are to go, arrays of one shape.
+    """Where EVs are to go, arrays of one shape; places mean something only where there is a target.
 
     Attributes:
         outcome: DEPARTED where there is a target; else why there is none.
-        node: Node of the target, or the end of its road; -1 where there is none.
+        node: Node of the target, or the end of its road.
         road: Directed road that it is on, -1 at a node.
         offset_km: Its distance from the road's start [km], 0 at a node.
     """
@@ -69,61 +71,79 @@ class TargetFinder:
 
     def __init__(self, roads: RoadNetwork, station_node: Ints, budget_km: float) -> None:
         self._area_km = roads.area_km
-        self._snap = RoadSnap(roads, SNAP_KM)
-        # The last entry is that of no road, -1.
-        self._tail, self._head = (np.append(ends, -1) for ends in (roads.tail, roads.head))
+        self._cells = _cells_of(roads, SNAP_KM)
+        self._snap = RoadSnap(roads, SNAP_KM, self._cells)
+        self._stations = StationSnap(roads.node_km[station_node], min(STATION_KM, budget_km / 2.0), self._cells)
+        # The last entry is that of none, -1.
+        self._station_node, self._tail, self._head = (np.append(n, -1) for n in (station_node, roads.tail, roads.head))
         self._length_km = np.append(roads.length_km, np.inf)
-        self._station_node = station_node
-        self._station_at_km = roads.node_km[station_node]
-        self._station_km = min(STATION_KM, budget_km / 2.0)
-        at = self._station_at_km
-        self._stations = CellMap(at, at, self._station_km, cell_km=2.0 * self._station_km)
 
     def find(self, position_km: Floats, heading_rad: Floats, distance_km: Floats) -> Targets:
         """Find the places that actions mean.
 
         Args:
-            position_km: Where the EVs are [km], shape [..., 2].
-            heading_rad: Directions, counter-clockwise from east [rad], shape [...].
-            distance_km: Straight distances of the targets [km], shape [...].
+            position_km: Where the EVs are [km], shape [R, I, 2].
+            heading_rad: Directions, counter-clockwise from east [rad], shape [R, I].
+            distance_km: Straight distances of the targets [km], shape [R, I].
 
         Returns:
-            The targets; arrays of shape [...].
+            The targets; arrays of shape [R, I].
         """
         x_km = position_km[..., 0] + distance_km * np.cos(heading_rad)
         y_km = position_km[..., 1] + distance_km * np.sin(heading_rad)
+        node, road, offset_km = self._places(x_km.ravel(), y_km.ravel())
+        node, road, offset_km = (node.reshape(x_km.shape), road.reshape(x_km.shape), offset_km.reshape(x_km.shape))
         width_km, height_km = self._area_km
-        slack_km = SMALLEST_MOVE_KM
-        inside = (x_km >= -slack_km) & (x_km <= width_km + slack_km)
-        inside &= (y_km >= -slack_km) & (y_km <= height_km + slack_km)
-        moves = distance_km > SMALLEST_MOVE_KM
-        outcome = np.where(moves, ActionOutcome.OUTSIDE, ActionOutcome.STAYED)
-        node, road = np.full((2, *outcome.shape), -1, dtype=np.int64)
-        offset_km = np.zeros(outcome.shape)
-        asked = moves & inside
-        outcome[asked], node[asked], road[asked], offset_km[asked] = self._places(x_km[asked], y_km[asked])
+        low_km, slack_km = -SMALLEST_MOVE_KM, SMALLEST_MOVE_KM
+        inside = (x_km >= low_km) & (x_km <= width_km + slack_km) & (y_km >= low_km) & (y_km <= height_km + slack_km)
+        outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
+        outcome[~inside] = ActionOutcome.OUTSIDE
+        outcome[distance_km <= SMALLEST_MOVE_KM] = ActionOutcome.STAYED
         return Targets(outcome, node, road, offset_km)
 
-    def _places(self, x_km: Floats, y_km: Floats) -> tuple[Ints, Ints, Ints, Floats]:
-        """Outcome, node, road and offset of points in the area: a station's, or the nearest of any road."""
-        road, offset_km = self._snap.nearest(x_km, y_km)
+    def _places(self, x_km: Floats, y_km: Floats) -> tuple[Ints, Ints, Floats]:
+        """Node, road and offset of points: a station's, or the nearest of any road; node -1 where there is none."""
+        cell = self._cells.cell(x_km, y_km)
+        station = self._stations.nearest(cell, x_km, y_km)
+        road, offset_km = self._snap.nearest(cell, x_km, y_km)
         at_tail = offset_km <= AT_END_KM
         node = np.where(at_tail, self._tail[road], self._head[road])
-        station = self._station_near(x_km, y_km)
         means_station = station >= 0
         node = np.where(means_station, self._station_node[station], node)
-        outcome = np.where(node >= 0, ActionOutcome.DEPARTED, ActionOutcome.OFF_ROAD)
         at_node = means_station | at_tail | (offset_km >= self._length_km[road] - AT_END_KM)
-        return outcome, node, np.where(at_node, -1, road), np.where(at_node, 0.0, offset_km)
+        return node, np.where(at_node, -1, road), np.where(at_node, 0.0, offset_km)
 
-    def _station_near(self, x_km: Floats, y_km: Floats) -> Ints:
-        """The nearest station in reach of points, -1 if there is none."""
-        near = self._stations.near(x_km, y_km)
-        if near.shape[1] == 0:
-            return np.full(len(x_km), -1)
-        at_km = self._station_at_km[near]
+
+class StationSnap:
+    """Finds the nearest stations.
+
+    Args:
+        position_km: Positions of the stations [km], shape [H, 2].
+        reach_km: Stations farther than this are not found [km].
+        cells: The map.
+    """
+
+    def __init__(self, position_km: Floats, reach_km: float, cells: CellMap) -> None:
+        self._near = cells.near(position_km, position_km, reach_km)
+        self._position_km = np.concatenate([position_km, [[FAR_KM, FAR_KM]]])
+        self._reach_km = reach_km
+
+    def nearest(self, cell: Ints, x_km: Floats, y_km: Floats) -> Ints:
+        """The nearest stations, the first among equals.
+
+        Args:
+            cell: Cells of points, shape [P].
+            x_km: Their positions, eastwards [km], shape [P].
+            y_km: Their positions, northwards [km], shape [P].
+
+        Returns:
+            Their numbers, -1 where none is in reach, shape [P].
+        """
+        near = self._near[cell]
+        at_km = self._position_km[near]
         distance_km = np.hypot(at_km[..., 0] - x_km[:, None], at_km[..., 1] - y_km[:, None])
-        return _nearest(near, distance_km, self._station_km)[0]
+        first = _first_least(distance_km)
+        return np.where(distance_km.ravel()[first] <= self._reach_km, near.ravel()[first], -1)
 
 
 class RoadSnap:
@@ -132,49 +152,54 @@ class RoadSnap:
     Args:
         roads: The road network.
         reach_km: Points farther than this from any road are not snapped [km].
+        cells: The map.
     """
 
-    def __init__(self, roads: RoadNetwork, reach_km: float) -> None:
+    def __init__(self, roads: RoadNetwork, reach_km: float, cells: CellMap) -> None:
         self._reach_km = reach_km
         # One direction of a two-way road is enough: both lie on the same line.
         opposite = np.array(roads.opposite, dtype=np.int64)
-        self._road = np.flatnonzero((opposite < 0) | (opposite > np.arange(roads.roads)))
-        first, last = roads.node_km[roads.tail[self._road]], roads.node_km[roads.head[self._road]]
-        self._first_km, self._along_km = first, last - first
-        square = (self._along_km**2).sum(axis=1)
-        self._square = np.where(square > 0.0, square, 1.0)
-        self._length_km = roads.length_km[self._road]
-        typical_km = float(np.median(roads.drawn_km)) if roads.roads else 0.0
-        cell_km = max(2.0 * reach_km, typical_km / 2.0)
-        self._cells = CellMap(np.minimum(first, last), np.maximum(first, last), reach_km, cell_km)
+        road = np.flatnonzero((opposite < 0) | (opposite > np.arange(roads.roads)))
+        first_km, last_km = roads.node_km[roads.tail[road]], roads.node_km[roads.head[road]]
+        self._near = cells.near(np.minimum(first_km, last_km), np.maximum(first_km, last_km), reach_km)
+        along_km = last_km - first_km
+        square = (along_km**2).sum(axis=1, keepdims=True)
+        lines = np.concatenate([first_km, along_km, np.where(square > 0.0, square, 1.0)], axis=1)
+        # The last entry is that of none, -1.
+        self._lines = np.concatenate([lines, [[FAR_KM, FAR_KM, 0.0, 0.0, 1.0]]])
+        self._road = np.append(road, -1)
+        self._length_km = np.append(roads.length_km[road], 0.0)
 
-    def nearest(self, x_km: Floats, y_km: Floats) -> tuple[Ints, Floats]:
+    def nearest(self, cell: Ints, x_km: Floats, y_km: Floats) -> tuple[Ints, Floats]:
         """The nearest points of any road.
 
         Args:
-            x_km: Positions, eastwards [km], shape [P].
-            y_km: Positions, northwards [km], shape [P].
+            cell: Cells of points, shape [P].
+            x_km: Their positions, eastwards [km], shape [P].
+            y_km: Their positions, northwards [km], shape [P].
 
         Returns:
             The roads (the lowest number among equals), -1 where none is in reach; and the offsets on them [km].
         """
-        near = self._cells.near(x_km, y_km)
-        if near.shape[1] == 0:
-            return np.full(len(x_km), -1), np.zeros(len(x_km))
-        first_km, along_km = self._first_km[near], self._along_km[near]
-        dx, dy = x_km[:, None] - first_km[..., 0], y_km[:, None] - first_km[..., 1]
-        share = (dx * along_km[..., 0] + dy * along_km[..., 1]) / self._square[near]
-        share = np.minimum(np.maximum(share, 0.0), 1.0)
-        distance_km = np.hypot(dx - share * along_km[..., 0], dy - share * along_km[..., 1])
-        item, place = _nearest(near, distance_km, self._reach_km)
-        offset_km = share[np.arange(len(place)), place] * self._length_km[item]
-        return np.where(item >= 0, self._road[item], -1), np.where(item >= 0, offset_km, 0.0)
+        near = self._near[cell]
+        first_x_km, first_y_km, along_x_km, along_y_km, square = np.moveaxis(self._lines[near], -1, 0)
+        dx, dy = x_km[:, None] - first_x_km, y_km[:, None] - first_y_km
+        share = np.minimum(np.maximum((dx * along_x_km + dy * along_y_km) / square, 0.0), 1.0)
+        distance_km = np.hypot(dx - share * along_x_km, dy - share * along_y_km)
+        first = _first_least(distance_km)
+        item = np.where(distance_km.ravel()[first] <= self._reach_km, near.ravel()[first], -1)
+        return self._road[item], share.ravel()[first] * self._length_km[item]
 
 
-def _nearest(near: Ints, distance_km: Floats, reach_km: float) -> tuple[Ints, Ints]:
-    """The nearest of each row's items, -1 if none is in reach, and its place in the row."""
-    place = np.where(near >= 0, distance_km, np.inf).argmin(axis=1)
-    row = np.arange(len(place))
-    item = near[row, place]
-    in_reach = (item >= 0) & (distance_km[row, place] <= reach_km)
-    return np.where(in_reach, item, -1), place
+def _cells_of(roads: RoadNetwork, reach_km: float) -> CellMap:
+    """Cells on which a point has few roads near it."""
+    typical_km = float(np.median(roads.drawn_km)) if roads.roads else 0.0
+    low_km, high_km = roads.node_km.min(axis=0), roads.node_km.max(axis=0)
+    cell_km = max(2.0 * reach_km, typical_km / 2.0)
+    return CellMap((low_km[0], low_km[1]), (high_km[0], high_km[1]), cell_km)
+
+
+def _first_least(values: Floats) -> Ints:
+    """Where the first of the least values of each row [P, K] is, when the rows are laid end to end; shape [P]."""
+    at: Ints = values.argmin(axis=1) + values.shape[1] * np.arange(len(values))
+    return at

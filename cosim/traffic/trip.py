@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from cosim.traffic.routing import Leg, Place
+from cosim.traffic.routing import Drive, Leg
 
 #: Stands where no leg has begun.
 NO_LEG: Final = Leg(-1, 0.0, 0.0)
@@ -18,9 +18,7 @@ class Trip:
 
     Attributes:
         ev: Number of the EV.
-        legs: The way.
-        length_km: Its length [km].
-        end: Where it ends.
+        drive: The way.
         depart_s: Time of departure [s].
         planned_s: Travel time expected at departure [s].
         from_station: Station of departure, -1 elsewhere.
@@ -34,9 +32,7 @@ class Trip:
     """
 
     ev: int
-    legs: Sequence[Leg]
-    length_km: float
-    end: Place
+    drive: Drive
     depart_s: float
     planned_s: float
     from_station: int
@@ -47,3 +43,13 @@ class Trip:
     done_km: float = 0.0
     booked_km: float = 0.0
     arrive_s: float | None = None
+
+    @property
+    def legs(self) -> Sequence[Leg]:
+        """The legs of the way."""
+        return self.drive.legs
+
+    @property
+    def length_km(self) -> float:
+        """Length of the way [km]."""
+        return self.drive.length_km

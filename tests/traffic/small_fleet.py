@@ -57,11 +57,11 @@ class ActionFinder:
         )
         assert searched.outcome == looked_up.outcome
         assert abs(searched.planned_s - looked_up.planned_s) < 1e-9
-        station = -1
-        if searched.legs:
-            end = self.router.place_on(searched.legs[-1].road, searched.legs[-1].to_km)
-            station = self.station_at(end)
-        return Found(searched.outcome, list(searched.legs) or (), searched.planned_s, station)
+        if searched.drive is None:
+            return Found(searched.outcome)
+        assert looked_up.drive == searched.drive
+        drive = searched.drive
+        return Found(searched.outcome, drive.legs, searched.planned_s, self.station_at(drive.end))
 
     def station_at(self, place: Place) -> int:
         return self.stations.index(place.node) if place.road < 0 and place.node in self.stations else -1

@@ -33,8 +33,9 @@ def compare(system: System, episode: int, directed: float) -> tuple[int, int, in
     model = system.traffic_model()
     model.begin([episode])
     base_flow_vph = np.array([model._base_flow_vph(slot)[0] for slot in range(slots)])
-    vehicles = model._replicas[0].vehicles
-    oracle = Oracle(system, base_flow_vph, [(v.place.node, v.battery.energy_kwh) for v in vehicles])
+    fleet = model._replicas[0].fleet
+    starts = [(place.node, battery.energy_kwh) for place, battery in zip(fleet.place, fleet.battery, strict=True)]
+    oracle = Oracle(system, base_flow_vph, starts)
     for slot in range(slots):
         state = model.state()
         heading_rad = generator.uniform(0, 2 * np.pi, (1, size))

@@ -11,13 +11,13 @@ from cosim.charging.battery import Battery, BatteryKind
 from cosim.charging.station import StationTally
 from cosim.interface import EvState
 from cosim.traffic.congestion import TravelTime
+from cosim.traffic.fleet import Fleet
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place
 from cosim.traffic.target import ActionOutcome
-from cosim.traffic.vehicle import Vehicle
 
 KIND = BatteryKind(energy_min_kwh=10.0, energy_max_kwh=40.0, charge_efficiency=0.8, discharge_efficiency=0.5)
 SLOT_S = 1800
@@ -59,16 +59,16 @@ class Scene:
                 consumption_kwh_per_km=0.5,
                 slot_s=SLOT_S,
             ),
-            [Vehicle(ev, Battery(KIND, energy), Place(node)) for ev, (node, energy) in enumerate(starts)],
+            Fleet([Battery(KIND, energy) for _, energy in starts], [Place(node) for node, _ in starts]),
         )
 
     def slot(
         self, *actions: tuple[float, float, float], limit_kw: tuple[float, float] = (1e3, 1e3)
     ) -> tuple[list[ActionOutcome], list[StationTally]]:
         """Give an action to each EV; what becomes of a target depends on nothing that happens in the slot."""
-        vehicles = self.replica.vehicles
-        targets = [self.targets.target(v.place, *a[:2]) for v, a in zip(vehicles, actions, strict=True)]
-        drives = [vehicle.trip is not None for vehicle in vehicles]
+        places = zip(self.replica.fleet.place, actions, strict=True)
+        targets = [self.targets.target(place, heading_rad, km) for place, (heading_rad, km, _) in places]
+        drives = [trip is not None for trip in self.replica.fleet.trip]
         orders = Orders(
             [(ev, target) for ev, target in enumerate(targets) if isinstance(target, Place)],
             [power_share for *_, power_share in actions],
@@ -87,11 +87,11 @@ class Scene:
         return [(t.ev, [leg.road for leg in t.legs], t.enter_s, t.arrive_s) for t in self.replica.trips]
 
     def energies(self) -> list[float]:
-        return [vehicle.battery.energy_kwh for vehicle in self.replica.vehicles]
+        return [battery.energy_kwh for battery in self.replica.fleet.battery]
 
 
 def states(scene: Scene) -> list[EvState]:
-    return [vehicle.state for vehicle in scene.replica.vehicles]
+    return scene.replica.fleet.states()
 
 
 # ------------------------------------------------------------------------------------- the long trace
@@ -99,7 +99,6 @@ def states(scene: Scene) -> list[EvState]:
 
 def test_two_evs_and_one_charger_worked_by_hand() -> None:
     scene = Scene((0, 20.0), (0, 24.5))
-    first, second = scene.replica.vehicles
 
     # Slot 0, from 0 to 1800 s; the station draws at most 48 kW and takes at most 30 kW.
     # EV 0 departs first: AB alone, 600 x 17/16 = 637.5 s; BS alone, 300 x 17/16 = 318.75 s; there at 956.25.
@@ -113,7 +112,8 @@ def test_two_evs_and_one_charger_worked_by_hand() -> None:
         (0, [AB, BS], [0.0, 637.5], 956.25),
         (1, [AB, BS], [0.0, 1200.0], 1518.75),
     ]
-    assert [(v.driven_km, v.driven_s) for v in (first, second)] == [(9.0, 956.25), (9.0, 1518.75)]
+    assert scene.replica.fleet.driven_km == [9.0, 9.0]
+    assert scene.replica.fleet.driven_s == [956.25, 1518.75]
     assert states(scene) == [EvState.CHARGING, EvState.QUEUEING]
     assert scene.energies() == [pytest.approx(24.5, abs=1e-12), 20.0]
     assert (tally.charged_kwh, tally.discharged_kwh) == (11.25, 0.0)
@@ -195,7 +195,7 @@ def test_part_of_a_road_takes_its_share_of_time_and_energy() -> None:
     scene.slot((EAST, 1.5, 0.0))
     assert scene.trips() == [(0, [AB], [0.0], 159.375)]  # a quarter of 637.5 s
     assert scene.energies() == [29.25]
-    assert scene.replica.vehicles[0].place == Place(1, AB, 1.5)
+    assert scene.replica.fleet.place[0] == Place(1, AB, 1.5)
 
 
 @pytest.mark.parametrize(("heading_rad", "road", "km"), [(EAST, AB, 4.5), (WEST, BA, 1.5)])
@@ -205,7 +205,7 @@ def test_parked_in_the_middle_of_a_road_it_goes_on_or_turns_back(heading_rad: fl
     outcomes, _ = scene.slot((heading_rad, km, 0.0))
     assert outcomes == [ActionOutcome.DEPARTED]
     assert scene.trips()[1] == (0, [road], [1800.0], 1800.0 + 637.5 * km / 6.0)
-    assert scene.replica.vehicles[0].place == Place(1 if road == AB else 0)
+    assert scene.replica.fleet.place[0] == Place(1 if road == AB else 0)
     assert scene.energies() == [30.0 - 0.5 * (1.5 + km)]
 
 
@@ -214,21 +214,21 @@ def test_a_trip_that_outlasts_its_slot_goes_on_and_the_action_meanwhile_is_ignor
     scene.slot(*[(EAST, 6.0, 1.0)] * 3)
     # EV 2 needs 600 x 6.0625 = 3637.5 s: at 1800 s it has driven 6 x 1800 / 3637.5 km.
     driven_km = 6.0 * 1800.0 / 3637.5
-    late = scene.replica.vehicles[2]
-    assert late.state is EvState.DRIVING
-    assert late.place == Place(1, AB, pytest.approx(driven_km))
-    assert (late.driven_km, late.driven_s) == (pytest.approx(driven_km), 1800.0)
-    assert late.battery.energy_kwh == pytest.approx(30.0 - 0.5 * driven_km)
+    fleet = scene.replica.fleet
+    assert states(scene)[2] is EvState.DRIVING
+    assert fleet.place[2] == Place(1, AB, pytest.approx(driven_km))
+    assert (fleet.driven_km[2], fleet.driven_s[2]) == (pytest.approx(driven_km), 1800.0)
+    assert scene.energies()[2] == pytest.approx(30.0 - 0.5 * driven_km)
     assert scene.replica.traffic.on_road == [1, 0, 0, 0]
 
     outcomes, _ = scene.slot(STAY, STAY, (WEST, 3.0, -0.7))
     assert outcomes[2] is ActionOutcome.IGNORED
-    assert (late.driven_km, late.driven_s) == (pytest.approx(driven_km), 1800.0)
+    assert (fleet.driven_km[2], fleet.driven_s[2]) == (pytest.approx(driven_km), 1800.0)
 
     outcomes, (tally,) = scene.slot(STAY, STAY, (WEST, 3.0, -0.7), limit_kw=(48.0, 48.0))
     assert outcomes[2] is ActionOutcome.IGNORED
     assert scene.trips()[2] == (2, [AB], [0.0], 3637.5)
-    assert late.driven_s == 37.5
+    assert fleet.driven_s[2] == 37.5
     # On arrival it does what it was told when it left: it charges. 1762.5 s at 48 kW would be 23.5 kWh, but it
     # holds 27 of 40: 16.25 drawn.
     assert tally.charged_kwh == pytest.approx(16.25, abs=1e-12)
@@ -240,16 +240,16 @@ def test_arriving_at_exactly_the_slots_end_belongs_to_the_next_slot() -> None:
     roads = roads_of([(0, 0), (10, 0)], both_ways((0, 1, 10, 1800)), area_km=(10, 1))
     scene = Scene((0, 30.0), roads=roads, stations=(1,))
     _, (tally,) = scene.slot((EAST, 10.0, 1.0))
-    vehicle = scene.replica.vehicles[0]
-    assert (vehicle.state, scene.trips()[0][3]) == (EvState.DRIVING, None)
-    assert (vehicle.driven_km, vehicle.driven_s, vehicle.battery.energy_kwh) == (10.0, 1800.0, 25.0)
+    fleet = scene.replica.fleet
+    assert (states(scene), scene.trips()[0][3]) == ([EvState.DRIVING], None)
+    assert (fleet.driven_km, fleet.driven_s, scene.energies()) == ([10.0], [1800.0], [25.0])
     assert scene.replica.visits == []
     assert tally == StationTally()
     # It still drives when the next slot begins, so its action is ignored; then it arrives, at the new limits.
     outcomes, (tally,) = scene.slot(STAY, limit_kw=(7.2, 0.0))
     assert outcomes == [ActionOutcome.IGNORED]
     assert scene.trips()[0][3] == 1800.0
-    assert (vehicle.driven_km, vehicle.driven_s) == (0.0, 0.0)
+    assert (fleet.driven_km, fleet.driven_s) == ([0.0], [0.0])
     assert (tally.charged_kwh, tally.busy_s) == (pytest.approx(3.6), 1800.0)
 
 
@@ -259,7 +259,7 @@ def test_energy_below_the_minimum_keeps_an_ev_where_it_is() -> None:
     outcomes, _ = scene.slot((EAST, 9.0, 0.0), (EAST, 9.0, 0.0))
     assert outcomes == [ActionOutcome.DEPARTED, ActionOutcome.LOW_ENERGY]
     assert scene.energies() == [10.0, 14.4]
-    assert scene.replica.vehicles[1].place == Place(0)
+    assert scene.replica.fleet.place[1] == Place(0)
 
 
 def test_an_ev_that_cannot_go_still_charges_where_it_is() -> None:

@@ -194,9 +194,10 @@ def test_rounding_does_not_cut_a_budget_that_suffices() -> None:
     assert cut_to_budget(legs, 0.3) == legs
 
 
-def test_a_way_knows_its_roads_and_how_far_some_kilometres_reach() -> None:
+def test_a_drive_reaches_as_far_as_some_kilometres() -> None:
     way = Way([Leg(0, 1.0, 4.0), Leg(2, 0.0, 3.0)])
     assert way.roads == [0, 2]
-    assert way.within(5.0) == ([Leg(0, 1.0, 4.0), Leg(2, 0.0, 2.0)], 5.0)
-    assert way.within(10.0) == (way.legs, 6.0)
-    assert Way([]).within(5.0) == ([], 0.0)
+    router = Router(TRIANGLE)
+    assert router.drive(way, 5.0) == ([Leg(0, 1.0, 4.0), Leg(2, 0.0, 2.0)], 5.0, Place(2, 2, 2.0))
+    assert router.drive(way, 10.0) == (way.legs, 6.0, Place(2))
+    assert router.drive(way, 0.0) == ([], 0.0, Place(1, 0, 1.0))

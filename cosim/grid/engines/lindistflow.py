@@ -21,8 +21,7 @@ class LinDistFlow:
     def open(self, feeder: Feeder) -> None:
         """Build the matrices of a feeder of radial islands."""
         shared_r, shared_x = shared_path_impedances(feeder)
-        self._islands = len(feeder.slack)
-        self._members = [np.flatnonzero(feeder.island == k) for k in range(self._islands)]
+        self._feeder = feeder
         self._slack_vm_pu = feeder.slack_vm_pu[feeder.island]
         # One row vector times this matrix gives a case's voltage drops and slack powers.
         self._drop = np.vstack([shared_r, shared_x]).copy()
@@ -33,14 +32,7 @@ class LinDistFlow:
         # A stack of row vectors, not one matrix product: BLAS then sums a case the same way however many
         # there are, so that the result of a case is the same to the last bit.
         vm_pu = self._slack_vm_pu - (injections[:, None, :] @ self._drop)[:, 0, :]
-        return PowerFlowResult(vm_pu, self._per_island(p_mw), self._per_island(q_mvar))
-
-    def _per_island(self, power: Floats) -> Floats:
-        totals = np.empty((len(power), self._islands))
-        for island, members in enumerate(self._members):
-            # Summed bus by bus for the same reason.
-            totals[:, island] = sum(power[:, bus] for bus in members)
-        return totals
+        return PowerFlowResult(vm_pu, self._feeder.per_island(p_mw), self._feeder.per_island(q_mvar))
 
 
 def shared_path_impedances(feeder: Feeder) -> tuple[Floats, Floats]:

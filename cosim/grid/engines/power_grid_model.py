@@ -60,10 +60,11 @@ class PowerGridModelFlow:
             system_frequency=feeder.net.f_hz,
         )
 
+        self._update = initialize_array(DatasetType.update, ComponentType.sym_load, (0, buses))
+
     def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
         """Solve N cases; one thread, so that a run uses the cores it was given."""
-        update = initialize_array(DatasetType.update, ComponentType.sym_load, p_mw.shape)
-        update["id"] = self._load_id
+        update = self._update_of(p_mw.shape)
         update["p_specified"] = p_mw * W_PER_MW
         update["q_specified"] = q_mvar * W_PER_MW
         try:
@@ -81,3 +82,10 @@ class PowerGridModelFlow:
         return PowerFlowResult(
             output[ComponentType.node]["u_pu"].copy(), source["p"] / W_PER_MW, source["q"] / W_PER_MW
         )
+
+    def _update_of(self, shape: Any) -> Any:
+        """Room for the loads of N cases; made once for each N."""
+        if self._update.shape != shape:
+            self._update = initialize_array(DatasetType.update, ComponentType.sym_load, shape)
+            self._update["id"] = self._load_id
+        return self._update
