@@ -18,6 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+#: Mistakes that a message shows; who has more will not read them.
+MAX_SHOWN_ISSUES: Final = 100
 
 
 class CosimError(Exception):
@@ -46,7 +50,7 @@ class ScenarioIssue:
 
 
 class ScenarioError(CosimError):
-    """A scenario is wrong; holds all of its mistakes.
+    """A scenario is wrong; holds all of its mistakes, and shows the first of them.
 
     Args:
         issues: The mistakes, in the order of their lines.
@@ -54,7 +58,13 @@ class ScenarioError(CosimError):
 
     def __init__(self, issues: Sequence[ScenarioIssue]) -> None:
         self.issues = tuple(issues)
-        super().__init__("\n".join(str(issue) for issue in self.issues))
+        shown = [str(issue) for issue in self.issues[:MAX_SHOWN_ISSUES]]
+        more = len(self.issues) - len(shown)
+        super().__init__("\n".join([*shown, f"and {more} more mistakes"] if more else shown))
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[ScenarioIssue, ...]]]:
+        """How it travels between processes: an exception is made anew from the arguments of its base otherwise."""
+        return type(self), (self.issues,)
 
 
 class SimulationError(CosimError):

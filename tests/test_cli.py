@@ -296,7 +296,6 @@ def test_a_missing_file_ends_with_2(said: Any, tmp_path: Path) -> None:
         ("cli_nowhere:X", "module 'cli_nowhere' cannot be imported (No module named 'cli_nowhere')"),
         ("cli_syntax_error:X", "module 'cli_syntax_error' cannot be imported (SyntaxError: "),
         ("cli_fails:X", "module 'cli_fails' cannot be imported (ZeroDivisionError: division by zero)"),
-        (":X", "module '' cannot be imported"),
     ],
 )
 def test_a_controller_that_fails_ends_with_3_and_no_traceback(run_own: Any, controller: str, problem: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandapower
 import pandapower.networks
-from pandapower.io_utils import DeserializationNotAllowed
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.scenario.schema import NetworkSection
+from cosim.scenario.text_file import UnreadableError, read_text
+from cosim.scenario.wording import one_line, shown
 
 PandapowerNet = Any
 
@@ -42,22 +44,19 @@ UNSUPPORTED = (
 )
 #: Modules that the objects in a pandapower JSON file may come from: reading any other would import it, and so run it.
 JSON_MODULES = frozenset({"pandapower.auxiliary", "pandas", "pandas.core.frame", "pandas.core.series"})
-#: What reading such a file raises when the file is none.
-JSON_MISTAKES = (
-    OSError,
-    UserWarning,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    DeserializationNotAllowed,
-)
-#: Columns that must hold numbers.
-FINITE = {
-    "bus": ("vn_kv",),
-    "line": ("length_km", "r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "parallel"),
-    "load": ("p_mw", "q_mvar", "scaling"),
+#: Longest reason of another library that a message quotes [characters].
+MAX_REASON = 200
+#: Columns that must hold numbers, and their bounds.
+BOUNDS = {
+    "bus": {"vn_kv": (1e-9, 1e9)},
+    "line": {
+        "length_km": (0.0, 1e9),
+        "r_ohm_per_km": (0.0, 1e9),
+        "x_ohm_per_km": (-1e9, 1e9),
+        "c_nf_per_km": (0.0, 1e9),
+        "parallel": (1.0, 1e9),
+    },
+    "load": {"p_mw": (-1e9, 1e9), "q_mvar": (-1e9, 1e9), "scaling": (-1e9, 1e9)},
 }
 #: Columns that a network must have.
 COLUMNS = {
@@ -95,12 +94,13 @@ def load_net(section: NetworkSection, resolve: Callable[[str], Path]) -> Pandapo
 
 def _load_case(name: str | None) -> PandapowerNet:
     cases = _known_cases()
-    if name not in cases:
-        near = difflib.get_close_matches(str(name), cases, n=1)
+    net = cases[name]() if name in cases else None
+    if not isinstance(net, pandapower.pandapowerNet):  # one of those functions makes something else
+        near = difflib.get_close_matches(str(name), cases.keys() - {name}, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         problem = f"must be a network of pandapower.networks, got {name!r}{hint}"
         raise ScenarioError([ScenarioIssue("network.case", problem)])
-    return cases[name]()
+    return net
 
 
 def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
@@ -116,28 +116,34 @@ def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
 
 
 def _load_json(path: Path) -> PandapowerNet:
+    name = one_line(str(path))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
-        raise ScenarioError([ScenarioIssue("network.file", problem)]) from error
+        text = read_text(path)
+    except UnreadableError as error:
+        raise _wrong_file(f"{name} {error}") from error
     try:
         foreign = _modules_in(json.loads(text)) - JSON_MODULES
         net = None if foreign else pandapower.from_json_string(text, convert=True)
-    except JSON_MISTAKES as error:
-        problem = f"{path} is no pandapower JSON file ({type(error).__name__}: {error})"
-        raise ScenarioError([ScenarioIssue("network.file", " ".join(problem.split()))]) from error
+    except Exception as error:  # pandapower raises anything on what it does not expect
+        problem = one_line(" ".join(f"{type(error).__name__}: {error}".split()), MAX_REASON)
+        raise _wrong_file(f"{name} is no pandapower JSON file ({problem})") from error
     if foreign:
-        problem = f"{path} holds objects of {', '.join(sorted(foreign))}; only tables are read, since others run code"
-        raise ScenarioError([ScenarioIssue("network.file", problem)])
+        modules = one_line(", ".join(sorted(foreign)), MAX_REASON)
+        raise _wrong_file(f"{name} holds objects of {modules}; only tables are read, since others run code")
     if not isinstance(net, pandapower.pandapowerNet):
-        raise ScenarioError([ScenarioIssue("network.file", f"{path} holds no pandapower network")])
+        raise _wrong_file(f"{name} holds no pandapower network")
     for table, columns in COLUMNS.items():
         missing = sorted(columns - set(getattr(net.get(table), "columns", ())))
         if missing:
-            problem = f"{path} has no column {missing[0]!r} in its table {table!r}"
-            raise ScenarioError([ScenarioIssue("network.file", problem)])
+            raise _wrong_file(f"{name} has no column {missing[0]!r} in its table {table!r}")
+    odd = [table for table in UNSUPPORTED if table in net and not hasattr(net[table], "columns")]
+    if odd:
+        raise _wrong_file(f"{name} has something else in the place of its table {odd[0]!r}")
     return net
+
+
+def _wrong_file(problem: str) -> ScenarioError:
+    return ScenarioError([ScenarioIssue("network.file", problem)])
 
 
 def _modules_in(value: Any) -> set[str]:
@@ -156,20 +162,58 @@ def _refuse_unsupported(net: PandapowerNet) -> None:
     if not len(net.bus):
         raise ScenarioError([ScenarioIssue("network", "the network has no buses")])
     used = [f"{len(net[table])} {table}" for table in UNSUPPORTED if table in net and len(net[table])]
-    by_voltage = [column for column in net.load if column.startswith("const_")]
-    odd = {
+    problems = list(_wrong_cells(net))
+    if not problems:
+        used += [f"{int(rows.sum())} {what}" for what, rows in _odd_rows(net).items() if rows.any()]
+    if used:
+        problem = f"only buses, lines, loads and the external grid are modelled, the network also has {', '.join(used)}"
+        raise ScenarioError([ScenarioIssue("network", problem)])
+    problems = problems or list(_wrong_values(net))
+    if problems:
+        raise ScenarioError([ScenarioIssue("network", problem) for problem in problems])
+
+
+def _odd_rows(net: PandapowerNet) -> dict[str, Any]:
+    """Rows that the equations leave out, by what they are."""
+    by_voltage = [column for column in net.load if str(column).startswith("const_")]
+    return {
         "bus out of service": ~net.bus.in_service.astype(bool),
         "line with conductance": net.line.get("g_us_per_km", net.line.length_km * 0.0) > 0.0,
         "load that depends on voltage": (net.load[by_voltage] > 0.0).any(axis=1),
         "load below zero": net.load.p_mw * net.load.scaling < 0.0,
     }
-    used += [f"{int(rows.sum())} {what}" for what, rows in odd.items() if rows.any()]
-    if used:
-        problem = f"only buses, lines, loads and the external grid are modelled, the network also has {', '.join(used)}"
-        raise ScenarioError([ScenarioIssue("network", problem)])
-    issues = [ScenarioIssue("network", problem) for problem in _wrong_values(net)]
-    if issues:
-        raise ScenarioError(issues)
+
+
+def _wrong_cells(net: PandapowerNet) -> Iterator[str]:
+    """Cells of the wrong type or beyond their bounds; afterwards all numbers are floats."""
+    for table, bounds in BOUNDS.items():
+        index = net[table].index
+        if not index.is_unique or not all(isinstance(number, (int, np.integer)) for number in index):
+            yield f"the rows of table {table!r} must have whole numbers, each its own"
+            continue
+        for number, value in net[table].in_service.items():
+            if not isinstance(value, (bool, np.bool_)):
+                yield f"{table} {number}: in_service must be true or false, got {shown(value)}"
+        for column, (lowest, highest) in (bounds | _further_bounds(net[table])).items():
+            values = np.array([_number(value) for value in net[table][column]])
+            net[table][column] = values
+            for number, value in zip(index, values, strict=True):
+                if not np.isfinite(value):
+                    yield f"{table} {number} has no number for {column}"
+                elif not lowest <= value <= highest:
+                    yield f"{table} {number}: {column} must be from {lowest:g} to {highest:g}, got {value:g}"
+
+
+def _further_bounds(table: Any) -> dict[str, tuple[float, float]]:
+    """Bounds of the columns that a table need not have."""
+    names = [column for column in table.columns if str(column).startswith("const_") or column == "g_us_per_km"]
+    return dict.fromkeys(names, (0.0, 1e9))
+
+
+def _number(value: Any) -> float:
+    """A cell as a number; NaN if it is none."""
+    numeric = isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, complex, np.complexfloating))
+    return float(value) if numeric and abs(value) < 1e300 else math.nan
 
 
 def _wrong_values(net: PandapowerNet) -> Iterator[str]:
@@ -177,12 +221,8 @@ def _wrong_values(net: PandapowerNet) -> Iterator[str]:
     buses = set(net.bus.index)
     for table, column in (("line", "from_bus"), ("line", "to_bus"), ("load", "bus")):
         for number, bus in net[table][column].items():
-            if bus not in buses:
-                yield f"{table} {number} is at bus {bus}, which the network lacks"
-    for table, columns in FINITE.items():
-        for column in columns:
-            for number in net[table].index[~np.isfinite(net[table][column].to_numpy(dtype=np.float64))]:
-                yield f"{table} {number} has no number for {column}"
+            if not isinstance(bus, (int, np.integer)) or bus not in buses:
+                yield f"{table} {number} is at bus {shown(bus)}, which the network lacks"
     line = net.line[net.line.in_service.astype(bool)]
     for number in line.index[(line.length_km * np.hypot(line.r_ohm_per_km, line.x_ohm_per_km)) == 0.0]:
         yield f"line {number} has no impedance; make buses {line.from_bus[number]} and {line.to_bus[number]} one"

@@ -9,6 +9,7 @@ from cosim.errors import ScenarioIssue
 from cosim.scenario.schema import (
     CapacityShareFlow,
     CongestionSection,
+    ControllerSection,
     FleetSection,
     HourlyProfile,
     LatticeRoads,
@@ -19,7 +20,7 @@ from cosim.scenario.schema import (
     StationSection,
     TntpFlow,
 )
-from cosim.scenario.wording import dotted, suggestion
+from cosim.scenario.wording import dotted, shown, suggestion
 
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
 TOLERANCE: Final = 1e-9
@@ -168,6 +169,15 @@ def _slack_voltage(network: NetworkSection) -> Issues:
             )
 
 
+def _controller_name(controller: ControllerSection) -> Issues:
+    """Whether there is such a controller is known elsewhere; what a name looks like is known here."""
+    module, colon, cls = controller.name.partition(":")
+    if colon and not (all(part.isidentifier() for part in module.split(".")) and cls.isidentifier()):
+        yield ScenarioIssue(
+            "controller.name", f"must be a controller's name or module:Class, got {shown(controller.name)}"
+        )
+
+
 def _unique_names(path: str, named: Iterable[MicrogridSection | StationSection]) -> Issues:
     first: dict[str, int] = {}
     for index, section in enumerate(named):
@@ -194,4 +204,5 @@ CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
     (_flow_file, ("congestion", "roads")),
     (_microgrid_profiles, ("network", "profiles")),
     (_flow_profile, ("congestion", "profiles")),
+    (_controller_name, ("controller",)),
 )

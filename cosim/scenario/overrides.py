@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.scenario.source import MAX_DEPTH, Document, override_source, parse_yaml
 from cosim.scenario.wording import dotted, shown
+
+#: How null is written; in a file, nothing at all means the same.
+NULLS: Final = ("null", "Null", "NULL", "~")
 
 
 def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
@@ -47,8 +50,6 @@ def _apply(document: Document, assignment: str) -> None:
     if len(keys) > MAX_DEPTH:
         raise ScenarioError([ScenarioIssue("", f"path is longer than {MAX_DEPTH} levels", source)])
     path = dotted("", *keys)
-    if not text.strip():
-        raise ScenarioError([ScenarioIssue(path, "has no value; write null for none", source)])
     _assign(document.tree, keys, _parse_value(text, path, source), source)
     # What an earlier override set below this path is gone.
     for below in [known for known in document.overrides if known.startswith(f"{path}.")]:
@@ -62,6 +63,8 @@ def _parse_value(text: str, path: str, source: str) -> Any:
     except ScenarioError as error:
         issues = [replace(issue, path=".".join(filter(None, (path, issue.path))), line=0) for issue in error.issues]
         raise ScenarioError(issues) from error
+    if value is None and text.partition("#")[0].strip() not in NULLS:
+        raise ScenarioError([ScenarioIssue(path, "has no value; write null for none", source)])
     return value
 
 

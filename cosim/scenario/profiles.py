@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from cosim.clock import Clock
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.scenario.checks import check_hourly
 from cosim.scenario.schema import CsvProfile, HourlyProfile, Profile
+from cosim.scenario.text_file import UnreadableError, read_text
 from cosim.scenario.wording import dotted, one_line, shown, suggestion
 
 MAX_VALUE: Final = 1e6
@@ -132,37 +134,51 @@ class _Table:
     times_s: dict[tuple[str, datetime], FloatArray] = field(default_factory=dict)
 
 
-#: Tables by path, for as long as the profiles of one scenario are read: many name the same file.
-_Tables = dict[Path, _Table]
+#: Tables by path, for as long as the profiles of one scenario are read: many name the same file. None for a file
+#: whose mistakes have been told.
+_Tables = dict[Path, _Table | None]
 
 
 def _read_table(name: str, profile: CsvProfile, path: Path) -> _Table:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            return _Table(header, [(reader.line_num, row) for row in reader if row])
-    except OSError as error:
-        raise _error(name, "file", f"cannot be read: {error.strerror}, got {shown(profile.file)}") from error
-    except (ValueError, csv.Error) as error:
-        raise _error(name, "file", f"is no CSV file in UTF-8, got {shown(profile.file)}") from error
+        text = read_text(path)
+    except UnreadableError as error:
+        place = f"{_file(path, error.line)} " if error.line else ""
+        raise _error(name, "file", f"{place}{error}, got {shown(profile.file)}") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        rows = []
+        for row in reader:
+            if row and len(row) != len(header):
+                problem = f"{_file(path, reader.line_num)} must have {len(header)} cells, got {len(row)}"
+                raise _error(name, "file", problem)
+            if row:
+                rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise _error(name, "file", f"{_file(path, reader.line_num)} is no CSV: {error}") from error
+    return _Table(header, rows)
 
 
 def _read_rows(name: str, profile: CsvProfile, path: Path, day: datetime, tables: _Tables) -> _Rows:
     if path not in tables:
+        tables[path] = None
         tables[path] = _read_table(name, profile, path)
     table = tables[path]
+    if table is None:
+        raise ScenarioError([])
     header = table.header
     for key, column in (("time_column", profile.time_column), ("column", profile.column)):
         if column not in header:
             raise _error(name, key, f"{_file(path)} has no column {shown(column)}; {suggestion(column, header)}")
+        if header.count(column) > 1:
+            raise _error(name, key, f"{_file(path)} has {header.count(column)} columns {shown(column)}")
     time, value = header.index(profile.time_column), header.index(profile.column)
-    for line, row in table.rows:
-        if len(row) != len(header):
-            raise _error(name, "file", f"{_file(path, line)} must have {len(header)} cells, got {len(row)}")
     if (profile.time_column, day) not in table.times_s:
+        tables[path] = None  # should a time be wrong
         times_s = [_read_time(name, path, line, row[time], day) for line, row in table.rows]
         table.times_s[profile.time_column, day] = np.array(times_s, dtype=np.float64)
+        tables[path] = table
     return _Rows(
         lines=[line for line, _ in table.rows],
         times_s=table.times_s[profile.time_column, day],
@@ -214,7 +230,7 @@ def _check_window(name: str, clock: Clock, day: datetime, starts_s: FloatArray, 
 def _read_value(name: str, rows: _Rows, index: int, path: Path) -> float:
     text = rows.cells[index]
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     # Written so that NaN is out of range too.

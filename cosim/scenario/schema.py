@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cosim.clock import parse_time_of_day
+from cosim.scenario.wording import shown
 
 
 class Section(BaseModel):
@@ -22,17 +23,36 @@ class Section(BaseModel):
 
 
 def _check_time_of_day(text: str) -> str:
+    if len(text) > len("HH:MM"):
+        raise ValueError(f"a time of day is written HH:MM, got {shown(text)}")
     parse_time_of_day(text)
     return text
 
 
+def _check_day(text: str) -> str:
+    if not (text.isascii() and [len(part) for part in text.split("-") if part.isdigit()] == [4, 2, 2]):
+        raise ValueError(f"a day is written YYYY-MM-DD, got {shown(text)}")
+    return text
+
+
+def _check_printable(text: str) -> str:
+    """What does not print, a terminal may obey."""
+    if not text.isprintable():
+        raise ValueError(f"must be printable text on one line, got {shown(text)}")
+    return text
+
+
 TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]
-Positive = Annotated[float, Field(gt=0, le=1e9)]
+Day = Annotated[str, AfterValidator(_check_day)]
+# Far from the smallest numbers that there are: nothing that is divided by them becomes infinite.
+Positive = Annotated[float, Field(ge=1e-9, le=1e9)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
+PositiveShare = Annotated[float, Field(ge=1e-9, le=1)]
 Bus = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_printable)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_printable)]
 
 
 class ClockSection(Section):
@@ -62,12 +82,10 @@ class CsvProfile(Section):
     """A column of a CSV file with one row per slot of time."""
 
     kind: Literal["csv"] = Field(description="A column of a CSV file.")
-    file: str = Field(description="CSV file, relative to the scenario file.")
+    file: FilePath = Field(description="CSV file, relative to the scenario file.")
     column: str = Field(description="Column with the values, per unit of what the profile scales.")
     time_column: str = Field("time", description="Column with the start of each row's period, ISO 8601.")
-    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
-        description="The day on which the outage begins, YYYY-MM-DD."
-    )
+    date: Day = Field(description="The day on which the outage begins, YYYY-MM-DD.")
     scale: Positive = Field(1.0, description="Factor on the values.")
 
 
@@ -140,7 +158,7 @@ class NetworkSection(Section):
     """The distribution network, cut into islands by opened lines; the utility's supply is out all the time."""
 
     case: Name | None = Field(None, description="A network of `pandapower.networks` by name, e.g. case33bw.")
-    file: str | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
+    file: FilePath | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
     opened_lines: list[Annotated[list[Bus], Field(min_length=2, max_length=2)]] = Field(
         default_factory=list, description="Lines out of service, each as its two buses (numbered as in the network)."
     )
@@ -181,8 +199,8 @@ class TntpRoads(Section):
     """
 
     kind: Literal["tntp"] = Field(description="TNTP files.")
-    network: str = Field(description="File of links (`*_net.tntp`), relative to the scenario file.")
-    nodes: str = Field(description="File of node coordinates (`*_node.tntp`), relative to the scenario file.")
+    network: FilePath = Field(description="File of links (`*_net.tntp`), relative to the scenario file.")
+    nodes: FilePath = Field(description="File of node coordinates (`*_node.tntp`), relative to the scenario file.")
     km_per_length: Positive = Field(1.0, description="What one unit of length means [km].")
     minutes_per_time: Positive = Field(1.0, description="What one unit of free-flow time means [min].")
     area_km: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
@@ -213,7 +231,9 @@ class TntpFlow(Section):
     """Base flow from a TNTP flow file: the assignment of a trip table to the network."""
 
     kind: Literal["tntp"] = Field(description="A TNTP flow file.")
-    file: str = Field(description="File with the volume of each link (`*_flow.tntp`), relative to the scenario file.")
+    file: FilePath = Field(
+        description="File with the volume of each link (`*_flow.tntp`), relative to the scenario file."
+    )
     profile: Name | None = Field(None, description="Profile with the share of that volume by hour; default: 1.")
 
 
@@ -232,7 +252,7 @@ class StationSection(Section):
 
     name: Name = Field(description="Name of the station.")
     node: int | None = Field(None, description="Road node, numbered as in the road network; or `position_km`.")
-    position_km: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+    position_km: Annotated[list[Coordinate], Field(min_length=2, max_length=2)] | None = Field(
         None, description="Position of a road node [km, km]; or `node`."
     )
     chargers: int = Field(10, ge=1, le=100_000, description="Number of chargers.")

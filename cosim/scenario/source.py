@@ -15,13 +15,29 @@ from typing import Any, Final
 import yaml
 
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.scenario.text_file import UnreadableError, read_text
 from cosim.scenario.wording import MAX_SHOWN, dotted, one_line, shown
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 50
 MAX_NODES: Final = 200_000
+MAX_CHARACTERS: Final = 10_000_000
 MAX_DIGITS: Final = 100
+MAX_PATH: Final = 400
 MAX_OVERRIDE: Final = 200
+
+#: PyYAML's names of tokens, in plain words.
+TOKENS: Final = {
+    "'<stream end>'": "the end of the text",
+    "end of stream": "end of the text",
+    "'<document start>'": "nothing more",
+    "'<document end>'": "the end of the document",
+    "'<block mapping start>'": "a key",
+    "'<block sequence start>'": "a list",
+    "<block end>": "the end of the block",
+    "'<scalar>'": "a value",
+    "the node content": "a value",
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,10 @@ def read_document(path: Path) -> Document:
         ScenarioError: If it is no readable file, not UTF-8, not YAML, or uses what is refused in YAML.
     """
     source = one_line(str(path))
-    text = _read_text(path, source)
+    try:
+        text = read_text(path, MAX_BYTES)
+    except UnreadableError as error:
+        raise ScenarioError([ScenarioIssue("", str(error), source, error.line)]) from error
     tree, lines = parse_yaml(text, source)
     if tree is None:
         raise ScenarioError([ScenarioIssue("", "is empty", source)])
@@ -145,21 +164,6 @@ def _ancestors(path: str) -> Iterable[str]:
     yield ""
 
 
-def _read_text(path: Path, source: str) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ScenarioError([ScenarioIssue("", f"cannot be read: {error.strerror}", source)]) from error
-    if len(content) > MAX_BYTES:
-        raise ScenarioError([ScenarioIssue("", f"is larger than {MAX_BYTES // 1_000_000} MB", source)])
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ScenarioError([ScenarioIssue("", "is not UTF-8 text", source, line)]) from error
-
-
 class _RefusedError(yaml.YAMLError):
     """YAML that is correct, but has no place in a scenario."""
 
@@ -173,6 +177,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - replaces those of YAML 1.1
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -188,14 +193,19 @@ class _Loader(yaml.SafeLoader):
         elif event.anchor in self.anchors:
             raise _RefusedError(f"anchor &{anchor} is used twice", _line(event.start_mark))
         self.depth += 1
+        self.nodes += 1
         if self.depth > MAX_DEPTH:
             raise _RefusedError(f"is nested deeper than {MAX_DEPTH} levels", _line(event.start_mark))
+        if self.nodes > MAX_NODES:
+            raise _RefusedError(f"holds more than {MAX_NODES} keys and values", _line(event.start_mark))
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
 
 _NULL, _BOOL, _INT, _FLOAT, _STR = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 for _tag, _pattern in (
     (_NULL, r"(~|null|Null|NULL|)\Z"),
@@ -231,7 +241,10 @@ def _compose(text: str, source: str) -> yaml.Node | None:
 def _syntax_issue(error: yaml.MarkedYAMLError, source: str) -> ScenarioIssue:
     line, begin = _line(error.problem_mark), _line(error.context_mark)
     where = f" (in what begins on line {begin})" if begin and begin != line else ""
-    return ScenarioIssue("", f"is not valid YAML: {one_line(str(error.problem), 200)}{where}", source, line)
+    problem = str(error.problem)
+    for token, words in TOKENS.items():
+        problem = problem.replace(token, words)
+    return ScenarioIssue("", f"is not valid YAML: {one_line(problem, 200)}{where}", source, line)
 
 
 def _line(mark: Any) -> int:
@@ -246,14 +259,16 @@ class _Builder:
         self.source = source
         self.lines: dict[str, int] = {}
         self.nodes = 0
+        self.characters = 0
 
     def build(self, node: yaml.Node, path: str, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise self._error("", f"holds more than {MAX_NODES} values, aliases written out", node)
+            raise self._error("", f"holds more than {MAX_NODES} keys and values, aliases written out", node)
         if depth > MAX_DEPTH:
             raise self._error(path, f"is nested deeper than {MAX_DEPTH} levels", node)
-        self.lines.setdefault(path, _line(node.start_mark))
+        if len(path) <= MAX_PATH:  # below, the line of what it is part of will do
+            self.lines.setdefault(path, _line(node.start_mark))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -275,12 +290,18 @@ class _Builder:
             child = dotted(path, key)
             if key in mapping:
                 raise self._error(child, f"is given twice, first on line {key_lines[key]}", key_node)
-            key_lines[key] = self.lines[child] = _line(key_node.start_mark)
+            self.nodes += 1
+            key_lines[key] = _line(key_node.start_mark)
+            if len(child) <= MAX_PATH:
+                self.lines[child] = key_lines[key]
             mapping[key] = self.build(value_node, child, depth + 1)
         return mapping
 
     def _scalar(self, node: yaml.Node, path: str) -> Any:
         text: str = node.value
+        self.characters += len(text)
+        if self.characters > MAX_CHARACTERS:
+            raise self._error("", f"holds more than {MAX_CHARACTERS} characters, aliases written out", node)
         if node.tag == _NULL:
             return None
         if node.tag == _BOOL:
@@ -293,7 +314,7 @@ class _Builder:
             # Python writes the infinities and NaN without the dot.
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
         # Half a surrogate pair can be escaped in YAML, but never be written to a file again.
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if _SURROGATE.search(text):
             raise self._error(path, "holds a character that is not Unicode", node)
         return text
 

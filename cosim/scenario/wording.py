@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ def one_line(text: str, limit: int = 1000) -> str:
     Returns:
         The text itself if it is short and prints on one line.
     """
+    text = text[: limit + 1]
     printable = text if text.isprintable() else repr(text)[1:-1]
     return printable if len(printable) <= limit else printable[: limit - 3] + "..."
 
@@ -48,11 +49,32 @@ def shown(value: Any) -> str:
     Returns:
         One line of at most 60 characters.
     """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return one_line(repr(value), MAX_SHOWN)
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > MAX_SHOWN:
+            break
+    return one_line(text, MAX_SHOWN)
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """Write a value bit by bit, so that nobody waits for the end of a long one."""
+    if isinstance(value, list):
+        yield "["
+        for index, item in enumerate(value):
+            yield ", " if index else ""
+            yield from _pieces(item)
+        yield "]"
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (key, item) in enumerate(value.items()):
+            yield f"{', ' if index else ''}{key!r}: "
+            yield from _pieces(item)
+        yield "}"
+    elif value is None or isinstance(value, bool):
+        yield {None: "null", True: "true", False: "false"}[value]
+    else:
+        yield repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -67,7 +89,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         is near.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    folded = {known_name.casefold(): known_name for known_name in names}
+    near = [folded[match] for match in get_close_matches(name[:MAX_KEY].casefold(), folded, n=1)]
     listing = ", ".join(one_line(known_name, MAX_SHOWN) for known_name in names[:MAX_LISTED]) or "none"
     if len(names) > MAX_LISTED:
         listing += ", ..."

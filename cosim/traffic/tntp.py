@@ -19,11 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.scenario.text_file import UnreadableError, read_text
+from cosim.scenario.wording import one_line, shown
 
 MAX_ISSUES: Final = 20
 LINK_COLUMNS: Final = ("tail", "head", "capacity", "length", "free_flow_time", "b", "power")
 NODE_COLUMNS: Final = ("node", "x", "y")
 FLOW_COLUMNS: Final = ("tail", "head", "volume", "cost")
+#: As in a scenario: beyond these, or nearer to zero, numbers have no meaning and arithmetic overflows.
+HIGHEST: Final = 1e9
+SMALLEST: Final = 1e-9
+HIGHEST_POWER: Final = 20
+
+LINK_BOUNDS: Final = {
+    "capacity": (SMALLEST, HIGHEST),
+    "length": (0.0, HIGHEST),
+    "free_flow_time": (0.0, HIGHEST),
+    "b": (0.0, HIGHEST),
+    "power": (0.0, HIGHEST_POWER),
+}
 
 Link = tuple[int, int]
 Key = TypeVar("Key")
@@ -80,10 +94,7 @@ def read_network(path: Path, where: str = "") -> TntpNetwork:
             link = _link(fields)
             if nodes and max(link) > nodes:
                 raise _WrongLineError(f"node {max(link)} is unknown: the nodes are 1 to {nodes}")
-            values = [_number(name, fields[name], lowest=0) for name in LINK_COLUMNS[2:]]
-            if values[0] == 0:
-                raise _WrongLineError("capacity must be above 0, got 0")
-            _add(links, link, values)
+            _add(links, link, [_number(name, fields[name], *LINK_BOUNDS[name]) for name in LINK_COLUMNS[2:]])
     file.check_row_count("NUMBER OF LINKS", file.required_count("NUMBER OF LINKS"))
     file.raise_issues()
 
@@ -116,7 +127,7 @@ def read_nodes(path: Path, where: str = "") -> dict[int, tuple[float, float]]:
     positions: dict[int, tuple[float, float]] = {}
     for line, text in file.rows:
         with file.reading(line):
-            fields = _fields(text, NODE_COLUMNS)
+            fields = _fields(text, NODE_COLUMNS, exactly=True)
             _add(positions, _node(fields["node"]), (_number("x", fields["x"]), _number("y", fields["y"])))
     file.check_row_count("NUMBER OF NODES", file.count("NUMBER OF NODES"))
     file.raise_issues()
@@ -140,8 +151,8 @@ def read_flow(path: Path, where: str = "") -> dict[Link, tuple[float, float]]:
     flows: dict[Link, tuple[float, float]] = {}
     for line, text in file.rows:
         with file.reading(line):
-            fields = _fields(text.replace(":", " "), FLOW_COLUMNS)
-            volume, cost = (_number(name, fields[name], lowest=0) for name in FLOW_COLUMNS[2:])
+            fields = _fields(text.replace(":", " "), FLOW_COLUMNS, exactly=True)
+            volume, cost = (_number(name, fields[name], 0.0, HIGHEST) for name in FLOW_COLUMNS[2:])
             _add(flows, _link(fields), (volume, cost))
     file.check_row_count("NUMBER OF LINKS", file.count("NUMBER OF LINKS"))
     file.raise_issues()
@@ -177,7 +188,7 @@ def read_trips(path: Path, where: str = "") -> dict[Link, float]:
             for item in filter(str.strip, text.split(";")):
                 destination, _, volume = item.partition(":")
                 pair = (origin, _zone(destination.strip(), zones))
-                _add(trips, pair, _number("volume", volume.strip(), lowest=0))
+                _add(trips, pair, _number("volume", volume.strip(), 0.0, HIGHEST))
     file.raise_issues()
     return trips
 
@@ -198,17 +209,16 @@ class _TntpFile:
     """
 
     def __init__(self, path: Path, where: str) -> None:
-        self._source = str(path)
+        self._source = one_line(str(path))
         self._where = where
         self._issues: list[ScenarioIssue] = []
         self._metadata: dict[str, tuple[int, str]] = {}
         self.rows: list[tuple[int, str]] = []
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:  # ValueError: not text, or no possible name of a file
-            problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-            raise ScenarioError([ScenarioIssue(where, problem, self._source)]) from error
-        self._cut(text)
+            text = read_text(path)
+        except UnreadableError as error:
+            raise ScenarioError([ScenarioIssue(where, str(error), self._source, error.line)]) from error
+        self._cut(text.replace("\r\n", "\n").replace("\r", "\n"))
         if not self.rows:
             self._issues.append(ScenarioIssue(where, "holds no data", self._source))
 
@@ -226,7 +236,7 @@ class _TntpFile:
     def _add_metadata(self, line: int, content: str) -> None:
         name, closed, value = content[1:].partition(">")
         if not closed:
-            raise _WrongLineError(f"metadata is written <NAME> value, got {content!r}")
+            raise _WrongLineError(f"metadata is written <NAME> value, got {shown(content)}")
         _add(self._metadata, name.strip().upper(), (line, value.strip()))
 
     @contextmanager
@@ -285,14 +295,15 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _fields(text: str, columns: tuple[str, ...]) -> dict[str, str]:
-    """Split a row into its named columns; further columns are left out."""
+def _fields(text: str, columns: tuple[str, ...], *, exactly: bool = False) -> dict[str, str]:
+    """Split a row into its named columns; further columns are left out, or a mistake: another kind of file."""
     row, _, rest = text.partition(";")
     values = row.split()
     if rest.strip("; \t"):
-        raise _WrongLineError(f"a row ends at its semicolon, got {rest.strip()!r} after it")
-    if len(values) < len(columns):
-        raise _WrongLineError(f"a row has at least {len(columns)} values ({', '.join(columns)}), got {len(values)}")
+        raise _WrongLineError(f"a row ends at its semicolon, got {shown(rest.strip())} after it")
+    if len(values) < len(columns) or (exactly and len(values) > len(columns)):
+        wanted = f"{len(columns)} values" if exactly else f"at least {len(columns)} values"
+        raise _WrongLineError(f"a row has {wanted} ({', '.join(columns)}), got {len(values)}")
     return dict(zip(columns, values, strict=False))
 
 
@@ -316,21 +327,24 @@ def _zone(text: str, zones: int) -> int:
 
 def _positive_integer(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        raise _WrongLineError(f"{name} must be a whole number from 1 to 999999999, got {text!r}")
+        raise _WrongLineError(f"{name} must be a whole number from 1 to 999999999, got {shown(text)}")
     return int(text)
 
 
-def _number(name: str, text: str, lowest: float = -math.inf) -> float:
+def _number(name: str, text: str, lowest: float = -HIGHEST, highest: float = HIGHEST) -> float:
     value = float(text) if _is_number(text) and "_" not in text else math.nan
     if not math.isfinite(value):
-        raise _WrongLineError(f"{name} must be a finite number, got {text!r}")
+        raise _WrongLineError(f"{name} must be a finite number, got {shown(text)}")
     if value < lowest:
-        raise _WrongLineError(f"{name} must be at least {lowest:g}, got {text}")
+        raise _WrongLineError(f"{name} must be at least {lowest:g}, got {value:g}")
+    if value > highest:
+        raise _WrongLineError(f"{name} must be at most {highest:g}, got {value:g}")
     return value
 
 
 def _add(entries: dict[Key, Value], key: Key, value: Value) -> None:
     """Add an entry that must not be there yet."""
     if key in entries:
-        raise _WrongLineError(f"{key} stands twice in the file")
+        name = key if isinstance(key, str) else shown(key)
+        raise _WrongLineError(f"{one_line(str(name), 60)} stands twice in the file")
     entries[key] = value

@@ -24,8 +24,10 @@ def two_buses() -> pandapowerNet:
     return net
 
 
-def set_value(table: str, column: str, value: float) -> Callable[[pandapowerNet], None]:
+def set_value(table: str, column: str, value: object) -> Callable[[pandapowerNet], None]:
     def change(net: pandapowerNet) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            net[table][column] = net[table][column].astype(object)
         net[table].loc[net[table].index[-1], column] = value
 
     return change
@@ -37,6 +39,20 @@ def set_value(table: str, column: str, value: float) -> Callable[[pandapowerNet]
         (set_value("line", "to_bus", 7), "line 0 is at bus 7, which the network lacks"),
         (set_value("load", "bus", 7), "load 0 is at bus 7, which the network lacks"),
         (set_value("load", "p_mw", float("nan")), "load 0 has no number for p_mw"),
+        (set_value("load", "p_mw", "many"), "load 0 has no number for p_mw"),
+        (set_value("load", "p_mw", True), "load 0 has no number for p_mw"),
+        (set_value("load", "q_mvar", float("inf")), "load 0 has no number for q_mvar"),
+        (set_value("load", "scaling", 1e12), "load 0: scaling must be from -1e+09 to 1e+09, got 1e+12"),
+        (set_value("line", "length_km", -1.0), "line 0: length_km must be from 0 to 1e+09, got -1"),
+        (set_value("line", "parallel", 0), "line 0: parallel must be from 1 to 1e+09, got 0"),
+        (set_value("line", "in_service", "no"), "line 0: in_service must be true or false, got 'no'"),
+        (set_value("line", "to_bus", 0.5), "line 0 is at bus 0.5, which the network lacks"),
+        (set_value("line", "to_bus", "B"), "line 0 is at bus 'B', which the network lacks"),
+        (set_value("bus", "vn_kv", 0.0), "bus 1: vn_kv must be from 1e-09 to 1e+09, got 0"),
+        (
+            lambda net: net.line.rename(index={0: "first"}, inplace=True),
+            "the rows of table 'line' must have whole numbers, each its own",
+        ),
         (set_value("line", "length_km", 0.0), "line 0 has no impedance; make buses 0 and 1 one"),
         (
             set_value("bus", "vn_kv", 0.4),
@@ -57,3 +73,13 @@ def test_a_value_no_engine_can_work_with_is_a_mistake(
     with pytest.raises(ScenarioError) as caught:
         load_net(section, lambda file: pytest.fail(file))
     assert [issue.problem for issue in caught.value.issues] == [problem]
+
+
+def test_what_makes_something_else_is_no_case() -> None:
+    # pandapower.networks has functions without arguments that make no network.
+    assert "pp_elements" in case._known_cases()
+    section = NetworkSection.model_validate(
+        {"case": "pp_elements", "microgrids": [{"name": "A", "dg": {"bus": 0, "p_max_kw": 1, "q_max_kvar": 1}}]}
+    )
+    with pytest.raises(ScenarioError, match=r"must be a network of pandapower.networks, got 'pp_elements'"):
+        load_net(section, lambda file: pytest.fail(file))

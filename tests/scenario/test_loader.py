@@ -97,7 +97,7 @@ def test_overrides_are_applied(write):
         ("size: 30", "size:", ["outage.yaml:29: fleet.size: must be a whole number, got null"]),
         ("size: 30", "size: 1e9", ["outage.yaml:29: fleet.size: must be a whole number, got 1000000000.0"]),
         ("size: 30", "size: 2000000", ["outage.yaml:29: fleet.size: must be at most 1000000, got 2000000"]),
-        ("size: 30", "l_max: 0", ["outage.yaml:29: fleet.l_max: must be above 0, got 0"]),
+        ("size: 30", "l_max: 0", ["outage.yaml:29: fleet.l_max: must be at least 1e-09, got 0"]),
         ("size: 30", "l_max: .nan", ["outage.yaml:29: fleet.l_max: must be a finite number, got nan"]),
         ("size: 30", "l_max: -.inf", ["outage.yaml:29: fleet.l_max: must be a finite number, got -inf"]),
         ("size: 30", "l_max: true", ["outage.yaml:29: fleet.l_max: must be a number, got true"]),
@@ -172,6 +172,7 @@ def test_overrides_are_applied(write):
             "outage.yaml:5: profiles.'': must have 1 or more characters, "
             "got ''"]),
         ("  load:\n    kind: hourly", '  "a\\nb":\n    kind: x', [
+            "outage.yaml:5: profiles.a\\nb: must be printable text on one line, got 'a\\nb'",
             "outage.yaml:6: profiles.a\\nb.kind: must be one of 'hourly', 'csv', got 'x'"]),
     ],
 )  # fmt: skip

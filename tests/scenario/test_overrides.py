@@ -76,7 +76,7 @@ def test_mistakes_in_overrides_name_the_override(document):
         ("fleet={a: 1, a: 2}", "--set fleet={a: 1, a: 2}: fleet.a: is given twice, first on line 1"),
         (
             "fleet.size=[1",
-            "--set fleet.size=[1: fleet.size: is not valid YAML: expected ',' or ']', but got '<stream end>'",
+            "--set fleet.size=[1: fleet.size: is not valid YAML: expected ',' or ']', but got the end of the text",
         ),
         ("a\n.b", "--set a\\n.b: must have the form PATH=VALUE, e.g. fleet.size=40"),
         (".".join("a" * 51) + "=1", f"--set {'.'.join('a' * 51)}=1: path is longer than 50 levels"),

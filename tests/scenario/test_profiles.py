@@ -123,8 +123,10 @@ def test_mistakes_outside_the_window_do_not_matter(tmp_path):
     [
         ("", "", csv(file="x.csv"), "file: cannot be read: No such file or directory, got 'x.csv'"),
         ("", "", csv(file="."), "file: cannot be read: Is a directory, got '.'"),
-        ("", "", csv(file="a\0b"), "file: is no CSV file in UTF-8, got 'a\\x00b'"),
-        ("load", "\udcff", csv(), "file: is no CSV file in UTF-8, got 'load.csv'"),
+        ("load", "\udcff", csv(), "file: load.csv:1 is not UTF-8 text, got 'load.csv'"),
+        ("pv\n", "load\n", csv(), "column: load.csv has 2 columns 'load'"),
+        (",9,0\n2016-07-05T10", ',"9,0\n2016-07-05T10', csv(), "file: load.csv:7 is no CSV: unexpected end of data"),
+        (",3,", ",3_0,", csv(), "column: load.csv:5 must have a number from 0 to 1000000, got '3_0'"),
         (ROWS, "", csv(), "time_column: load.csv has no column 'time'; known: none"),
         (ROWS, "time,load\n", csv(), "file: load.csv must have 2 or more rows, got 0"),
         (

@@ -83,8 +83,8 @@ def test_layout_of_the_file_does_not_matter(write: Write) -> None:
     [
         ("1 2 100 2.5 3 0.15 ;", "a row has at least 7 values"),
         ("1 2 x 2.5 3 0.15 4 ;", "capacity must be a finite number, got 'x'"),
-        ("1 2 -1 2.5 3 0.15 4 ;", "capacity must be at least 0, got -1"),
-        ("1 2 0 2.5 3 0.15 4 ;", "capacity must be above 0, got 0"),
+        ("1 2 -1 2.5 3 0.15 4 ;", "capacity must be at least 1e-09, got -1"),
+        ("1 2 0 2.5 3 0.15 4 ;", "capacity must be at least 1e-09, got 0"),
         ("1 2 100 -2.5 3 0.15 4 ;", "length must be at least 0, got -2.5"),
         ("1 2 100 2.5 -3 0.15 4 ;", "free_flow_time must be at least 0, got -3"),
         ("1 2 100 2.5 nan 0.15 4 ;", "free_flow_time must be a finite number, got 'nan'"),
