@@ -55,6 +55,11 @@ class Navigator(Protocol):
     of the road), `offset_km` (driven on that road, 0 at a node). All three have the same shape S.
     """
 
+    @property
+    def station_distance_km(self) -> Floats:
+        """Road distance from each station to each other one [km], shape [H, H]; inf where there is no way."""
+        ...
+
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         """Road distance from places to every station [km], shape S + [H]; inf where there is no way."""
         ...
@@ -99,7 +104,6 @@ class FleetSpec:
         area_km: Width and height of the map [km].
         station_name: Names of the stations.
         station_position_km: Positions of the stations [km], shape [H, 2].
-        station_distance_km: Road distance from each station to each other one [km], shape [H, H].
         station_chargers: Chargers of each station, shape [H].
         station_microgrid: Microgrid that feeds each station, shape [H].
         station_share: Share of its microgrid's power that each station may use, shape [H].
@@ -123,7 +127,6 @@ class FleetSpec:
     area_km: tuple[float, float]
     station_name: tuple[str, ...]
     station_position_km: Floats
-    station_distance_km: Floats
     station_chargers: Ints
     station_microgrid: Ints
     station_share: Floats

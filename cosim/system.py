@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
 from cosim.grid.network import Network, build_network, check_station_buses
 from cosim.grid.power_flow import find_engine
+from cosim.inputs import InputFile, InputFiles, sha256_of
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
@@ -45,6 +46,8 @@ class System:
         station_node: Road node of each station, shape [H].
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
         spec: What controllers know before the first slot.
+        inputs: Fingerprints of the files that the scenario names.
+        scenario_sha256: SHA-256 of the scenario file; empty if the scenario comes from a run folder.
     """
 
     file: ScenarioFile
@@ -58,6 +61,8 @@ class System:
     station_node: Ints
     base_flow_vph: Floats
     spec: FleetSpec
+    inputs: tuple[InputFile, ...] = ()
+    scenario_sha256: str = ""
 
     @property
     def scenario(self) -> Scenario:
@@ -68,9 +73,14 @@ class System:
         """A grid that no episode has begun in yet."""
         return GridModel(self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
 
-    def traffic_model(self) -> TrafficModel:
-        """Traffic that no episode has begun in yet."""
-        return TrafficModel(self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
+    def traffic_model(self, *, keep_trips: bool = True) -> TrafficModel:
+        """Traffic that no episode has begun in yet.
+
+        Args:
+            keep_trips: Whether trips are kept until their episode ends, for the records.
+        """
+        parts = (self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
+        return TrafficModel(*parts, keep_trips=keep_trips)
 
 
 #: Says what is wrong with a controller's name and options: the field and the problem, or None.
@@ -93,7 +103,26 @@ def load_system(
     Raises:
         ScenarioError: If anything is wrong; holds every mistake that can be found.
     """
-    parsed = parse_scenario(path, overrides)
+    system = build_system(parse_scenario(path, overrides), controller_check)
+    try:
+        return replace(system, scenario_sha256=sha256_of(Path(path)))
+    except OSError as error:
+        raise ScenarioError([ScenarioIssue("", f"cannot be read: {error.strerror}", str(path))]) from error
+
+
+def build_system(parsed: ParsedScenario, controller_check: ControllerCheck | None = None) -> System:
+    """Build what a scenario describes.
+
+    Args:
+        parsed: The scenario, as far as it is right.
+        controller_check: Checks the controller, which this layer knows nothing of.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
     builder = _Builder(parsed, controller_check)
     system = builder.build()
     if system is None:
@@ -107,7 +136,8 @@ class _Builder:
     def __init__(self, parsed: ParsedScenario, controller_check: ControllerCheck | None) -> None:
         self._parsed = parsed
         self._controller_check = controller_check
-        self._resolve = parsed.document.resolve
+        self._inputs = InputFiles(parsed.document.resolve)
+        self._resolve = self._inputs.resolve
         self.issues: list[ScenarioIssue] = []
 
     def build(self) -> System | None:
@@ -136,7 +166,8 @@ class _Builder:
         if file is None or self.issues:
             return None
         # A part is missing only where there is an issue.
-        return _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
+        system = _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
+        return replace(system, inputs=self._inputs.fingerprints())
 
     def _check_controller(self, section: ControllerSection) -> None:
         problem = self._controller_check(section.name, section.options) if self._controller_check else None
@@ -231,9 +262,6 @@ def _spec(
         area_km=roads.area_km,
         station_name=tuple(station.name for station in scenario.stations),
         station_position_km=roads.node_km[station_node],
-        station_distance_km=navigator.distance_km(
-            np.full(len(station_node), -1), station_node, np.zeros(len(station_node))
-        ),
         station_chargers=np.array([station.chargers for station in scenario.stations], dtype=np.int64),
         station_microgrid=supply.microgrid,
         station_share=supply.share,

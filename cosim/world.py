@@ -120,7 +120,7 @@ def make_simulators(
     ledger = Ledger(system.clock.slot_h)
     return Simulators(
         controller=ControllerSimulator(controller, system.spec, system.scenario.seed, schedule),
-        traffic=TrafficSimulator(system, schedule, ledger),
+        traffic=TrafficSimulator(system, schedule, ledger, keep_trips=complete),
         grid=GridSimulator(system, schedule, ledger, on_slot),
         recorder=RecorderSimulator(system, schedule, complete, on_batch),
         ledger=ledger,

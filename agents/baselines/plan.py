@@ -45,7 +45,7 @@ def kept_kwh(spec: FleetSpec, slot: int, surplus: Bools) -> Floats:
     Returns:
         Energy kept at each station [kWh], shape [..., H]; 0 where no station with surplus is within time.
     """
-    way_km = np.min(np.where(surplus[..., None, :], spec.station_distance_km, np.inf), axis=-1)
+    way_km = np.min(np.where(surplus[..., None, :], spec.navigator.station_distance_km, np.inf), axis=-1)
     in_time = slot <= spec.slots - 2 - 2 * trip_slots(spec, way_km)
     return np.where(in_time, way_km, 0.0) * spec.consumption_kwh_per_km
 

@@ -18,7 +18,8 @@ INPUTS = ("action", "station_limit_kw")
 #: Observation ports: the state when the next slot begins.
 STATE_PORTS = tuple(field.name for field in fields(FleetState))
 #: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the episode so far.
-OUTPUTS = ("station_power_kw", "record", *STATE_PORTS)
+#: `end` is the state at the slot's end, also of an episode's last one.
+OUTPUTS = ("station_power_kw", "record", "end", *STATE_PORTS)
 
 
 class TrafficSimulator(SlotSimulator):
@@ -28,14 +29,15 @@ class TrafficSimulator(SlotSimulator):
         system: The scenario, built.
         schedule: Which episodes run when.
         ledger: Checks every slot.
+        keep_trips: Whether trips are kept for the recorder.
     """
 
-    def __init__(self, system: System, schedule: Schedule, ledger: Ledger) -> None:
+    def __init__(self, system: System, schedule: Schedule, ledger: Ledger, *, keep_trips: bool) -> None:
         super().__init__("Traffic", INPUTS, OUTPUTS, _children(system), schedule)
         self._system = system
         self._ledger = ledger
         self._battery = battery_kind(system.scenario.fleet)
-        self._traffic: TrafficModel = system.traffic_model()
+        self._traffic: TrafficModel = system.traffic_model(keep_trips=keep_trips)
         self._traffic.begin(schedule.batch(0))
 
     def first_ports(self) -> dict[str, Any]:
@@ -60,12 +62,14 @@ class TrafficSimulator(SlotSimulator):
             slot,
         )
         self._record.append(happened)
+        end = self._traffic.state()
         following = self.schedule.batch_at(tick + 1)
         if self.schedule.ends_batch(tick) and following:
             self._traffic.begin(following)
         return {
             "station_power_kw": happened.stations.power_kw,
             "record": self._record,
+            "end": end,
             **_state_ports(self._traffic.state()),
         }
 
@@ -78,8 +82,8 @@ def _children(system: System) -> dict[str, Child]:
     stations: dict[str, Child] = {
         f"Station-{h}": {
             "p_mw": lambda ports, h=h: float(ports["station_power_kw"][0, h]) / KW_PER_MW,  # type: ignore[misc]
-            "queue_length": lambda ports, h=h: float(ports["record"][-1].end.queue_length[0, h]),  # type: ignore[misc]
-            "chargers_busy": lambda ports, h=h: float(ports["record"][-1].end.chargers_busy[0, h]),  # type: ignore[misc]
+            "queue_length": lambda ports, h=h: float(ports["end"].queue_length[0, h]),  # type: ignore[misc]
+            "chargers_busy": lambda ports, h=h: float(ports["end"].chargers_busy[0, h]),  # type: ignore[misc]
         }
         for h in range(len(system.spec.station_name))
     }

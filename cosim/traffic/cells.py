@@ -44,21 +44,20 @@ class CellMap:
         Returns:
             Numbers of items, rising, then -1; shape [cells, K].
         """
-        of_cell: dict[int, list[int]] = {}
-        bounds = (
-            self._column(low_km[:, 0] - reach_km),
-            self._column(high_km[:, 0] + reach_km),
-            self._row(low_km[:, 1] - reach_km),
-            self._row(high_km[:, 1] + reach_km),
-        )
-        for item, (left, right, lower, upper) in enumerate(zip(*(b.tolist() for b in bounds), strict=True)):
-            for column in range(left, right + 1):
-                for row in range(lower, upper + 1):
-                    of_cell.setdefault(column * self._rows + row, []).append(item)
+        left, right = self._column(low_km[:, 0] - reach_km), self._column(high_km[:, 0] + reach_km)
+        lower, upper = self._row(low_km[:, 1] - reach_km), self._row(high_km[:, 1] + reach_km)
+        height = upper - lower + 1
+        count = (right - left + 1) * height
+        # One entry for each item and each of its cells, column by column.
+        item = np.repeat(np.arange(len(count)), count)
+        step = np.arange(len(item)) - np.repeat(np.cumsum(count) - count, count)
+        cell = (left[item] + step // height[item]) * self._rows + lower[item] + step % height[item]
+        order = np.argsort(cell, kind="stable")
+        cell, item = cell[order], item[order]
+        place = np.arange(len(cell)) - np.searchsorted(cell, cell)
         # At least one place, so that there is a nearest one to ask for.
-        table = np.full((self._columns * self._rows, max(map(len, of_cell.values()), default=1)), -1, dtype=np.int64)
-        for cell, items in of_cell.items():
-            table[cell, : len(items)] = items
+        table = np.full((self._columns * self._rows, int(place.max(initial=0)) + 1), -1, dtype=np.int64)
+        table[cell, place] = item
         return table
 
     def _column(self, x_km: Floats) -> Ints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,12 @@ class TravelTime:
         self._fourth = bool((roads.bpr_power == 4.0).all())
         self.one_power = bool((roads.bpr_power == roads.bpr_power[:1]).all())
         """Whether all roads have the same exponent."""
-        self._of_road: list[tuple[float, float, float, float]] = list(
-            zip(*(values.tolist() for values in (self._free_s, self._capacity_vph, self._b, self._power)), strict=True)
-        )
+
+    @cached_property
+    def _of_road(self) -> list[tuple[float, float, float, float]]:
+        """Free time, capacity, factor and exponent of each road."""
+        columns = (self._free_s, self._capacity_vph, self._b, self._power)
+        return list(zip(*(values.tolist() for values in columns), strict=True))
 
     def of_road_s(self, road: int, flow_vph: float) -> float:
         """Travel time of one road [s] at a flow [vehicles/h]."""

@@ -64,15 +64,13 @@ class TrafficSlot:
     Attributes:
         evs: Per EV, shape [R, I].
         stations: Per station, shape [R, H].
-        end: Where every EV is at the slot's end, also the last one of an episode.
         base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E].
-        trips: Trips of each replica's episode so far.
+        trips: Trips of each replica's episode so far, if they are kept.
         visits: Stays at stations of each replica's episode so far.
     """
 
     evs: EvSlots
     stations: StationSlots
-    end: FleetState
     base_flow_vph: Floats
     trips: Sequence[Sequence[Trip]]
     visits: Sequence[Sequence[Visit]]
@@ -88,6 +86,7 @@ class TrafficModel:
         router: Finds ways on it.
         station_node: Road node of each station, shape [H].
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
+        keep_trips: Whether trips are kept until their episode ends.
     """
 
     def __init__(
@@ -98,6 +97,8 @@ class TrafficModel:
         router: Router,
         station_node: Ints,
         base_flow_vph: Floats,
+        *,
+        keep_trips: bool = True,
     ) -> None:
         fleet = scenario.fleet
         self._scenario = scenario
@@ -108,7 +109,7 @@ class TrafficModel:
         self._travel_time = TravelTime(roads)
         self._target_finder = TargetFinder(roads, station_node, fleet.max_move_km)
         times = base_time_range(self._travel_time, base_flow_vph, factor_range(scenario.uncertainty.traffic))
-        table = RouteTable(router, TimeRange(times[0].tolist(), times[1].tolist()) if times else None)
+        table = RouteTable(router, TimeRange(*times) if times else None)
         self._surroundings = Surroundings(
             router=router,
             finder=MoveFinder(router, table, fleet.max_move_km, fleet.consumption_kwh_per_km),
@@ -120,6 +121,7 @@ class TrafficModel:
             discharge_kw=fleet.discharge_kw,
             consumption_kwh_per_km=fleet.consumption_kwh_per_km,
             slot_s=clock.slot_s,
+            keep_trips=keep_trips,
         )
 
     def begin(self, episodes: Sequence[int]) -> None:
@@ -205,7 +207,6 @@ class TrafficModel:
         return TrafficSlot(
             evs=self._ev_slots(action, start.energy_kwh, outcome),
             stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
-            end=self.state(),
             base_flow_vph=base_flow_vph,
             trips=[replica.trips for replica in self._replicas],
             visits=[replica.visits for replica in self._replicas],

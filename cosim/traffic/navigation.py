@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,7 +22,7 @@ MOST_AIMS = 100_000
 class RoadNavigator:
     """Ways from every place to every station, quickest at fixed travel times.
 
-    Fulfils `cosim.interface.Navigator`.
+    Fulfils `cosim.interface.Navigator`. The ways are found when they are first asked for.
 
     Args:
         roads: The road network.
@@ -40,9 +41,13 @@ class RoadNavigator:
         self._budget_km = budget_km
         self._usual_time_s = usual_time_s
         self._opposite = np.array(roads.opposite, dtype=np.int64)
-        self._time_s, self._next_node = _ways_to_stations(roads, station_node, usual_time_s)
-        self._distance_km = self._distances()
         self._aims: dict[tuple[int, float, int], tuple[float, float]] = {}
+
+    @cached_property
+    def station_distance_km(self) -> Floats:
+        """Road distance from each station to each other one [km], shape [H, H]."""
+        distance_km: Floats = self._distance_km[self._station_node]
+        return distance_km
 
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         """Road distance from places to every station [km]; see `cosim.interface.Navigator`."""
@@ -127,7 +132,21 @@ class RoadNavigator:
         share = leg.length_km / self._router.length_km[leg.road]
         return float(share * self._usual_time_s[leg.road] + self._time_s[self._roads.head[leg.road], station])
 
-    def _distances(self) -> Floats:
+    @cached_property
+    def _ways(self) -> tuple[Floats, Ints]:
+        """Travel time [s] and next node from each node to each station, shape [N, H]."""
+        return _ways_to_stations(self._roads, self._station_node, self._usual_time_s)
+
+    @property
+    def _time_s(self) -> Floats:
+        return self._ways[0]
+
+    @property
+    def _next_node(self) -> Ints:
+        return self._ways[1]
+
+    @cached_property
+    def _distance_km(self) -> Floats:
         """Length of the quickest way from each node to each station [km], shape [N, H]."""
         distance_km = np.full(self._time_s.shape, np.inf)
         for station, target in enumerate(self._station_node):
@@ -158,7 +177,7 @@ class RoadNavigator:
         return measure
 
 
-def _ways_to_stations(roads: RoadNetwork, station_node: Ints, time_s: Floats) -> tuple[Floats, Ints]:
+def _ways_to_stations(roads: RoadNetwork, station_node: Sequence[int], time_s: Floats) -> tuple[Floats, Ints]:
     """Travel time and next node from each node to each station; shape [N, H]; next node -1 at the end."""
     # Roads turned round, so that one search from each station finds the ways to it. The search takes a
     # weight of 0 for no road at all. A road into a node closed to transit leads to a station there only.

@@ -40,6 +40,7 @@ class Surroundings:
         discharge_kw: Discharging power at share -1 [kW].
         consumption_kwh_per_km: Energy for driving [kWh/km].
         slot_s: Length of a slot [s].
+        keep_trips: Whether trips that have ended are kept.
     """
 
     router: Router
@@ -52,6 +53,7 @@ class Surroundings:
     discharge_kw: float
     consumption_kwh_per_km: float
     slot_s: int
+    keep_trips: bool = True
 
 
 class Orders(NamedTuple):
@@ -81,7 +83,7 @@ class TrafficReplica:
         self.stations = [ChargingStation(self._env, chargers) for chargers in surroundings.chargers]
         self.traffic = RoadTraffic(surroundings.travel_time, surroundings.router.length_km, surroundings.ev_flow_vph)
         self.trips: list[Trip] = []
-        """Trips of the episode, in order of departure."""
+        """Trips of the episode, in order of departure, if they are kept."""
         self.visits: list[Visit] = []
         """Stays at stations, in order of arrival."""
         self._slot_start_s = 0.0
@@ -181,7 +183,8 @@ class TrafficReplica:
             from_station = visit.station
         trip = Trip(ev, drive, self._slot_start_s, planned_s, from_station, self._station_at(drive.end))
         self.fleet.depart(ev, trip)
-        self.trips.append(trip)
+        if self._around.keep_trips:
+            self.trips.append(trip)
         self.traffic.depart(trip)
 
     def _arrive(self, trip: Trip) -> None:

@@ -82,8 +82,12 @@ class RoadNetwork:
     @cached_property
     def opposite(self) -> list[int]:
         """For each road the one in the opposite direction, -1 if there is none."""
-        ends = zip(self.tail.tolist(), self.head.tolist(), strict=True)
-        return [self.road_between.get((head, tail), -1) for tail, head in ends]
+        there, back = self.tail * self.nodes + self.head, self.head * self.nodes + self.tail
+        order = np.argsort(there, kind="stable")
+        # Of several roads between the same nodes the last one, as everywhere.
+        found = np.searchsorted(there[order], back, side="right") - 1
+        opposite: list[int] = np.where((found >= 0) & (there[order][found] == back), order[found], -1).tolist()
+        return opposite
 
     @cached_property
     def drawn_km(self) -> Floats:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from operator import itemgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
+
+from cosim.interface import Floats
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.routing import Leg, Place, Router, Way
 
-#: Ways remembered at most, between nodes and between other places; more are found anew each time.
-MOST_NODE_WAYS = 200_000
+#: A network with more nodes than this has too many ways to remember.
+MOST_NODES = 450
+#: Ways between other places that are remembered at most; more are put together anew each time.
 MOST_PLACE_WAYS = 20_000
+NOTHING: Final[Sequence[Leg]] = ()
 
 
 class TimeRange(NamedTuple):
@@ -22,8 +27,8 @@ class TimeRange(NamedTuple):
         high_s: Times at the greatest base flow [s], shape [E].
     """
 
-    low_s: Sequence[float]
-    high_s: Sequence[float]
+    low_s: Floats | Sequence[float]
+    high_s: Floats | Sequence[float]
 
 
 class KnownWay(NamedTuple):
@@ -49,13 +54,17 @@ class RouteTable:
 
     Args:
         router: Searches.
-        times: Travel times at both ends of the range; None if they lie on no line: then nothing is known.
+        times: Travel times at both ends of the range; None if they lie on no line. Then nothing is known, nor in a
+            network that is too large.
     """
 
     def __init__(self, router: Router, times: TimeRange | None) -> None:
         self._router = router
-        self._empty = times is None
-        self._low_s, self._high_s = times or TimeRange((), ())
+        self._empty = times is None or router.nodes > MOST_NODES
+        no_times: tuple[list[float], list[float]] = [], []
+        self._low_s, self._high_s = (
+            no_times if times is None or self._empty else (np.asarray(t).tolist() for t in times)
+        )
         self._of_nodes: dict[tuple[int, int], KnownWay | None] = {}
         self._of_places: dict[tuple[Place, Place], KnownWay | None] = {}
 
@@ -91,8 +100,7 @@ class RouteTable:
         if ends in self._of_nodes:
             return self._of_nodes[ends]
         known = self._search(Place(start), Place(target))
-        if len(self._of_nodes) < MOST_NODE_WAYS:
-            self._of_nodes[ends] = known
+        self._of_nodes[ends] = known
         return known
 
     def _search(self, start: Place, target: Place) -> KnownWay | None:
@@ -102,24 +110,43 @@ class RouteTable:
     def _by_nodes(self, start: Place, target: Place) -> KnownWay | None:
         """By the nodes next to both places: there are at most two on either side."""
         router = self._router
+        entries = [(node, legs, *self._times(legs)) for node, legs in router.entries(target)]
+        by_low = by_high = None
+        least_low_s = least_high_s = math.inf
         direct = router.direct(start, target)
-        found: list[tuple[float, float, list[Leg]]] = []
         if direct is not None:
-            found.append((*self._times(direct), direct))
-        endings = [(node, *self._times(legs), legs) for node, legs in router.entries(target)]
+            by_low = by_high = direct, NOTHING, NOTHING
+            least_low_s, least_high_s = self._times(direct)
         for first_node, first_legs in router.exits(start):
             first_low_s, first_high_s = self._times(first_legs)
-            for last_node, last_low_s, last_high_s, last_legs in endings:
+            for last_node, last_legs, last_low_s, last_high_s in entries:
                 known = self._between_nodes(first_node, last_node)
                 if known is None:
                     return None
-                low_s, high_s = first_low_s + known.low_s + last_low_s, first_high_s + known.high_s + last_high_s
-                found.append((low_s, high_s, [*first_legs, *known.way.legs, *last_legs]))
-        best = min(found, key=itemgetter(0))
-        return KnownWay(Way(best[2]), *best[:2]) if best is min(found, key=itemgetter(1)) else None
+                way, low_s, high_s = known
+                legs = (first_legs, way.legs, last_legs)
+                low_s += first_low_s + last_low_s
+                high_s += first_high_s + last_high_s
+                if low_s < least_low_s:
+                    least_low_s, by_low = low_s, legs
+                if high_s < least_high_s:
+                    least_high_s, by_high = high_s, legs
+        if by_low is None or by_low is not by_high:
+            return None
+        first, middle, last = by_low
+        return KnownWay(Way([*first, *middle, *last]), least_low_s, least_high_s)
 
     def _known(self, legs: Sequence[Leg]) -> KnownWay:
         return KnownWay(Way(legs), *self._times(legs))
 
     def _times(self, legs: Sequence[Leg]) -> tuple[float, float]:
-        return self._router.time_of_s(legs, self._low_s), self._router.time_of_s(legs, self._high_s)
+        """Time of a way at both ends of the range [s]."""
+        if not legs:
+            return 0.0, 0.0
+        length_km, low_s, high_s = self._router.length_km, self._low_s, self._high_s
+        low_sum_s = high_sum_s = 0.0
+        for road, from_km, to_km in legs:
+            share = (to_km - from_km) / length_km[road]
+            low_sum_s += share * low_s[road]
+            high_sum_s += share * high_s[road]
+        return low_sum_s, high_sum_s

@@ -92,6 +92,8 @@ class Router:
 
     def __init__(self, roads: RoadNetwork) -> None:
         self._roads = roads
+        self.nodes = roads.nodes
+        """Number of nodes."""
         self.length_km: list[float] = roads.length_km.tolist()
         """Length of each road [km]."""
         self._whole = [Leg(road, 0.0, length_km) for road, length_km in enumerate(self.length_km)]

@@ -16,6 +16,8 @@ STATION_KM = np.array([0, 12, 36])
 class Line:
     """Fulfils `Navigator` for places at the nodes of the line."""
 
+    station_distance_km = np.abs(STATION_KM[:, None] - STATION_KM).astype(float)
+
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         return np.abs(STATION_KM - node[..., None]).astype(float)
 
@@ -46,7 +48,6 @@ def fleet(size: int = 1, chargers: int = 10) -> FleetSpec:
         area_km=(36.0, 1.0),
         station_name=("A", "B", "C"),
         station_position_km=np.stack([STATION_KM, np.zeros(3)], axis=1).astype(float),
-        station_distance_km=np.abs(STATION_KM[:, None] - STATION_KM).astype(float),
         station_chargers=np.full(3, chargers),
         station_microgrid=np.arange(3),
         station_share=np.ones(3),
