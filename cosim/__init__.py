@@ -14,15 +14,20 @@ from cosim._version import __version__
 
 if TYPE_CHECKING:
     from cosim.experiment import Results, load, run
+    from cosim.records.store import read_records
     from cosim.system import System
+    from cosim.verification import Verification, verify
 
-__all__ = ["Results", "System", "__version__", "load", "run"]
+__all__ = ["Results", "System", "Verification", "__version__", "load", "read_records", "run", "verify"]
 
 _HOME = {
     "Results": "cosim.experiment",
     "System": "cosim.system",
+    "Verification": "cosim.verification",
     "load": "cosim.experiment",
+    "read_records": "cosim.records.store",
     "run": "cosim.experiment",
+    "verify": "cosim.verification",
 }
 
 

@@ -1,6 +1,7 @@
 """The command line: the only place that prints.
 
-Exit codes: 0 good; 1 anything else, a wrong command line too; 2 the scenario is wrong; 3 the run failed.
+Exit codes: 0 good; 1 anything else, a wrong command line too; 2 the scenario is wrong; 3 the run failed;
+4 a run that was verified differs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cosim._version import __version__
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from cosim.experiment import Progress
     from cosim.system import System
 
-GOOD, OTHER, SCENARIO_WRONG, RUN_FAILED = 0, 1, 2, 3
+GOOD, OTHER, SCENARIO_WRONG, RUN_FAILED, DIFFERS = 0, 1, 2, 3, 4
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CosimError as error:
         return _failed(options, error, RUN_FAILED)
     except KeyboardInterrupt:
-        kept = f"; the episodes that had ended are in {options.out}" if getattr(options, "out", None) else ""
-        print(f"interrupted{kept}", file=sys.stderr)
+        print(f"interrupted{_kept(options)}", file=sys.stderr)
         return OTHER
     except OSError as error:
         # Python flushes standard output once more at its exit, and whoever read it may have left.
@@ -69,6 +70,23 @@ def _failed(options: argparse.Namespace, error: Exception, code: int) -> int:
     unexpected = "" if isinstance(error, CosimError) else f"{type(error).__name__} (more with --debug): "
     print(f"{unexpected}{error}", file=sys.stderr)
     return code
+
+
+def _kept(options: argparse.Namespace) -> str:
+    """What an interrupted run has left, and how to go on with it."""
+    out = getattr(options, "out", None)
+    if not out:
+        return ""
+    from cosim.records.store import StoredRun
+
+    try:
+        stored = StoredRun(out)
+    except CosimError:
+        return ""
+    return (
+        f"; {stored.episodes} of {stored.metadata['episodes']} episodes are kept: "
+        f"the same command with --resume {out} adds the others"
+    )
 
 
 def _drop_output() -> None:
@@ -90,11 +108,19 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     run.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
     run.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
+    run.add_argument("--workers", type=_count, default=1, metavar="N", help="processes; changes no result (default: 1)")
     run.add_argument("--out", metavar="DIR", help="write records, metadata and summary to a new folder")
-    run.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     run.add_argument(
-        "--allow-code", action="store_true", help="allow a controller `module:Class` from outside ev-cosim"
+        "--resume",
+        metavar="DIR",
+        help="go on with the run in DIR, which was interrupted or is to have more episodes; begins one in a new folder",
     )
+    _add_json_and_code(run)
+
+    verify = _add(commands, "verify", _verify, "run a stored run again and compare every record to the last bit")
+    verify.add_argument("folder", metavar="DIR", help="run folder, also of a run that was interrupted")
+    verify.add_argument("--workers", type=_count, default=1, metavar="N", help="processes (default: 1)")
+    _add_json_and_code(verify)
 
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
     _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
@@ -124,6 +150,13 @@ def _add_scenario(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_json_and_code(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument(
+        "--allow-code", action="store_true", help="allow a controller `module:Class` from outside ev-cosim"
+    )
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
@@ -131,18 +164,22 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from cosim.experiment import DEFAULT_EPISODES, run
+    from cosim.experiment import run
 
+    if options.out and options.resume and Path(options.out).resolve() != Path(options.resume).resolve():
+        print(f"cosim run: --out {options.out} and --resume {options.resume} must be one folder", file=sys.stderr)
+        return OTHER
+    options.out = options.out or options.resume
     with _spinner("loading", show=not options.json):
         system = _load(options)
-    # A controller may print; with --json that must not be where the object goes.
-    talk = redirect_stdout(sys.stderr) if options.json else nullcontext()
-    with talk, _progress_bar(show=not options.json) as progress:
+    with _quiet(options), _progress_bar(show=not options.json) as progress:
         results = run(
             system,
-            episodes=options.episodes or DEFAULT_EPISODES,
+            episodes=options.episodes,
             replicas=options.replicas,
+            workers=options.workers,
             out=options.out,
+            resume=bool(options.resume),
             records=False,
             allow_code=options.allow_code,
             progress=progress,
@@ -158,6 +195,27 @@ def _run(options: argparse.Namespace) -> int:
     if options.out:
         print(f"records in {options.out}")
     return GOOD
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from cosim.verification import verify
+
+    with _quiet(options), _progress_bar(show=not options.json) as progress:
+        verification = verify(options.folder, workers=options.workers, allow_code=options.allow_code, progress=progress)
+    if options.json:
+        print(json.dumps(verification.summary(), allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from cosim.report.terminal import verification_view
+
+        Console().print(verification_view(verification.summary()))
+    return GOOD if verification.same else DIFFERS
+
+
+def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
+    """A controller may print; with --json that must not be where the object goes."""
+    return redirect_stdout(sys.stderr) if options.json else nullcontext()
 
 
 def _load(options: argparse.Namespace) -> System:

@@ -5,31 +5,41 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosim.effort import Effort
 from cosim.errors import ControllerError
+from cosim.inputs import sha256_of
 from cosim.interface import Controller
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext
-from cosim.records.store import RunFolder
+from cosim.records.run_folder import RunFolder, check_same_run
+from cosim.records.store import StoredRun
 from cosim.records.table import Records, joined
+from cosim.scenario.loader import parse_document
+from cosim.scenario.source import Document
 from cosim.schedule import Schedule
 from cosim.summary import metadata, static_tables, summarise
-from cosim.system import System, load_system
-from cosim.world import make_simulators, run_world
+from cosim.system import System, build_system, load_system
+from cosim.workers import OnBatch, OnSlots, Work, refuse_unguarded_script, run_here, run_shared
 
 if TYPE_CHECKING:
     import pandas
 
 DEFAULT_EPISODES = 16
 DEFAULT_REPLICAS = 16
-
+#: Tables that metrics are made of.
+METRIC_TABLES = ("microgrid_slots", "reference_slots", "bus_slots", "ev_slots", "station_slots", "visits")
+#: New objects between two rounds of the garbage collector while a run goes on.
+OBJECTS_PER_COLLECTION = 100_000
 
 #: Called while a run goes on with the slots done and the slots in all.
 Progress = Callable[[int, int], None]
@@ -85,13 +95,15 @@ class Results:
 def run(
     scenario: str | Path | System,
     *,
-    episodes: int = DEFAULT_EPISODES,
+    episodes: int | None = None,
     replicas: int | None = None,
+    workers: int = 1,
     seed: int | None = None,
     controller: str | None = None,
     engine: str | None = None,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
+    resume: bool = False,
     records: bool = True,
     allow_code: bool = False,
     progress: Progress | None = None,
@@ -100,14 +112,18 @@ def run(
 
     Args:
         scenario: The scenario file, or a system that was built from one.
-        episodes: Number of episodes.
+        episodes: Number of episodes; default: 16, or as many as the run that goes on was to have.
         replicas: Episodes side by side; default: at most 16. Does not change any result.
+        workers: Processes that share the episodes. Does not change any result. With more than one, a script must call
+            this below `if __name__ == "__main__":`.
         seed: Seed of all random streams; default: the scenario's.
         controller: Who decides; default: the scenario's.
         engine: Power flow engine; default: the scenario's.
         overrides: Assignments such as `fleet.size=40`; they have the last word. This and the three choices above are
             for a scenario file only.
-        out: Folder to write the records to; must be empty or new.
+        out: Folder to write the records to; must be empty or new, unless its run goes on.
+        resume: Whether to go on with the run in `out`: finished episodes stay, the others are added. It must be the
+            same run, but may have more episodes; an empty or new folder begins one.
         records: Whether to keep the tables in memory.
         allow_code: Whether a controller that is not part of this distribution may be loaded.
         progress: Called while the run goes on.
@@ -119,46 +135,136 @@ def run(
         ScenarioError: If the scenario is wrong.
         ControllerError: If the controller cannot be loaded, or returns something that is no action.
         SimulationError: If the run cannot go on.
-        RecordError: If the records cannot be written.
-        ValueError: If `episodes` or `replicas` is below 1, or overrides come with a built system.
+        RecordError: If the records cannot be written, or `out` holds another run.
+        ValueError: If a number is below 1, overrides come with a built system, or there is no folder to go on in.
     """
-    if episodes < 1 or (replicas is not None and replicas < 1):
-        raise ValueError(f"episodes and replicas must be at least 1, got {episodes} and {replicas}")
+    if min(1 if number is None else number for number in (episodes, replicas, workers)) < 1:
+        raise ValueError(f"episodes, replicas and workers must be at least 1, got {episodes}, {replicas} and {workers}")
+    if resume and out is None:
+        raise ValueError("resume goes on with the run in a folder; name it with out")
     assignments = [*choices(seed=seed, controller=controller, engine=engine), *overrides]
     if isinstance(scenario, System) and assignments:
         raise ValueError("choices and overrides are for a scenario file; give them to cosim.load")
+    if workers > 1:
+        refuse_unguarded_script()
     system = scenario if isinstance(scenario, System) else load(scenario, assignments)
     who = load_controller(system, allow_code=allow_code)
-    schedule = Schedule(tuple(range(episodes)), min(replicas or DEFAULT_REPLICAS, episodes), system.clock.slots)
-    totals = EpisodeTotals()
-    context = metric_context(system)
-    kept: list[Records] = []
-    fixed = Records(list(static_tables(system)))
+    begun_s = time.perf_counter()
     with ExitStack() as stack:
-        folder = stack.enter_context(RunFolder(out, metadata(system, schedule))) if out is not None else None
+        folder = stack.enter_context(RunFolder(out, resume=resume)) if out is not None else None
+        stored = folder.stored if folder is not None else None
+        count = episodes or (stored.metadata["episodes"] if stored is not None else DEFAULT_EPISODES)
+        side_by_side = min(replicas or default_replicas(count, workers), count)
+        fixed = Records(list(static_tables(system)))
+        about = metadata(system, count, side_by_side, code_of(who, system))
+        tally = Tally(system, keep=records)
+        if stored is not None:
+            check_same_run(stored, about)
+            tally.add_stored(stored)
+            if stored.ended and stored.episodes == count:
+                return tally.results(stored.summary or {}, tally.totals.estimates(system.scenario.seed), fixed)
         if folder is not None:
-            folder.append(fixed)
+            folder.begin(about, fixed)
 
-        def on_batch(numbers: tuple[int, ...], of_batch: Records) -> None:
-            totals.add(numbers, of_batch, context)
-            if records:
-                kept.append(of_batch)
+        def on_batch(numbers: tuple[int, ...], of_batch: Records, ledger_max_error_kwh: float) -> None:
+            tally.add(numbers, of_batch)
             if folder is not None:
-                folder.append(of_batch)
+                folder.append(of_batch, ledger_max_error_kwh)
 
-        complete = records or out is not None
-        simulators = make_simulators(
-            system, who, schedule, complete=complete, on_slot=_counter(schedule, progress), on_batch=on_batch
+        first = stored.episodes if stored is not None else 0
+        effort = run_episodes(
+            system,
+            who,
+            Schedule(tuple(range(first, count)), side_by_side, system.clock.slots),
+            workers=workers,
+            complete=records or out is not None,
+            allow_code=allow_code,
+            on_slots=slot_counter(first * system.clock.slots, count * system.clock.slots, progress),
+            on_batch=on_batch,
         )
-        with _settled_heap():
-            begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-            run_world(simulators, schedule, system.clock.slot_s)
-            wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
-        estimates = totals.estimates(system.scenario.seed)
-        summary = summarise(system, schedule, totals, estimates, simulators, wall_s, cpu_s)
+        error_kwh = max(effort.ledger_max_error_kwh, stored.ledger_max_error_kwh if stored is not None else 0.0)
+        estimates = tally.totals.estimates(system.scenario.seed)
+        summary = summarise(system, tally.totals, estimates, error_kwh, effort, time.perf_counter() - begun_s)
         if folder is not None:
             folder.finish(summary)
-    return Results(summary, estimates, totals, joined([fixed, *kept]) if records else None)
+    return tally.results(summary, estimates, fixed)
+
+
+class Tally:
+    """Adds up the episodes of a run, those that are read and those that are run.
+
+    Args:
+        system: The scenario, built.
+        keep: Whether to keep the tables.
+
+    Attributes:
+        totals: What is kept of each episode.
+    """
+
+    def __init__(self, system: System, *, keep: bool) -> None:
+        self.totals = EpisodeTotals()
+        self._context = metric_context(system)
+        self._keep = keep
+        self._kept: list[Records] = []
+
+    def add(self, numbers: Sequence[int], records: Records) -> None:
+        """Add the episodes of a batch."""
+        self.totals.add(numbers, records, self._context)
+        if self._keep:
+            self._kept.append(records)
+
+    def add_stored(self, stored: StoredRun) -> None:
+        """Add all episodes of a run folder."""
+        for numbers, records in stored.batches(DEFAULT_REPLICAS, None if self._keep else METRIC_TABLES):
+            self.add(numbers, records)
+
+    def results(self, summary: Mapping[str, Any], estimates: Mapping[str, Estimate], fixed: Records) -> Results:
+        """What a run gives, with the tables that hold for all of it."""
+        return Results(summary, estimates, self.totals, joined([fixed, *self._kept]) if self._keep else None)
+
+
+def run_episodes(
+    system: System,
+    controller: Controller,
+    schedule: Schedule,
+    *,
+    workers: int,
+    complete: bool,
+    allow_code: bool,
+    on_slots: OnSlots,
+    on_batch: OnBatch,
+) -> Effort:
+    """Run episodes, in this process or shared among several.
+
+    Args:
+        system: The scenario, built.
+        controller: Who decides in this process.
+        schedule: Which episodes run when.
+        workers: Number of processes.
+        complete: Whether trips and roads are recorded too.
+        allow_code: Whether a controller that is not part of this distribution may be loaded in a worker.
+        on_slots: Called while the run goes on.
+        on_batch: Called after each batch, in the order of episodes.
+
+    Returns:
+        What it took.
+
+    Raises:
+        CosimError: If the run cannot go on.
+    """
+    work = Work(system, partial(load_controller, system, allow_code=allow_code), complete)
+    if not schedule.episodes:
+        return Effort()
+    if workers > 1 and schedule.batches > 1:
+        return run_shared(work, schedule, workers, on_slots, on_batch)
+    with _settled_heap():
+        return run_here(work, controller, schedule, on_slots, on_batch)
+
+
+def default_replicas(episodes: int, workers: int) -> int:
+    """Episodes side by side such that all workers have about as much to do."""
+    rounds = -(-episodes // (DEFAULT_REPLICAS * workers))
+    return -(-episodes // (rounds * workers))
 
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
@@ -197,6 +303,24 @@ def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
     from agents.registry import problem_with
 
     return load_system(scenario, overrides, problem_with)
+
+
+def load_document(document: Document) -> System:
+    """Build what a scenario describes that is not read from its file.
+
+    Args:
+        document: The scenario's values, and where its file was.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    _check_owner_of_agents()
+    from agents.registry import problem_with
+
+    return build_system(parse_document(document), problem_with)
 
 
 def load_controller(system: System, *, allow_code: bool) -> Controller:
@@ -245,26 +369,52 @@ def metric_context(system: System) -> MetricContext:
     )
 
 
-def _counter(schedule: Schedule, progress: Progress | None) -> Callable[[int], None]:
-    done, total = 0, len(schedule.episodes) * schedule.slots
+def code_of(controller: Controller, system: System) -> dict[str, str]:
+    """Fingerprint by file of a controller from outside ev-cosim; of the file with its class only.
 
-    def on_slot(replicas: int) -> None:
+    Args:
+        controller: Who decides.
+        system: The scenario that names it.
+    """
+    from agents.registry import is_own
+
+    if is_own(system.scenario.controller.name):
+        return {}
+    # The module may be forgotten already; functions know their file all the same.
+    functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
+    paths = {Path(function.__code__.co_filename) for function in functions}
+    return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}
+
+
+def slot_counter(done: int, total: int, progress: Progress | None) -> OnSlots:
+    """Tells of progress when it is called with the number of slots that were done.
+
+    Args:
+        done: Slots that are done already.
+        total: Slots in all.
+        progress: Whom to tell.
+    """
+
+    def on_slots(slots: int) -> None:
         nonlocal done
-        done += replicas
+        done += slots
         if progress is not None:
             progress(done, total)
 
-    return on_slot
+    return on_slots
 
 
 @contextmanager
 def _settled_heap() -> Iterator[None]:
-    """Spare the garbage collector the objects that outlive the run: it would look at all of them again and again."""
+    """Spare the garbage collector what outlives the run, and most of its rounds: little in a run is a cycle."""
+    thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(OBJECTS_PER_COLLECTION, *thresholds[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

@@ -6,35 +6,68 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from cosim._version import __version__
+from cosim.effort import Effort
 from cosim.grid.network import all_lines, bus_positions
 from cosim.metrics import EpisodeTotals, Estimate
+from cosim.records.metadata import FORMAT
 from cosim.records.schema import Buses, Lines, MicrogridUnits, Nodes, Roads, Stations
 from cosim.records.table import Table, static_table
-from cosim.schedule import Schedule
 from cosim.system import System
-from cosim.world import Simulators
 
 #: Packages whose versions a result may depend on.
 PACKAGES = ("mosaik", "simpy", "pandapower", "power-grid-model", "numpy", "scipy")
 
 
-def metadata(system: System, schedule: Schedule) -> dict[str, Any]:
-    """What a run is: the resolved scenario and the versions that may matter."""
+def metadata(system: System, episodes: int, replicas: int, controller_code: Mapping[str, str]) -> dict[str, Any]:
+    """What a run is: the resolved scenario, and all else that its results may depend on.
+
+    Args:
+        system: The scenario, built.
+        episodes: Number of episodes.
+        replicas: Episodes side by side.
+        controller_code: Fingerprint by file of a controller from outside ev-cosim.
+    """
     return {
-        "format": 1,
+        "format": FORMAT,
         "scenario_file": str(system.file.path.resolve()),
+        "scenario_sha256": system.scenario_sha256,
+        "episodes": episodes,
+        "replicas": replicas,
         "scenario": system.scenario.model_dump(mode="json"),
-        "episodes": len(schedule.episodes),
-        "replicas": schedule.replicas,
-        "versions": {
-            "ev-cosim": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "inputs": {entry.file: entry.sha256 for entry in system.inputs},
+        "controller_code": dict(controller_code),
+        "versions": versions(),
+        "machine": machine(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that a result may depend on."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"ev-cosim": __version__, "python": platform.python_version(), **packages}
+
+
+def machine() -> dict[str, str]:
+    """What of this machine the last bit of a floating point number may depend on."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "cpu": _cpu(),
+    }
+
+
+def _cpu() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def static_tables(system: System) -> Iterator[Table]:
@@ -77,26 +110,23 @@ def static_tables(system: System) -> Iterator[Table]:
 
 def summarise(
     system: System,
-    schedule: Schedule,
     totals: EpisodeTotals,
     estimates: Mapping[str, Estimate],
-    simulators: Simulators,
+    ledger_max_error_kwh: float,
+    effort: Effort,
     wall_s: float,
-    cpu_s: float,
 ) -> dict[str, Any]:
     """Everything that `cosim run --json` prints.
 
     Args:
         system: The scenario, built.
-        schedule: Which episodes ran.
         totals: What was kept of each episode.
         estimates: Mean and interval of each metric.
-        simulators: The simulators, after the run.
+        ledger_max_error_kwh: Most that an energy balance of any episode was off [kWh].
+        effort: What it took, for the episodes that were not there before.
         wall_s: Wall-clock time of the run [s].
-        cpu_s: CPU time of the run [s].
     """
     scenario, count = system.scenario, max(len(totals.episode), 1)
-    slots = len(schedule.episodes) * schedule.slots
 
     def cost(table: str) -> dict[str, float]:
         parts = {part: sum(values) / count for part, values in totals.cost_cny.get(table, {}).items()}
@@ -105,8 +135,6 @@ def summarise(
     def per_microgrid(values: Mapping[str, Sequence[Any]], table: str) -> list[float]:
         return [float(kwh) for kwh in sum(values.get(table, [])) / count] if values.get(table) else []
 
-    by_component = {name.lower(): simulator.cpu_s for name, simulator in simulators.by_name().items()}
-    by_component["mosaik"] = max(cpu_s - sum(by_component.values()), 0.0)
     tables = {"without_ev": "reference_slots", "with_ev": "microgrid_slots"}
     return {
         "scenario": scenario.name,
@@ -114,7 +142,8 @@ def summarise(
         "controller": scenario.controller.name,
         "engine": scenario.network.engine,
         "seed": scenario.seed,
-        "episodes": len(schedule.episodes),
+        "episodes": len(totals.episode),
+        "slots_per_episode": system.clock.slots,
         "episodes_without_shedding": totals.episodes_without_shedding,
         "metrics": {name: asdict(estimate) for name, estimate in estimates.items()},
         "cost": {
@@ -127,12 +156,12 @@ def summarise(
         "voltage_range_pu": [min(totals.metric["voltage_min_pu"]), max(totals.metric["voltage_max_pu"])],
         "flagged_microgrid_slots": dict(totals.flags),
         "slack_over_max_kw": totals.slack_over_kw,
-        "ledger_max_error_kwh": simulators.ledger.max_error_kwh,
+        "ledger_max_error_kwh": ledger_max_error_kwh,
         "timing": {
             "wall_s": wall_s,
-            "cpu_s": cpu_s,
-            "slots": slots,
-            "slots_per_cpu_s": slots / cpu_s if cpu_s > 0.0 else None,
-            "by_component": by_component,
+            "cpu_s": effort.cpu_s,
+            "slots": effort.slots,
+            "slots_per_cpu_s": effort.slots / effort.cpu_s if effort.cpu_s > 0.0 else None,
+            "by_component": dict(effort.by_component),
         },
     }

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 #: Rooms of `cosim` from the ground up: a room imports rooms above it in this list only, or itself.
 ROOMS = (
     ("cosim._version",),
-    ("cosim.errors", "cosim.units", "cosim.seeding"),
+    ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
     ("cosim.clock", "cosim.schedule"),
     ("cosim.interface",),
     ("cosim.sums",),
@@ -27,9 +27,11 @@ ROOMS = (
     ("cosim.system",),
     ("cosim.simulators",),
     ("cosim.world",),
-    ("cosim.metrics",),
+    ("cosim.effort", "cosim.metrics"),
+    ("cosim.workers",),
     ("cosim.report", "cosim.summary"),
     ("cosim.experiment",),
+    ("cosim.verification",),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
 )

@@ -11,6 +11,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet
 import pytest
 
 from cosim.cli import main
@@ -91,6 +93,17 @@ class Interrupted(Stays):
         return action
 
 
+class InterruptedLater(Stays):
+    def __init__(self, spec, *, episode):
+        super().__init__(spec)
+        self.episode = episode
+
+    def answer(self, observation, action):
+        if observation.episode[0] == self.episode and observation.slot == 9:
+            signal.raise_signal(signal.SIGINT)
+        return action
+
+
 class CannotBeMade:
     def __init__(self, spec):
         raise ValueError("no licence")
@@ -159,6 +172,7 @@ def test_json_is_one_object_with_these_keys_and_nothing_else(said: Any) -> None:
         "engine",
         "seed",
         "episodes",
+        "slots_per_episode",
         "episodes_without_shedding",
         "metrics",
         "cost",
@@ -345,6 +359,8 @@ def test_interrupt_ends_with_1_and_one_word(run_own: Any) -> None:
         ("run",),
         ("run", "x.yaml", "--episodes", "0"),
         ("run", "x.yaml", "--replicas", "-3"),
+        ("run", "x.yaml", "--workers", "0"),
+        ("verify",),
         ("run", "x.yaml", "--episodes", "1.5"),
         ("run", "x.yaml", "--seed", "one"),
         ("run", "x.yaml", "--epi", "3"),
@@ -374,6 +390,60 @@ def test_out_writes_a_folder(said: Any, tmp_path: Path) -> None:
     assert {"metadata.yaml", "summary.json", "ev_slots.parquet", "roads.parquet"} <= {
         file.name for file in (tmp_path / "run").iterdir()
     }
+
+
+def test_resume_adds_episodes_and_tells_a_finished_run_again(said: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert said("run", SCENARIO, *QUICK, "--resume", folder)[0] == 0
+    code, _, err = said("run", SCENARIO, *QUICK, "--out", folder)
+    assert (code, err) == (
+        3,
+        f"{folder} is not empty; name a new folder for the run, or go on with the run in it: --resume {folder}\n",
+    )
+    longer = said("run", SCENARIO, *QUICK[:4], "--episodes", 3, "--resume", folder, "--json")
+    again = said("run", SCENARIO, *QUICK[:4], "--resume", folder, "--out", tmp_path / "x" / ".." / "run", "--json")
+    assert longer == again
+    assert json.loads(longer[1])["episodes"] == 3
+    code, _, err = said("run", SCENARIO, *QUICK[:4], "--resume", folder, "--out", tmp_path / "y")
+    assert (code, err) == (1, f"cosim run: --out {tmp_path / 'y'} and --resume {folder} must be one folder\n")
+
+
+def test_interrupt_says_what_is_kept_and_how_to_go_on(run_own: Any, tmp_path: Path) -> None:
+    words = ("--replicas", 1, "--set", "controller.options.episode=1", "--out", tmp_path / "run")
+    kept = f"1 of 2 episodes are kept: the same command with --resume {tmp_path / 'run'} adds the others"
+    assert run_own("cli_controllers:InterruptedLater", *words) == (1, "", f"interrupted; {kept}\n")
+    assert run_own("cli_controllers:Interrupted", "--out", tmp_path / "none") == (1, "", "interrupted\n")
+    assert not (tmp_path / "none").exists()
+
+
+def test_verify_says_same_and_different(said: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert said("run", SCENARIO, *QUICK, "--out", folder)[0] == 0
+    code, out, err = said("verify", folder)
+    assert (code, err) == (0, "")
+    assert f"{folder}, 2 episodes: the same to the last bit" in " ".join(out.split())
+    assert "summary.json: same, but for its timing" in out
+    rows = pyarrow.parquet.read_table(folder / "ev_slots.parquet")
+    energy_kwh = rows["energy_end_kwh"].to_numpy().copy()
+    energy_kwh[400] = np.nextafter(energy_kwh[400], 0.0)
+    at = rows.schema.get_field_index("energy_end_kwh")
+    pyarrow.parquet.write_table(
+        rows.set_column(at, rows.schema.field(at), pyarrow.array(energy_kwh)), folder / "ev_slots.parquet"
+    )
+    code, out, err = said("verify", folder)
+    assert (code, err) == (4, "")
+    assert "first difference: table ev_slots, episode 1, slot 1, ev 10, column energy_end_kwh: stored" in " ".join(
+        out.split()
+    )
+    assert "1 rows differ" in out
+    assert "NOT the same" in " ".join(out.split())
+    code, out, _ = said("verify", folder, "--json")
+    found = json.loads(out)
+    assert (code, found["same"], found["first_difference"]["place"]["ev"]) == (4, False, 10)
+
+
+def test_verify_of_no_run_folder_ends_with_3(said: Any, tmp_path: Path) -> None:
+    assert said("verify", tmp_path) == (3, "", f"{tmp_path} is no run folder: there is no metadata.yaml in it\n")
 
 
 def test_check_says_that_a_scenario_is_good(said: Any) -> None:
@@ -410,7 +480,7 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert [line.split()[0] for line in out.splitlines()] == ["lindistflow", "power-grid-model", "pandapower"]
 
 
-@pytest.mark.parametrize("words", [(), ("run",), ("check",), ("schema",), ("controllers",), ("engines",)])
+@pytest.mark.parametrize("words", [(), ("run",), ("verify",), ("check",), ("schema",), ("controllers",), ("engines",)])
 def test_help_of_each_command_ends_with_0(said: Any, words: tuple[str, ...]) -> None:
     code, out, err = said(*words, "--help")
     assert (code, err) == (0, "")

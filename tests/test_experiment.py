@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import yaml
 import agents
 import cosim
 from cosim.errors import ControllerError, LedgerError, RecordError
-from cosim.experiment import load_controller
+from cosim.experiment import default_replicas, load_controller
 from cosim.ledger import Ledger
 from cosim.records.schema import TABLES, columns_of
 from cosim.records.table import Records
@@ -168,6 +169,9 @@ def test_metadata_gives_the_same_run_again(out: Path, results: cosim.Results, tm
     assert metadata["scenario_file"] == str(SCENARIO)
     assert metadata["episodes"] == 3
     assert metadata["versions"]["ev-cosim"] == cosim.__version__
+    assert metadata["scenario_sha256"] == hashlib.sha256(SCENARIO.read_bytes()).hexdigest()
+    (file,) = metadata["inputs"] or [None]
+    assert file is None or metadata["inputs"][file] == hashlib.sha256((SCENARIO.parent / file).read_bytes()).hexdigest()
     again = tmp_path / "again.yaml"
     again.write_text(yaml.safe_dump(metadata["scenario"]), encoding="utf-8")
     repeated = cosim.run(again, episodes=metadata["episodes"], replicas=metadata["replicas"])
@@ -191,9 +195,19 @@ def test_progress_counts_up_to_all_slots(system: System) -> None:
     assert told == [(2 * slot, 36) for slot in range(1, 13)] + [(24 + slot, 36) for slot in range(1, 13)]
 
 
-@pytest.mark.parametrize("arguments", [{"episodes": 0}, {"episodes": -2}, {"replicas": 0}, {"overrides": ["seed=3"]}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"episodes": 0},
+        {"episodes": -2},
+        {"replicas": 0},
+        {"workers": 0},
+        {"overrides": ["seed=3"]},
+        {"resume": True},
+    ],
+)
 def test_arguments_that_cannot_be_meant_are_refused(system: System, arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|cosim.load"):
+    with pytest.raises(ValueError, match=r"at least 1|cosim.load|name it with out"):
         cosim.run(system, **arguments)
 
 
@@ -201,8 +215,9 @@ def test_a_failed_run_leaves_the_episodes_before_readable(own: System, tmp_path:
     fails = with_options(own, fails_in=2, word="gone")
     with pytest.raises(ControllerError, match=r"slot 0: Own.act raised RuntimeError: gone"):
         cosim.run(fails, episodes=4, replicas=1, out=tmp_path / "run", allow_code=True)
+    records = cosim.read_records(tmp_path / "run")
     for name in ("ev_slots", "visits", "microgrid_slots"):
-        assert set(pandas.read_parquet(tmp_path / "run" / f"{name}.parquet").episode) == {0, 1}
+        assert set(records[name].frame().episode) == {0, 1}
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
@@ -285,3 +300,73 @@ def test_a_module_of_the_same_name_beside_another_scenario_is_another_module(own
     load_controller(own, allow_code=True)
     with pytest.raises(ControllerError, match="has no method act"):
         load_controller(other, allow_code=True)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Bytes of all tables, and the summary without its timing."""
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["timing"]
+    tables = {file.name: file.read_bytes() for file in folder.glob("*.parquet")}
+    return {**tables, "summary": json.dumps(summary).encode()}
+
+
+def test_a_run_that_goes_on_is_the_run_that_was_not_disturbed(own: System, tmp_path: Path) -> None:
+    whole = cosim.run(own, episodes=5, replicas=2, out=tmp_path / "whole", allow_code=True)
+    # Breaks in episode 4, whose batch begins with it.
+    with pytest.raises(ControllerError):
+        cosim.run(with_options(own, fails_in=4), episodes=5, replicas=2, out=tmp_path / "cut", allow_code=True)
+    metadata = (tmp_path / "cut" / "metadata.yaml").read_text(encoding="utf-8")
+    assert "fails_in: 4" in metadata
+    (tmp_path / "cut" / "metadata.yaml").write_text(metadata.replace("fails_in: 4", "fails_in: -1"), encoding="utf-8")
+    told: list[tuple[int, int]] = []
+    resumed = cosim.run(
+        with_options(own, fails_in=-1),
+        out=tmp_path / "cut",
+        resume=True,
+        replicas=7,
+        allow_code=True,
+        progress=lambda *counts: told.append(counts),
+    )
+    assert told == [(48 + slot, 60) for slot in range(1, 13)]
+    assert resumed.metrics == whole.metrics
+    assert resumed.totals == whole.totals or str(resumed.totals) == str(whole.totals)
+    assert resumed.records is not None
+    assert whole.records is not None
+    assert all(same_bits(resumed.records[name].columns, whole.records[name].columns) for name in whole.records)
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+    assert resumed.summary["timing"]["slots"] == 12
+
+
+def test_a_run_that_has_ended_is_extended_or_told_again(system: System, results: cosim.Results, tmp_path: Path) -> None:
+    first = cosim.run(system, episodes=2, out=tmp_path / "run", records=False)
+    again = cosim.run(system, out=tmp_path / "run", resume=True, records=False)
+    assert again.summary == first.summary
+    assert again.metrics == first.metrics
+    longer = cosim.run(system, episodes=3, out=tmp_path / "run", resume=True)
+    assert longer.metrics == results.metrics
+    cosim.run(system, episodes=3, out=tmp_path / "other")
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "other")
+    with pytest.raises(RecordError, match="holds a run of 3 episodes, got 2; a run can be extended, not shortened"):
+        cosim.run(system, episodes=2, out=tmp_path / "run", resume=True)
+    other = cosim.load(SCENARIO, [*QUICK, "seed=9"])
+    with pytest.raises(RecordError, match=r"holds another run: scenario.seed is 1 there and 9 here"):
+        cosim.run(other, out=tmp_path / "run", resume=True)
+
+
+def test_a_controller_that_was_changed_is_another_run(own: System, tmp_path: Path) -> None:
+    cosim.run(own, episodes=1, out=tmp_path / "run", allow_code=True)
+    code = own.file.folder / "experiment_controllers.py"
+    before = code.read_text()
+    try:
+        code.write_text(before + "# better\n")
+        with pytest.raises(RecordError, match=r"holds another run: controller_code.experiment_controllers.py is "):
+            cosim.run(own, episodes=2, out=tmp_path / "run", resume=True, allow_code=True)
+    finally:
+        code.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("episodes", "workers", "replicas"), [(1, 1, 1), (16, 1, 16), (17, 1, 9), (16, 2, 8), (40, 2, 10), (3, 8, 1)]
+)
+def test_workers_have_about_as_much_to_do(episodes: int, workers: int, replicas: int) -> None:
+    assert default_replicas(episodes, workers) == replicas

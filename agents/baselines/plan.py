@@ -29,7 +29,7 @@ def trip_slots(spec: FleetSpec, distance_km: Floats) -> Ints:
         Slots, 0 for no distance, at most T + 1: where there is no way, it takes more than an episode.
     """
     slots = np.ceil((distance_km - SMALLEST_MOVE_KM) / spec.max_move_km)
-    return np.clip(slots, 0, spec.slots + 1).astype(np.int64)
+    return np.minimum(np.maximum(slots, 0), spec.slots + 1).astype(np.int64)
 
 
 def kept_kwh(spec: FleetSpec, slot: int, surplus: Bools) -> Floats:
@@ -45,7 +45,7 @@ def kept_kwh(spec: FleetSpec, slot: int, surplus: Bools) -> Floats:
     Returns:
         Energy kept at each station [kWh], shape [..., H]; 0 where no station with surplus is within time.
     """
-    way_km = np.min(np.where(surplus[..., None, :], spec.navigator.station_distance_km, np.inf), axis=-1)
+    way_km = np.where(surplus[..., None, :], spec.navigator.station_distance_km, np.inf).min(axis=-1)
     in_time = slot <= spec.slots - 2 - 2 * trip_slots(spec, way_km)
     return np.where(in_time, way_km, 0.0) * spec.consumption_kwh_per_km
 
@@ -78,7 +78,7 @@ def go_and_serve(spec: FleetSpec, observation: Observation, station: Ints, power
         Heading and distance as near to the station as one slot's kilometres allow; none for EVs that drive.
     """
     heading_rad, distance_km = np.zeros((2, *station.shape))
-    goes = (station >= 0) & (station != observation.station) & (observation.state != EvState.DRIVING)
+    goes = (station >= 0) & (station != observation.station) & (observation.state != int(EvState.DRIVING))
     if goes.any():
         place = (observation.edge[goes], observation.node[goes], observation.offset_km[goes])
         heading_rad[goes], distance_km[goes] = spec.navigator.aim(*place, station[goes])

@@ -245,7 +245,7 @@ class GridModel:
         load_kvar = self._network.feeder.per_island(power.q_kvar)
         slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
         losses_kwh = (slack_kw - self._network.feeder.per_island(power.p_kw)) * slot_h
-        dg_kvar = np.clip(load_kvar, -units.dg_q_max_kvar, units.dg_q_max_kvar)
+        dg_kvar = np.minimum(np.maximum(load_kvar, -units.dg_q_max_kvar), units.dg_q_max_kvar)
         over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
         beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)
         return MicrogridSlots(

@@ -97,6 +97,19 @@ def slot_table(name: str, episodes: Sequence[int], slots: Sequence[Any], rows: s
     return Table(kind, _ColumnsOnDemand(makers), shape)
 
 
+def slot_keys(kind: TableKind, episodes: Sequence[int], slots: int, units: int) -> dict[str, Values]:
+    """The key columns of a table that has a row for every episode, slot and unit.
+
+    Args:
+        kind: The table.
+        episodes: Numbers of its episodes.
+        slots: Slots of an episode.
+        units: Microgrids, EVs, or whatever it has rows of.
+    """
+    shape = (len(episodes), slots, units)
+    return {column.name: _key(axis, episodes, shape) for axis, column in enumerate(kind.keys)}
+
+
 def _key(axis: int, episodes: Sequence[int], shape: tuple[int, int, int]) -> Values:
     """Episode, slot or unit of each row."""
     count, slots, units = shape

@@ -31,10 +31,27 @@ RECORDS_INTRODUCTION: Final = """\
 
 `cosim run FILE --out DIR` writes a folder:
 
-- `metadata.yaml`: the scenario with all defaults and overrides resolved, the number of episodes, and the versions
-  of all packages that a result may depend on;
+- `metadata.yaml`: the scenario with all defaults and overrides resolved, the number of episodes, SHA-256 of every file
+  that it was read from (of a controller's code too), and the versions and the machine that a result may depend on;
 - one Parquet file for each table below, rows in the order of their key columns;
-- `summary.json`: what `cosim run --json` prints.
+- `summary.json`: what `cosim run --json` prints; it is there when all episodes are.
+
+**While a run goes on**, finished episodes are in `parts/000032/TABLE.parquet` (this one begins with episode 32), each
+part whole. They are written every three seconds, and when the run ends early: by Ctrl-C, an error, a full disk. Only a
+kill costs what has been gathered since. `cosim.read_records(DIR)` reads the tables in either state, all episodes or
+some: `cosim.read_records(DIR, episodes=[3, 4], tables=["visits"])["visits"].frame()`.
+
+**To go on**, give the same command with `--resume DIR` (`cosim.run(..., out=DIR, resume=True)`): finished episodes
+stay, the others are added, and all tables and the summary, but for its timing, are those of a run that was not
+disturbed. A larger `--episodes` extends a run, also one that has ended; `--replicas` and `--workers` may change.
+Another
+scenario, seed, controller, engine, input file or version is refused, and the first field that differs is named. Where
+DIR is new or empty, a run begins: so a script can always say `--resume DIR`.
+
+**To verify**, `cosim verify DIR` runs the stored scenario again, and compares every record of every table to the last
+bit (exit code 0 same, 4 different). It lists versions, machine and files then and now. The input files must still be
+where they were; the scenario file need not. Across versions of numpy, of the C library, or across processors, last bits
+may differ.
 
 `cosim.run(...)` gives the same tables as data frames (`results.visits`). Times are seconds since the episode's
 start; an empty cell is a time that never came. Powers of a slot are means over the slot, and exact energies

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -26,6 +26,67 @@ def summary_view(summary: Mapping[str, Any]) -> Group:
     """
     parts = [_metrics(summary), _costs(summary), _energies(summary)]
     return Group(*parts, *_remarks(summary))
+
+
+def verification_view(verification: Mapping[str, Any]) -> Group:
+    """What `cosim verify` shows.
+
+    Args:
+        verification: What `Verification.summary` gives.
+    """
+    parts = [_dependencies(verification["dependencies"]), _tables(verification["tables"])]
+    return Group(*parts, *map(Text, _verdict(verification)))
+
+
+def _dependencies(dependencies: Sequence[Mapping[str, str]]) -> Table:
+    table = Table(title="what the results may depend on", title_justify="left")
+    for heading in ("", "stored", "now", ""):
+        table.add_column(heading, overflow="fold")
+    for dependency in dependencies:
+        stored, now = (_short(dependency[when]) for when in ("stored", "now"))
+        differs = dependency["stored"] != dependency["now"]
+        cells = (Text(text) for text in (dependency["name"], stored, now, "differs" if differs else ""))
+        table.add_row(*cells, style="bold red" if differs else None)
+    return table
+
+
+def _tables(tables: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="\nrecords", title_justify="left")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("result")
+    for check in tables:
+        differing = check["differing_rows"]
+        result = f"{differing:,} rows differ" if differing else "same"
+        table.add_row(check["name"], f"{check['rows']:,}", result, style="bold red" if differing else None)
+    return table
+
+
+def _verdict(verification: Mapping[str, Any]) -> list[str]:
+    lines = [""]
+    difference, change = verification["first_difference"], verification["summary_difference"]
+    if difference:
+        place = ", ".join(f"{name} {number}" for name, number in difference["place"].items())
+        lines.append(
+            f"first difference: table {difference['table']}, {place}, column {difference['column']}: "
+            f"stored {difference['stored']}, now {difference['now']}"
+        )
+    if change:
+        lines.append(f"{change['field']}: stored {change['stored']!r}, now {change['given']!r}")
+    elif verification["interrupted"]:
+        lines.append(
+            f"the run was interrupted: {verification['episodes']} of {verification['episodes_planned']} episodes, "
+            "no summary"
+        )
+    else:
+        lines.append("summary.json: same, but for its timing")
+    same = "the same to the last bit" if verification["same"] else "NOT the same"
+    return [*lines, f"{verification['folder']}, {verification['episodes']} episodes: {same}"]
+
+
+def _short(text: str) -> str:
+    """The beginning of a fingerprint; other texts as they are."""
+    return f"{text[:12]}..." if len(text) == 64 and text.isalnum() else text
 
 
 def _metrics(summary: Mapping[str, Any]) -> Table:
@@ -81,7 +142,7 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     }
     low_pu, high_pu = summary["voltage_range_pu"]
     remarks = [f"\nvoltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
-    of_all = timing["slots"] * len(summary["microgrids"])
+    of_all = summary["episodes"] * summary["slots_per_episode"] * len(summary["microgrids"])
     remarks += [f"{count / of_all:.1%} of microgrid slots {said[flag]}" for flag, count in flags.items() if count]
     if summary["episodes_without_shedding"]:
         remarks.append(

@@ -87,12 +87,22 @@ def parse_scenario(path: str | Path, overrides: Sequence[str] = ()) -> ParsedSce
     Raises:
         ScenarioError: If the file is not readable as YAML, or an override has no place in it.
     """
-    path = Path(path)
-    document = apply_overrides(read_document(path), overrides)
+    return parse_document(apply_overrides(read_document(Path(path)), overrides))
+
+
+def parse_document(document: Document) -> ParsedScenario:
+    """Give plain values their meaning, as far as possible.
+
+    Args:
+        document: A scenario's values.
+
+    Returns:
+        The sections that are right, and the mistakes in the others.
+    """
     model, issues = validate(document.tree)
     sections = {name: getattr(model, name) for name in type(model).model_fields}
     issues = document.locate([*issues, *check_sections(sections)])
-    file = ScenarioFile(model, path, document) if isinstance(model, Scenario) and not issues else None
+    file = ScenarioFile(model, document.path, document) if isinstance(model, Scenario) and not issues else None
     return ParsedScenario(document, sections, issues, file)
 
 

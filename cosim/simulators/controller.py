@@ -107,8 +107,8 @@ def check_action(action: Action, spec: FleetSpec, episodes: tuple[int, ...], slo
         "power_share": (-spec.max_discharge_share, 1.0),
     }
     shape = (len(episodes), spec.fleet_size)
-    columns = []
-    for name, (low, high) in bounds.items():
+    checked = np.empty((*shape, len(bounds)))
+    for k, (name, (low, high)) in enumerate(bounds.items()):
         try:
             values = np.asarray(getattr(action, name), dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -123,5 +123,5 @@ def check_action(action: Action, spec: FleetSpec, episodes: tuple[int, ...], slo
                 f"episode {episodes[replica]}, slot {slot}, EV {ev}: {name} must be in [{low:.10g}, {high:.10g}], "
                 f"got {float(values[replica, ev])}"
             )
-        columns.append(np.clip(values, low, high))
-    return np.stack(columns, axis=-1)
+        checked[..., k] = np.minimum(np.maximum(values, low), high)
+    return checked

@@ -169,7 +169,7 @@ class TrafficModel:
             energy_kwh=energy_kwh.reshape(shape),
             station=ints([fleet.station for fleet in fleets]),
             destination=ints([fleet.destination for fleet in fleets]),
-            state=ints([fleet.states() for fleet in fleets]),
+            state=ints([list(map(int, fleet.states())) for fleet in fleets]),
             queue_length=ints([[len(s.queue) for s in replica.stations] for replica in self._replicas]),
             chargers_busy=ints([[len(s.plugged) for s in replica.stations] for replica in self._replicas]),
             road_flow_vph=self._flow_now_vph(),
@@ -201,9 +201,9 @@ class TrafficModel:
         ]
         self._slot += 1
         self._state = None
-        outcome = np.where(start.state == EvState.DRIVING, ActionOutcome.IGNORED, targets.outcome)
+        outcome = np.where(start.state == int(EvState.DRIVING), int(ActionOutcome.IGNORED), targets.outcome)
         for of_replica, (outcomes, _) in zip(outcome, ran, strict=True):
-            of_replica[list(outcomes)] = list(outcomes.values())
+            of_replica[list(outcomes)] = list(map(int, outcomes.values()))
         return TrafficSlot(
             evs=self._ev_slots(action, start.energy_kwh, outcome),
             stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
@@ -272,7 +272,7 @@ class TrafficModel:
 
 def _orders(targets: Targets, power_share: Floats) -> list[Orders]:
     """The orders of each replica."""
-    found = targets.outcome == ActionOutcome.DEPARTED
+    found = targets.outcome == int(ActionOutcome.DEPARTED)
     orders = [Orders([], share) for share in power_share.tolist()]
     columns = (*np.nonzero(found), targets.node[found], targets.road[found], targets.offset_km[found])
     for replica, ev, node, road, offset_km in zip(*(column.tolist() for column in columns), strict=True):

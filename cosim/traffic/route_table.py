@@ -61,10 +61,10 @@ class RouteTable:
     def __init__(self, router: Router, times: TimeRange | None) -> None:
         self._router = router
         self._empty = times is None or router.nodes > MOST_NODES
-        no_times: tuple[list[float], list[float]] = [], []
-        self._low_s, self._high_s = (
-            no_times if times is None or self._empty else (np.asarray(t).tolist() for t in times)
-        )
+        self._low_s: list[float] = []
+        self._high_s: list[float] = []
+        if times is not None and not self._empty:
+            self._low_s, self._high_s = (np.asarray(time_s).tolist() for time_s in times)
         self._of_nodes: dict[tuple[int, int], KnownWay | None] = {}
         self._of_places: dict[tuple[Place, Place], KnownWay | None] = {}
 

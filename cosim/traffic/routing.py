@@ -149,7 +149,10 @@ class Router:
     def time_of_s(self, legs: Sequence[Leg], time_s: Sequence[float]) -> float:
         """Travel time of a way [s], at the travel time of each whole road [s]."""
         length_km = self.length_km
-        return sum([(to_km - from_km) / length_km[road] * time_s[road] for road, from_km, to_km in legs])
+        total_s = 0.0
+        for road, from_km, to_km in legs:
+            total_s += (to_km - from_km) / length_km[road] * time_s[road]
+        return total_s
 
     def _search(
         self,

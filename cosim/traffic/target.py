@@ -97,8 +97,8 @@ class TargetFinder:
         low_km, slack_km = -SMALLEST_MOVE_KM, SMALLEST_MOVE_KM
         inside = (x_km >= low_km) & (x_km <= width_km + slack_km) & (y_km >= low_km) & (y_km <= height_km + slack_km)
         outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
-        outcome[~inside] = ActionOutcome.OUTSIDE
-        outcome[distance_km <= SMALLEST_MOVE_KM] = ActionOutcome.STAYED
+        outcome[~inside] = int(ActionOutcome.OUTSIDE)
+        outcome[distance_km <= SMALLEST_MOVE_KM] = int(ActionOutcome.STAYED)
         return Targets(outcome, node, road, offset_km)
 
     def _places(self, x_km: Floats, y_km: Floats) -> tuple[Ints, Ints, Floats]:
@@ -182,9 +182,10 @@ class RoadSnap:
             The roads (the lowest number among equals), -1 where none is in reach; and the offsets on them [km].
         """
         near = self._near[cell]
-        first_x_km, first_y_km, along_x_km, along_y_km, square = np.moveaxis(self._lines[near], -1, 0)
-        dx, dy = x_km[:, None] - first_x_km, y_km[:, None] - first_y_km
-        share = np.minimum(np.maximum((dx * along_x_km + dy * along_y_km) / square, 0.0), 1.0)
+        line = self._lines[near]
+        along_x_km, along_y_km = line[..., 2], line[..., 3]
+        dx, dy = x_km[:, None] - line[..., 0], y_km[:, None] - line[..., 1]
+        share = np.minimum(np.maximum((dx * along_x_km + dy * along_y_km) / line[..., 4], 0.0), 1.0)
         distance_km = np.hypot(dx - share * along_x_km, dy - share * along_y_km)
         first = _first_least(distance_km)
         item = np.where(distance_km.ravel()[first] <= self._reach_km, near.ravel()[first], -1)

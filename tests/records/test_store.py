@@ -1,97 +1,142 @@
-"""The run folder: what is written can be read by anybody, with units."""
+"""Reading a run folder: the same arrays again, some episodes or all, and a clear word about what is damaged."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
-import yaml
+from small_records import same_bits, small_fixed, small_records
+from test_run_folder import write, write_some
 
 from cosim.errors import RecordError
-from cosim.records.schema import TABLES, MicrogridUnits, columns_of
-from cosim.records.store import RunFolder
-from cosim.records.table import Records, row_table, slot_table, static_table
-
-VISITS = [(0, 1, 2, 0.0, 10.0, None, None, None, 3, 0.1, 0.2), (1, 9, 0, 0.5, None, None, None, 7.0, -1, 0.0, 0.0)]
-TRIP = (0, 1, 0.0, 90.0, -1, 2, 3.0, 80.0, [5, 6], [0.0, 40.0], [40.0, 90.0], [1.0, 0.0], [2.0, 2.0])
+from cosim.records import parquet, run_folder
+from cosim.records.store import StoredRun, read_records
+from cosim.records.table import Records, joined
 
 
-def test_each_batch_is_appended(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "a" / "run", {"format": 1}) as folder:
-        folder.append(Records([static_table("microgrids", MicrogridUnits(["MG1", "é[red]"], *[np.array([1, 5])] * 4))]))
-        folder.append(Records([row_table("visits", VISITS[:1])]))
-        folder.append(Records([row_table("visits", VISITS[1:]), row_table("trips", [TRIP])]))
-        folder.append(Records([row_table("visits", []), row_table("trips", [])]))
-    visits = pyarrow.parquet.read_table(tmp_path / "a" / "run" / "visits.parquet")
-    assert visits.column("ev").to_pylist() == [1, 9]
-    assert visits.column("request_s").to_pylist() == [10.0, None]
-    (trip,) = pyarrow.parquet.read_table(tmp_path / "a" / "run" / "trips.parquet").to_pylist()
-    assert tuple(trip.values()) == TRIP
-    names = pyarrow.parquet.read_table(tmp_path / "a" / "run" / "microgrids.parquet")
-    assert names.column("name").to_pylist() == ["MG1", "é[red]"]
+@pytest.fixture(params=["ended", "interrupted", "extended"])
+def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Episodes 0 to 8 in a folder."""
+    monkeypatch.setattr(run_folder, "GATHER_S", 0.0)
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 10)
+    if request.param == "ended":
+        write(tmp_path, [range(9)], 9)
+    elif request.param == "interrupted":
+        write_some(tmp_path, [(0, 1), (2, 3, 4), (5,), (6, 7, 8)], 12)
+    else:
+        write(tmp_path, [range(4)], 4)
+        write_some(tmp_path, [(4, 5), (6, 7, 8)], 12, resume=True)
+    return tmp_path
 
 
-def test_each_column_carries_its_unit_and_meaning(tmp_path: Path) -> None:
-    kind = next(kind for kind in TABLES if kind.name == "microgrid_slots")
-    own = len(columns_of(kind)) - len(kind.keys)
-    slot = kind.columns(*(np.ones((1, 2)) for _ in range(own)))
-    with RunFolder(tmp_path, {}) as folder:
-        folder.append(Records([slot_table(kind.name, (0,), [slot])]))
-    schema = pyarrow.parquet.read_schema(tmp_path / "microgrid_slots.parquet")
-    assert schema.names == [column.name for column in columns_of(kind)]
-    for column in columns_of(kind):
-        assert schema.field(column.name).metadata == {b"unit": column.unit.encode(), b"about": column.about.encode()}
-    assert str(schema.field("voltage_violated").type) == "bool"
+def test_all_tables_come_back_to_the_bit(run: Path) -> None:
+    assert same_bits(read_records(run), joined([small_records(range(9)), small_fixed()]))
 
 
-def test_metadata_and_summary_are_text(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {"scenario": {"name": "Sturm é", "clock": {"start": "10:00"}}}) as folder:
-        folder.finish({"mean": None, "x": 0.1})
-    assert yaml.safe_load((tmp_path / "metadata.yaml").read_text(encoding="utf-8"))["scenario"]["name"] == "Sturm é"
-    assert json.loads((tmp_path / "summary.json").read_text()) == {"mean": None, "x": 0.1}
+@pytest.mark.parametrize("episodes", [[0], [8], [3, 4], [7, 1, 4], range(2, 7), []])
+def test_some_episodes(run: Path, episodes: list[int]) -> None:
+    records = read_records(run, episodes, ["ev_slots", "visits", "trips", "nodes"])
+    if not episodes:
+        assert [len(records[name]) for name in ("ev_slots", "visits", "trips")] == [0, 0, 0]
+        return
+    every = joined([small_records(sorted(episodes)), small_fixed()])
+    assert same_bits(records, Records([every[name] for name in ("ev_slots", "trips", "visits", "nodes")]))
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "mine").touch()
-    with pytest.raises(RecordError, match=f"{tmp_path} is not empty; name a new folder for the run"):
-        RunFolder(tmp_path, {})
-    with pytest.raises(RecordError, match="mine cannot be written: File exists"):
-        RunFolder(tmp_path / "mine", {})
-    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+@pytest.mark.parametrize("size", [1, 2, 4, 9, 50])
+def test_batches_are_the_episodes_in_order(run: Path, size: int) -> None:
+    batches = list(StoredRun(run).batches(size))
+    assert [number for numbers, _ in batches for number in numbers] == list(range(9))
+    for numbers, records in batches:
+        assert same_bits(records, small_records(numbers))
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {}) as folder:
-        (tmp_path / "visits.parquet").mkdir()
-        with pytest.raises(RecordError, match=r"visits\.parquet cannot be written"):
-            folder.append(Records([row_table("visits", VISITS)]))
-        (tmp_path / "summary.json").mkdir()
-        with pytest.raises(RecordError, match=r"summary\.json cannot be written: Is a directory"):
-            folder.finish({})
+def test_what_is_not_there_is_named(run: Path) -> None:
+    with pytest.raises(RecordError, match="has no episode 9; there are 0 to 8"):
+        read_records(run, [2, 9])
+    with pytest.raises(RecordError, match="there is no table 'visit'; there are microgrid_slots, "):
+        read_records(run, tables=["visit"])
 
 
-def test_what_was_appended_before_a_failure_is_readable(tmp_path: Path) -> None:
-    def fail() -> None:
-        with RunFolder(tmp_path, {}) as folder:
-            folder.append(Records([row_table("visits", VISITS)]))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert pyarrow.parquet.read_table(tmp_path / "visits.parquet").num_rows == 2
-    assert not (tmp_path / "summary.json").exists()
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(RecordError, match=f"^{path} is no run folder"):
+            StoredRun(path)
 
 
-def test_a_run_that_fails_before_its_first_episode_leaves_nothing(tmp_path: Path) -> None:
-    def fail() -> None:
-        with RunFolder(tmp_path / "run", {}) as folder:
-            folder.append(Records([static_table("microgrids", MicrogridUnits(["MG1"], *[np.array([1])] * 4))]))
-            raise ValueError("boom")
+def change(name: str, edit: Callable[[pyarrow.Table], pyarrow.Table]) -> Callable[[Path], None]:
+    def apply(path: Path) -> None:
+        rows = pyarrow.parquet.read_table(path / f"{name}.parquet")
+        pyarrow.parquet.write_table(edit(rows), path / f"{name}.parquet")
 
-    for _ in range(2):
-        with pytest.raises(ValueError, match="boom"):
-            fail()
-    assert not (tmp_path / "run").exists()
+    return apply
+
+
+def flip(path: Path) -> None:
+    content = bytearray((path / "ev_slots.parquet").read_bytes())
+    content[60:90] = bytes(30)
+    (path / "ev_slots.parquet").write_bytes(content)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no metadata": (lambda path: (path / "metadata.yaml").unlink(), "is no run folder: there is no metadata.yaml"),
+    "empty metadata": (lambda path: (path / "metadata.yaml").write_text(""), "metadata.yaml is damaged"),
+    "broken metadata": (lambda path: (path / "metadata.yaml").write_text("a: ["), "metadata.yaml:1: is not valid YAML"),
+    "binary metadata": (lambda path: (path / "metadata.yaml").write_bytes(b"\xff"), "is damaged: it is not UTF-8"),
+    "other format": (lambda path: (path / "metadata.yaml").write_text("format: 7"), "format must be 1, got 7"),
+    "lacking metadata": (lambda path: (path / "metadata.yaml").write_text("format: 1"), "'scenario_file' is missing"),
+    "no table": (lambda path: (path / "visits.parquet").unlink(), "visits.parquet is missing; the run folder is"),
+    "no main table": (lambda path: (path / "microgrid_slots.parquet").unlink(), "microgrid_slots.parquet is missing"),
+    "no fixed table": (lambda path: (path / "roads.parquet").unlink(), "roads.parquet is missing"),
+    "empty table": (lambda path: (path / "trips.parquet").write_bytes(b""), "trips.parquet cannot be read: "),
+    "cut table": (
+        lambda path: (path / "trips.parquet").write_bytes((path / "trips.parquet").read_bytes()[:-100]),
+        "trips.parquet cannot be read: ",
+    ),
+    "flipped bytes": (flip, "ev_slots.parquet cannot be read: "),
+    "no column": (change("ev_slots", lambda rows: rows.drop_columns(["x_km"])), "has no column 'x_km'"),
+    "other type": (
+        change("trips", lambda rows: rows.set_column(1, "ev", rows["ev"].cast("double"))),
+        "column 'ev' must be int64, got double",
+    ),
+    "missing row": (change("rewards", lambda rows: rows.slice(1)), "table 'rewards' lacks rows of episodes 0 to 2"),
+    "rows too many": (
+        change("rewards", lambda rows: pyarrow.concat_tables([rows, rows.slice(0, 4)])),
+        "table 'rewards' (lacks|has) rows",
+    ),
+    "missing episodes": (
+        change("microgrid_slots", lambda rows: rows.slice(8)),
+        "should begin with episode 0, it begins with 2",
+    ),
+    "no rows": (change("microgrid_slots", lambda rows: rows.slice(0, 0)), "there are no rows in it"),
+    "episode cut off": (
+        change("microgrid_slots", lambda rows: rows.slice(0, 8)),
+        "summary.json tells of 3 episodes, the tables hold 2",
+    ),
+    "broken summary": (lambda path: (path / "summary.json").write_text("{"), "summary.json cannot be read"),
+    "odd summary": (lambda path: (path / "summary.json").write_text("[]"), "must be one JSON object"),
+    "empty cell": (
+        change("visits", lambda rows: rows.set_column(1, "ev", pyarrow.array([None] * rows.num_rows, pyarrow.int64()))),
+        "column 'ev' has empty cells",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_told_in_one_line(tmp_path: Path, damage: str) -> None:
+    write(tmp_path, [range(3)], 3)
+    break_it, problem = DAMAGES[damage]
+    break_it(tmp_path)
+
+    def read() -> None:
+        stored = StoredRun(tmp_path)
+        stored.read(tables=["nodes", "roads"])
+        list(stored.batches(5))
+
+    with pytest.raises(RecordError, match=problem) as caught:
+        read()
+    assert "\n" not in str(caught.value)

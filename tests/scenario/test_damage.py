@@ -11,7 +11,7 @@ from copy import deepcopy
 import pytest
 from damage import MAIN, SCENARIOS, bombs, damages, good_data, good_tree, overrides, yaml_of
 
-from cosim import experiment
+from cosim import workers
 from cosim.cli import main
 from cosim.grid import case
 
@@ -38,7 +38,7 @@ for file in sys.argv[1:]:
 def quick_and_never_run(monkeypatch):
     """Pandapower reads its case only once, a run is a mistake of ours, and nothing may hang."""
     monkeypatch.setattr(case, "_known_cases", lambda: CASES)
-    monkeypatch.setattr(experiment, "run_world", lambda *_: pytest.fail("it runs"))
+    monkeypatch.setattr(workers, "run_world", lambda *_: pytest.fail("it runs"))
 
     def too_long(*_):
         raise TimeoutError("it hangs")

@@ -38,6 +38,16 @@ class Stay:
 
 
 @dataclass
+class Presence:
+    """One stay of one EV at a station, whether it wants a charger or not."""
+
+    ev: int
+    station: int
+    arrive_s: float
+    depart_s: float | None = None
+
+
+@dataclass
 class Ev:
     """One EV: at a node, or on a road at some kilometres."""
 
@@ -48,6 +58,7 @@ class Ev:
     driving: bool = False
     share: float = 0.0
     stay: Stay | None = None
+    presence: Presence | None = None
 
 
 @dataclass
@@ -80,9 +91,12 @@ class Oracle:
         self.plan = [0 for _ in self.station_node]
         self.drives: list[Drive] = []
         self.stays: list[Stay] = []
+        self.presences: list[Presence] = []
         self.slot = 0
         ends = zip(self.roads.tail.tolist(), self.roads.head.tolist(), strict=True)
         self.road_of = {end: road for road, end in enumerate(ends)}
+        for number in range(len(self.evs)):
+            self.come(number)
 
     # ------------------------------------------------------------------------------------------- a slot
 
@@ -103,6 +117,8 @@ class Oracle:
             if way:
                 if ev.stay is not None:
                     self.leave(ev.stay)
+                if ev.presence is not None:
+                    ev.presence.depart_s, ev.presence = float(self.env.now), None
                 drive = Drive(number, way, float(self.env.now))
                 self.drives.append(drive)
                 ev.driving = True
@@ -147,6 +163,7 @@ class Oracle:
         drive.arrive_s = float(self.env.now)
         ev.driving = False
         self.stand(ev, *drive.way[-1][::2])
+        self.come(drive.ev)
         self.ask(drive.ev)
 
     def stand(self, ev: Ev, road: int, at_km: float) -> None:
@@ -228,6 +245,12 @@ class Oracle:
         return way[::-1]
 
     # ---------------------------------------------------------------------------------------- at stations
+
+    def come(self, number: int) -> None:
+        ev = self.evs[number]
+        if ev.road < 0 and ev.node in self.station_node:
+            ev.presence = Presence(number, self.station_node.index(ev.node), float(self.env.now))
+            self.presences.append(ev.presence)
 
     def wanted_kw(self, ev: Ev) -> float:
         if abs(ev.share) <= 1e-3:

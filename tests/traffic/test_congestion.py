@@ -1,17 +1,20 @@
 """Travel times under traffic, and the traffic of everybody else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_roads import LATTICE, SIOUX_FALLS, SIOUX_ROADS, roads_of
+from small_roads import LATTICE, SCENARIOS, SIOUX_FALLS, SIOUX_ROADS, roads_of
 
 from cosim.errors import ScenarioError
-from cosim.scenario.schema import CapacityShareFlow, CongestionSection, RoadFactor, TntpFlow
+from cosim.scenario.schema import CapacityShareFlow, CongestionSection, LatticeRoads, RoadFactor, TntpFlow
+from cosim.scenario.uncertainty import factor_range
+from cosim.system import load_system
 from cosim.traffic import tntp
-from cosim.traffic.congestion import TravelTime, expected_base_flow
-from cosim.traffic.road_network import RoadNetwork
+from cosim.traffic.congestion import TravelTime, base_time_range, expected_base_flow
+from cosim.traffic.road_network import RoadNetwork, build_lattice
 
 ONE_ROAD = roads_of([(0, 0), (6, 0)], [(0, 1, 6, 540)], capacity_vph=400, bpr_b=0.15)
 PROFILES = {"traffic": np.array([0.5, 1.0, 0.25])}
@@ -135,3 +138,75 @@ def test_a_missing_flow_file_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as caught:
         base_flow(TntpFlow(kind="tntp", file="none"), SIOUX_ROADS, lambda name: tmp_path / name)
     assert [issue.path for issue in caught.value.issues] == ["congestion.base_flow.file"]
+
+
+# ---------------------------------------------------------------------------------- range of travel times
+
+# 100 s free and capacity 100: 100 s x (1 + 0.5 load^4).
+TWO_ROADS = roads_of([(0, 0), (1, 0), (2, 0)], [(0, 1, 1, 100), (1, 2, 1, 100)], bpr_b=0.5)
+
+
+def test_the_range_of_travel_times_by_hand() -> None:
+    # Strongest is the second slot, weakest the first, of which half remains; the factor doubles or halves them.
+    found = base_time_range(TravelTime(TWO_ROADS), np.array([[50.0, 25.0], [100.0, 50.0]]), (0.5, 2.0))
+    assert found is not None
+    low_s, high_s = found
+    assert low_s.tolist() == [100.0 * (1 + 0.5 * load**4) for load in (0.25, 0.125)]
+    assert high_s.tolist() == [100.0 * (1 + 0.5 * load**4) for load in (2.0, 1.0)]
+
+
+@pytest.mark.parametrize("power", [1.0, 2.5, 4.0])
+def test_times_at_any_strength_lie_on_the_straight_between_the_ends(power: float) -> None:
+    generator = np.random.default_rng(6)
+    roads = replace(SIOUX_ROADS, bpr_power=np.full(SIOUX_ROADS.roads, power))
+    shares, pattern_vph = np.array([0.6, 1.0, 0.2]), generator.uniform(0.0, 3.0, roads.roads) * roads.capacity_vph
+    expected_vph, factors = shares[:, None] * pattern_vph, (0.7, 1.3)
+    travel_time = TravelTime(roads)
+    found = base_time_range(travel_time, expected_vph, factors)
+    assert found is not None
+    low_s, high_s = found
+    for slot, factor in zip([0, 1, 2] * 10, [*factors, *generator.uniform(*factors, 28)], strict=True):
+        time_s = travel_time.of_all_s(factor * expected_vph[slot])
+        along = float((time_s - low_s).sum() / (high_s - low_s).sum())
+        assert -1e-12 <= along <= 1.0 + 1e-12
+        assert time_s == pytest.approx(low_s + along * (high_s - low_s), rel=1e-12)
+
+
+def test_flows_of_two_patterns_have_no_such_range() -> None:
+    expected_vph = np.array([[50.0, 25.0], [100.0, 50.001]])
+    assert base_time_range(TravelTime(TWO_ROADS), expected_vph, (1.0, 1.0)) is None
+    # Not even where the one lies within the range of the other.
+    assert base_time_range(TravelTime(TWO_ROADS), np.array([[50.0, 0.0], [0.0, 50.0]]), (0.0, 2.0)) is None
+
+
+def test_roads_with_exponents_of_their_own_have_no_such_range() -> None:
+    roads = replace(TWO_ROADS, bpr_power=np.array([4.0, 3.0]))
+    assert base_time_range(TravelTime(roads), np.array([[50.0, 25.0]]), (0.5, 2.0)) is None
+
+
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (0.0, 2.0)])
+def test_without_traffic_the_range_is_the_free_time(factors: tuple[float, float]) -> None:
+    found = base_time_range(TravelTime(TWO_ROADS), np.zeros((3, 2)), factors)
+    assert found is not None
+    assert [time_s.tolist() for time_s in found] == [[100.0, 100.0]] * 2
+
+
+def test_a_slot_without_traffic_makes_the_free_time_the_least() -> None:
+    found = base_time_range(TravelTime(TWO_ROADS), np.array([[0.0, 0.0], [100.0, 50.0]]), (0.5, 1.0))
+    assert found is not None
+    assert [time_s.tolist() for time_s in found] == [[100.0, 100.0], [150.0, 103.125]]
+
+
+def test_a_network_without_roads_has_a_range_of_no_times() -> None:
+    found = base_time_range(
+        TravelTime(build_lattice(LatticeRoads(kind="lattice", columns=1, rows=1))), np.zeros((3, 0)), (0.5, 1.0)
+    )
+    assert found is not None
+    assert [time_s.tolist() for time_s in found] == [[], []]
+
+
+@pytest.mark.parametrize("file", ["outage_33bus.yaml", "outage_siouxfalls.yaml"])
+def test_the_shipped_scenarios_have_such_a_range(file: str) -> None:
+    system = load_system(SCENARIOS / file)
+    factors = factor_range(system.scenario.uncertainty.traffic)
+    assert base_time_range(TravelTime(system.roads), system.base_flow_vph, factors) is not None

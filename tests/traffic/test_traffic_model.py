@@ -3,158 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from small_roads import SCENARIOS
+from small_world import SLOTS, Case, arrays_of, cases
 
 from cosim.charging.visit import Request, Visit
-from cosim.clock import Clock
 from cosim.interface import Action, EvState
 from cosim.ledger import Ledger
-from cosim.scenario.schema import CongestionSection, FleetSection, FleetStart, LatticeRoads, Scenario, StationSection
-from cosim.system import load_system
-from cosim.traffic.model import FleetState, TrafficModel, TrafficSlot
-from cosim.traffic.road_network import RoadNetwork, build_lattice
-from cosim.traffic.routing import Router
+from cosim.scenario.schema import FleetSection, FleetStart, LatticeRoads
 from cosim.traffic.start import battery_kind
 from cosim.traffic.target import ActionOutcome
 
-SLOTS = 4
-CLOCK = Clock(start_s=36_000, slot_s=1800, slots=SLOTS)
-
-
-@cache
-def base_scenario() -> Scenario:
-    return load_system(SCENARIOS / "outage_33bus_deterministic.yaml").scenario
-
-
-@dataclass(frozen=True)
-class Case:
-    """A small world, and the seed of what happens in it."""
-
-    fleet: FleetSection
-    roads: LatticeRoads
-    station_nodes: tuple[int, ...]
-    chargers: int
-    ev_flow_vph: float
-    base_share: float
-    limits_kw: tuple[float, ...]
-    seed: int
-
-    def network(self) -> RoadNetwork:
-        return build_lattice(self.roads)
-
-    def model(self) -> TrafficModel:
-        stations = [
-            StationSection(name=f"S{k}", node=node, chargers=self.chargers, bus=0)
-            for k, node in enumerate(self.station_nodes)
-        ]
-        scenario = base_scenario().model_copy(
-            update={
-                "fleet": self.fleet,
-                "stations": stations,
-                "congestion": CongestionSection(ev_flow_vph=self.ev_flow_vph),
-                "seed": self.seed,
-            }
-        )
-        roads = self.network()
-        flow_vph = np.full((SLOTS, roads.roads), self.base_share * self.roads.capacity_vph)
-        return TrafficModel(scenario, CLOCK, roads, Router(roads), np.array(self.station_nodes), flow_vph)
-
-    def orders(self, state: FleetState, slot: int) -> tuple[Action, np.ndarray]:
-        """Actions and limits of a slot: some EVs stay, most go somewhere on the map, some anywhere."""
-        generator = np.random.default_rng((self.seed, slot))
-        size = state.state.shape
-        reach_km = self.fleet.l_max * self.fleet.move_scale_km
-        towards_km = generator.choice([0.0, 0.5, 1.0], (*size, 2)) * self.network().area_km - state.position_km
-        heading_rad = np.arctan2(towards_km[..., 1], towards_km[..., 0]) % (2 * np.pi)
-        straight_km = np.hypot(towards_km[..., 0], towards_km[..., 1]) * generator.choice([0.0, 0.9, 1.0], size)
-        anywhere = generator.random(size) < 0.1
-        action = Action(
-            heading_rad=np.where(anywhere, generator.uniform(0, 2 * np.pi, size), heading_rad),
-            distance_km=np.where(anywhere, reach_km, np.minimum(straight_km, reach_km)),
-            power_share=generator.choice([-self.fleet.p_sch_max, -0.3, 0.0, 1e-3, 0.5, 1.0, 1.0], size),
-        )
-        return action, generator.choice(self.limits_kw, (size[0], len(self.station_nodes), 2))
-
-    def run(self, episodes: tuple[int, ...]) -> Run:
-        model = self.model()
-        model.begin(episodes)
-        run = Run([], [], [model.state()])
-        for number in range(SLOTS):
-            given = self.orders(run.states[-1], number)
-            run.orders.append(given)
-            run.slots.append(model.step(*given))
-            run.states.append(model.state())
-        return run
-
-
-@dataclass
-class Run:
-    """What was told in each slot, what came of it, and the states before, between and after."""
-
-    orders: list[tuple[Action, np.ndarray]]
-    slots: list[TrafficSlot]
-    states: list[FleetState]
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    columns, rows = draw(st.sampled_from([(3, 2), (4, 3), (2, 1), (1, 3), (1, 1)]))
-    soc = draw(st.sampled_from([0.5, 0.1, 0.12, 0.95, 0.5]))
-    spread = draw(st.sampled_from([0.0, 0.2])) if soc == 0.5 else 0.0
-    efficiency = draw(st.sampled_from([1.0, 0.95, 0.3]))
-    fleet = FleetSection(
-        size=draw(st.sampled_from([3, 9, 2, 1, 0])),
-        battery_kwh=draw(st.sampled_from([60.0, 60.0, 0.5])),
-        charge_kw=draw(st.sampled_from([60.0, 0.7, 400.0])),
-        discharge_kw=draw(st.sampled_from([60.0, 0.7])),
-        charge_efficiency=efficiency,
-        discharge_efficiency=efficiency,
-        consumption_kwh_per_km=draw(st.sampled_from([0.2, 0.0, 0.2, 0.2, 40.0])),
-        move_scale_km=draw(st.sampled_from([10.0, 3.0, 10.0, 0.1])),
-        p_sch_max=draw(st.sampled_from([0.7, 1.0])),
-        start=FleetStart(
-            place=draw(st.sampled_from(["random_station", "round_robin", "random_node"])), soc=soc, soc_spread=spread
-        ),
-    )
-    count = draw(st.integers(1, min(3, columns * rows)))
-    nodes = draw(st.permutations(range(columns * rows)))[:count]
-    return Case(
-        fleet=fleet,
-        roads=LatticeRoads(
-            kind="lattice",
-            columns=columns,
-            rows=rows,
-            spacing_km=draw(st.sampled_from([4.0, 0.4, 0.001])),
-            speed_kmh=draw(st.sampled_from([3.0, 40.0])),
-        ),
-        station_nodes=tuple(nodes),
-        chargers=draw(st.sampled_from([1, 1, 2, 20])),
-        ev_flow_vph=draw(st.sampled_from([0.0, 10.0, 400.0])),
-        base_share=draw(st.sampled_from([0.0, 0.6])),
-        limits_kw=draw(st.sampled_from([(33.0, 1000.0), (0.0, 5.0, 100.0), (1e-9, 50.0), (0.0,)])),
-        seed=draw(st.integers(0, 2**32)),
-    )
-
-
-EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
-
-
-def arrays_of(record: object) -> dict[str, np.ndarray]:
-    return {f.name: v for f in fields(record) if isinstance(v := getattr(record, f.name), np.ndarray)}  # type: ignore[arg-type]
+EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 
 
 @EXAMPLES
 @given(cases())
 def test_the_ledger_closes_in_every_slot(case: Case) -> None:
     episodes = (0, 3)
-    ledger = Ledger(CLOCK.slot_h)
+    ledger = Ledger(case.clock.slot_h)
     slots = case.run(episodes).slots
     for number, slot in enumerate(slots):
         kind, consumption = battery_kind(case.fleet), case.fleet.consumption_kwh_per_km
@@ -169,7 +39,7 @@ def test_the_ledger_closes_in_every_slot(case: Case) -> None:
 def test_everything_is_a_number_and_within_its_bounds(case: Case) -> None:
     run = case.run((5,))
     slots, states = run.slots, run.states
-    roads, kind = case.network(), battery_kind(case.fleet)
+    roads, kind = case.network, battery_kind(case.fleet)
     records = [*states, *(s.evs for s in slots), *(s.stations for s in slots)]
     assert all(np.isfinite(values).all() for record in records for values in arrays_of(record).values())
     for state in states:
@@ -191,7 +61,7 @@ def test_everything_is_a_number_and_within_its_bounds(case: Case) -> None:
     for slot in slots:
         assert (slot.stations.busy_max <= case.chargers).all()
         assert (slot.evs.driven_s >= 0.0).all()
-        assert (slot.evs.driven_s <= CLOCK.slot_s + 1e-9).all()
+        assert (slot.evs.driven_s <= case.slot_s + 1e-9).all()
         assert (slot.evs.driven_km <= reach_km + 1e-5).all()
     assert all(trip.length_km <= reach_km + 1e-5 for trip in slots[-1].trips[0])
 
@@ -200,7 +70,7 @@ def test_everything_is_a_number_and_within_its_bounds(case: Case) -> None:
 @given(cases())
 def test_queues_are_first_come_first_served_and_every_wait_is_explained(case: Case) -> None:
     slots = case.run((7,)).slots
-    end_s = float(SLOTS * CLOCK.slot_s)
+    end_s = float(case.clock.slots * case.slot_s)
     for station in range(len(case.station_nodes)):
         requests = sorted(_requests_at(slots[-1].visits[0], station), key=lambda r: (r.request_s, r.ev))
         held, waited = _intervals(requests, end_s)
@@ -218,7 +88,7 @@ def test_queues_are_first_come_first_served_and_every_wait_is_explained(case: Ca
             if any(a < middle < b for a, b in waited):
                 assert busy == case.chargers, "somebody waits though a charger is free"
         for name, intervals in (("queue_mean", waited), ("busy_mean", held)):
-            from_slots_s = sum(getattr(slot.stations, name)[0, station] for slot in slots) * CLOCK.slot_s
+            from_slots_s = sum(getattr(slot.stations, name)[0, station] for slot in slots) * case.slot_s
             assert from_slots_s == pytest.approx(sum(b - a for a, b in intervals), abs=1e-6)
 
 
@@ -237,7 +107,7 @@ def test_energies_of_requests_are_those_of_evs_and_stations(case: Case) -> None:
             assert sum(getattr(r, name) for r in requests) == pytest.approx(of_ev[ev], abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(cases())
 def test_a_replica_is_the_same_to_the_last_bit_alone_or_among_others(case: Case) -> None:
     together = case.run((4, 5, 6))
@@ -300,9 +170,7 @@ def test_nine_evs_at_one_charger_of_one_node() -> None:
 
 
 def test_a_fleet_of_nobody_runs() -> None:
-    case = ONE_CHARGER
-    nobody = Case(**{f.name: getattr(case, f.name) for f in fields(case)} | {"fleet": FleetSection(size=0)})
-    run = nobody.run((0, 1))
+    run = replace(ONE_CHARGER, fleet=FleetSection(size=0)).run((0, 1))
     slots, states = run.slots, run.states
     assert states[0].position_km.shape == (2, 0, 2)
     assert slots[0].evs.energy_end_kwh.shape == (2, 0)
@@ -311,7 +179,7 @@ def test_a_fleet_of_nobody_runs() -> None:
 
 def test_costs_by_hand() -> None:
     fleet = FleetSection(size=1, start=FleetStart(place="round_robin", soc=0.5, soc_spread=0.0))
-    case = Case(**{f.name: getattr(ONE_CHARGER, f.name) for f in fields(Case)} | {"fleet": fleet, "ev_flow_vph": 0.0})
+    case = replace(ONE_CHARGER, fleet=fleet, ev_flow_vph=0.0)
     model = case.model()
     model.begin([0])
     slot = model.step(Action.stay(1, 1), np.full((1, 1, 2), 60.0))
@@ -328,10 +196,7 @@ def test_costs_by_hand() -> None:
 def test_the_flow_of_a_state_counts_the_evs_on_the_road() -> None:
     fleet = FleetSection(size=2, start=FleetStart(place="round_robin", soc=0.5, soc_spread=0.0))
     roads = LatticeRoads(kind="lattice", columns=2, rows=1, speed_kmh=4.0)  # an hour for the only road
-    case = Case(
-        **{f.name: getattr(ONE_CHARGER, f.name) for f in fields(Case)}
-        | {"fleet": fleet, "roads": roads, "base_share": 0.5}
-    )
+    case = replace(ONE_CHARGER, fleet=fleet, roads=roads, base_share=0.5)
     model = case.model()
     model.begin([0])
     assert model.state().road_flow_vph.tolist() == [[200.0, 200.0]]

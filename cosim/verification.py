@@ -1,0 +1,226 @@
+"""Runs a stored run again, and compares every record of every table to the last bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.errors import RecordError, ScenarioError
+from cosim.experiment import (
+    Progress,
+    Tally,
+    code_of,
+    default_replicas,
+    load_controller,
+    load_document,
+    run_episodes,
+    slot_counter,
+)
+from cosim.inputs import sha256_of
+from cosim.records.comparison import Difference, compare_tables
+from cosim.records.metadata import Change, first_change
+from cosim.records.schema import TABLES
+from cosim.records.store import STATIC_TABLES, SUMMARY, StoredRun
+from cosim.records.table import Records
+from cosim.scenario.source import Document
+from cosim.schedule import Schedule
+from cosim.summary import machine, static_tables, summarise, versions
+from cosim.system import System
+from cosim.workers import refuse_unguarded_script
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Something that results may depend on.
+
+    Attributes:
+        name: A package, a part of the machine, or a file.
+        stored: Its version or fingerprint when the run was stored.
+        now: The same now.
+    """
+
+    name: str
+    stored: str
+    now: str
+
+
+@dataclass
+class TableCheck:
+    """How a table compares.
+
+    Attributes:
+        name: Name of the table.
+        rows: Rows that the run has now.
+        differing_rows: Rows of them that are not as stored, or missing on one side.
+    """
+
+    name: str
+    rows: int = 0
+    differing_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a stored run compares with the same run now.
+
+    Attributes:
+        folder: The run folder.
+        episodes: Episodes that were compared.
+        episodes_planned: Episodes that the run was to have.
+        dependencies: What the results may depend on.
+        tables: Each table.
+        first_difference: The first value that differs, in the order of episodes; None if there is none.
+        summary_change: The first value of the summary that differs; None if there is none, or no summary.
+        interrupted: Whether the run has no summary.
+    """
+
+    folder: str
+    episodes: int
+    episodes_planned: int
+    dependencies: tuple[Dependency, ...]
+    tables: tuple[TableCheck, ...]
+    first_difference: Difference | None
+    summary_change: Change | None
+    interrupted: bool
+
+    @property
+    def same(self) -> bool:
+        """Whether all that is stored is what the run gives now, to the last bit."""
+        return not any(table.differing_rows for table in self.tables) and self.summary_change is None
+
+    def summary(self) -> dict[str, Any]:
+        """Everything that `cosim verify --json` prints."""
+        change = self.summary_change
+        return {
+            "folder": self.folder,
+            "same": self.same,
+            "episodes": self.episodes,
+            "episodes_planned": self.episodes_planned,
+            "interrupted": self.interrupted,
+            "dependencies": [asdict(dependency) for dependency in self.dependencies],
+            "tables": [asdict(table) for table in self.tables],
+            "first_difference": asdict(self.first_difference) if self.first_difference else None,
+            "summary_difference": change._asdict() if change else None,
+        }
+
+
+def verify(
+    folder: str | Path, *, workers: int = 1, allow_code: bool = False, progress: Progress | None = None
+) -> Verification:
+    """Run a stored run again, and compare.
+
+    Args:
+        folder: The run folder; of an interrupted run the episodes that are finished.
+        workers: Processes that share the episodes.
+        allow_code: Whether a controller that is not part of this distribution may be loaded.
+        progress: Called while the run goes on.
+
+    Returns:
+        What is the same and what differs.
+
+    Raises:
+        RecordError: If the folder is damaged, or a file that the run was made from is missing.
+        ControllerError: If the controller cannot be loaded.
+        SimulationError: If the run cannot go on.
+    """
+    if workers > 1:
+        refuse_unguarded_script()
+    stored = StoredRun(folder)
+    system = _system_of(stored)
+    controller = load_controller(system, allow_code=allow_code)
+    replicas = default_replicas(max(stored.episodes, 1), workers)
+    batches = stored.batches(replicas)
+    tally = Tally(system, keep=False)
+    checks = _Checks()
+    fixed = Records(list(static_tables(system)))
+    checks.add(stored.read([], [kind.name for kind in STATIC_TABLES]), fixed)
+
+    def on_batch(numbers: tuple[int, ...], now: Records, ledger_max_error_kwh: float) -> None:
+        _, before = next(batches)
+        checks.add(before, now)
+        tally.add(numbers, now)
+
+    effort = run_episodes(
+        system,
+        controller,
+        Schedule(tuple(range(stored.episodes)), replicas, system.clock.slots),
+        workers=workers,
+        complete=True,
+        allow_code=allow_code,
+        on_slots=slot_counter(0, stored.episodes * system.clock.slots, progress),
+        on_batch=on_batch,
+    )
+    # Reads on to the end, where it looks for rows that are too many.
+    for _ in batches:
+        pass
+    change = None
+    if stored.summary is not None:
+        estimates = tally.totals.estimates(system.scenario.seed)
+        summary = summarise(system, tally.totals, estimates, effort.ledger_max_error_kwh, effort, 0.0)
+        change = _summary_change(stored.summary, summary)
+    return Verification(
+        folder=str(folder),
+        episodes=stored.episodes,
+        episodes_planned=stored.metadata["episodes"],
+        dependencies=tuple(_dependencies(stored, system, code_of(controller, system))),
+        tables=tuple(checks.tables.values()),
+        first_difference=checks.first,
+        summary_change=change,
+        interrupted=stored.summary is None,
+    )
+
+
+class _Checks:
+    """Compares tables, some episodes at a time."""
+
+    def __init__(self) -> None:
+        self.tables = {kind.name: TableCheck(kind.name) for kind in TABLES}
+        self.first: Difference | None = None
+
+    def add(self, stored: Records, now: Records) -> None:
+        for name in now:
+            differing, first = compare_tables(stored[name], now[name])
+            check = self.tables[name]
+            check.rows += len(now[name])
+            check.differing_rows += differing
+            self.first = self.first or first
+
+
+def _system_of(stored: StoredRun) -> System:
+    """Build the scenario that a run folder holds; files that it names are found from where its file was."""
+    path = Path(stored.metadata["scenario_file"])
+    for file in stored.metadata["inputs"]:
+        if not (path.parent / file).is_file():
+            raise RecordError(f"{stored.path}: the run was made from {file}, and {path.parent / file} is missing")
+    try:
+        return load_document(Document(path, stored.metadata["scenario"], {"": 0}))
+    except ScenarioError as error:
+        raise RecordError(f"{stored.path}: its scenario cannot be built now: {error.issues[0]}") from error
+
+
+def _dependencies(stored: StoredRun, system: System, code: Mapping[str, str]) -> Iterator[Dependency]:
+    metadata = stored.metadata
+    scenario_file = Path(metadata["scenario_file"])
+    yield from _pairs(metadata["versions"], versions())
+    yield from _pairs(metadata["machine"], machine())
+    now = sha256_of(scenario_file) if scenario_file.is_file() else MISSING
+    yield Dependency(scenario_file.name, metadata["scenario_sha256"], now)
+    yield from _pairs(metadata["inputs"], {entry.file: entry.sha256 for entry in system.inputs})
+    yield from _pairs(metadata["controller_code"], code)
+
+
+def _pairs(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[Dependency]:
+    names = [*stored, *(name for name in now if name not in stored)]
+    return (Dependency(name, str(stored.get(name, MISSING)), str(now.get(name, MISSING))) for name in names)
+
+
+def _summary_change(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Change | None:
+    """The first value that differs between two summaries, but for their timing."""
+    as_stored = json.loads(json.dumps(now))
+    one, other = ({key: value for key, value in summary.items() if key != "timing"} for summary in (stored, as_stored))
+    return first_change(SUMMARY, one, other)

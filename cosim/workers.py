@@ -1,0 +1,340 @@
+"""Runs episodes, in this process or shared among several; the results are the same bits.
+
+With several processes each takes one batch of episodes at a time and runs a World of its own. The parent hands the
+records on in the order of episodes, so whoever receives them need not know. A worker never outlives its parent.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+
+from cosim.effort import Effort
+from cosim.errors import CosimError, ScenarioError, SimulationError
+from cosim.interface import Controller
+from cosim.records.table import Records, Table
+from cosim.schedule import Schedule
+from cosim.system import System
+from cosim.world import make_simulators, run_world
+
+#: Called while a run goes on with the number of slots that were done.
+OnSlots = Callable[[int], None]
+#: Called with the episodes of a batch that has ended, their records, and the ledger's largest error so far [kWh].
+OnBatch = Callable[[tuple[int, ...], Records, float], None]
+#: Makes who decides; must be something that can be sent to another process.
+MakeController = Callable[[], Controller]
+
+#: Batches that a worker is given at a time: while one is handed on, the next is run.
+GIVEN = 2
+#: Batches per worker that may be ahead of what has been handed on: they are held in memory.
+AHEAD = 4
+#: Time for a worker to end by itself [s].
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all episodes of a run have in common.
+
+    Attributes:
+        system: The scenario, built.
+        make_controller: Makes who decides.
+        complete: Whether trips and roads are recorded too.
+    """
+
+    system: System
+    make_controller: MakeController
+    complete: bool
+
+
+def run_here(work: Work, controller: Controller, schedule: Schedule, on_slots: OnSlots, on_batch: OnBatch) -> Effort:
+    """Run episodes in this process.
+
+    Args:
+        work: What they have in common.
+        controller: Who decides.
+        schedule: Which episodes run when.
+        on_slots: Called after each slot of a batch.
+        on_batch: Called after each batch.
+
+    Returns:
+        What it took.
+
+    Raises:
+        CosimError: If the run cannot go on.
+    """
+    simulators = make_simulators(
+        work.system,
+        controller,
+        schedule,
+        complete=work.complete,
+        on_slot=on_slots,
+        on_batch=lambda numbers, records: on_batch(numbers, records, simulators.ledger.max_error_kwh),
+    )
+    begun_s = time.process_time()
+    run_world(simulators, schedule, work.system.clock.slot_s)
+    cpu_s = time.process_time() - begun_s
+    by_component = {name.lower(): simulator.cpu_s for name, simulator in simulators.by_name().items()}
+    by_component["mosaik"] = max(cpu_s - sum(by_component.values()), 0.0)
+    return Effort(len(schedule.episodes) * schedule.slots, cpu_s, by_component, simulators.ledger.max_error_kwh)
+
+
+def run_shared(work: Work, schedule: Schedule, workers: int, on_slots: OnSlots, on_batch: OnBatch) -> Effort:
+    """Run episodes in several processes.
+
+    Args:
+        work: What they have in common.
+        schedule: Which episodes make a batch.
+        workers: Number of processes.
+        on_slots: Called after each batch.
+        on_batch: Called after each batch, in the order of episodes, in this process.
+
+    Returns:
+        What it took, all processes together.
+
+    Raises:
+        CosimError: If the run cannot go on: what a worker raises, or that one has died.
+    """
+    effort, given, handed_on = Effort(), 0, 0
+    waiting: dict[int, _Done | CosimError] = {}
+    with _crew(work, min(workers, schedule.batches)) as crew:
+        while handed_on < schedule.batches:
+            for worker in _with_time(crew):
+                if given < min(schedule.batches, handed_on + AHEAD * workers):
+                    worker.give(given, schedule.batch(given))
+                    given += 1
+            for worker in _with_news(crew):
+                waiting |= worker.take()
+            while handed_on in waiting:
+                done = waiting.pop(handed_on)
+                if isinstance(done, CosimError):
+                    # In its turn: what one process would have finished before is finished.
+                    raise done
+                effort = effort.plus(done.effort)
+                on_batch(schedule.batch(handed_on), done.records, effort.ledger_max_error_kwh)
+                on_slots(done.effort.slots)
+                handed_on += 1
+    return effort
+
+
+def refuse_unguarded_script() -> None:
+    """End a worker that is about to run its parent's script once more, and so to start workers of its own.
+
+    A script whose code is not below `if __name__ == "__main__":` would do that; its parent says so.
+    """
+    # This is what multiprocessing itself asks before it starts a process.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A batch that a worker has run."""
+
+    records: Records
+    effort: Effort
+
+
+class _Worker:
+    """A process that runs batches, seen from its parent.
+
+    Args:
+        work: What all batches have in common, pickled.
+    """
+
+    def __init__(self, work: bytes) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._work = work
+        self._given: deque[int] = deque()
+        self._ready = False
+        self.connection, end = context.Pipe()
+        leash_end, self._leash = context.Pipe(duplex=False)
+        self._process = context.Process(target=_serve, args=(end, leash_end))
+        with _no_interrupts():
+            self._process.start()
+        # Nobody but the worker holds them open now: they close when it dies.
+        end.close()
+        leash_end.close()
+
+    @property
+    def load(self) -> int:
+        """Number of batches that it has to run."""
+        return len(self._given)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has started."""
+        return self._ready
+
+    def give(self, number: int, episodes: tuple[int, ...]) -> None:
+        """Let it run a batch."""
+        self._given.append(number)
+        self._send(episodes)
+
+    def take(self) -> dict[int, _Done | CosimError]:
+        """What it has to say: nothing but that it is ready, or by its number what became of a batch.
+
+        Raises:
+            SimulationError: If it has died.
+        """
+        try:
+            said = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+        if not self._ready:
+            self._ready = True
+            with suppress(OSError):  # it has died since, and tells so when it is heard next
+                self.connection.send_bytes(self._work)
+            return {}
+        return {self._given.popleft(): said}
+
+    def let_go(self) -> None:
+        """Tell it to end."""
+        self.connection.close()
+        self._leash.close()
+        if not self._ready:
+            self._process.kill()
+
+    def end(self) -> None:
+        """Wait until it has ended, but not for long."""
+        self._process.join(GRACE_S)
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+
+    def _send(self, episodes: tuple[int, ...]) -> None:
+        with suppress(OSError):  # as above
+            self.connection.send(episodes)
+
+    def _death(self) -> SimulationError:
+        self._process.join()
+        if not self._ready:
+            return SimulationError(
+                "the worker processes could not start; a script that runs with workers must do so below "
+                "`if __name__ == '__main__':`"
+            )
+        code = self._process.exitcode or 0
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return SimulationError(f"a worker process {how}, out of memory perhaps; fewer workers need less memory")
+
+
+@contextmanager
+def _crew(work: Work, workers: int) -> Iterator[list[_Worker]]:
+    """Workers that end with this block."""
+    # Pickled once, and now: what happens to the scenario's files from here on does not matter.
+    pickled = pickle.dumps(work)
+    crew: list[_Worker] = []
+    try:
+        for _ in range(workers):
+            crew.append(_Worker(pickled))  # noqa: PERF401 - those that have started must be ended
+        yield crew
+    finally:
+        for worker in crew:
+            worker.let_go()
+        for worker in crew:
+            worker.end()
+
+
+def _with_time(crew: Sequence[_Worker]) -> list[_Worker]:
+    """Workers to give a batch to, once for each that they can take; those that have none first."""
+    return [worker for load in range(GIVEN) for worker in crew if worker.ready and worker.load <= load]
+
+
+def _with_news(crew: Sequence[_Worker]) -> list[_Worker]:
+    """Workers that have something to say; waits until there is one."""
+    speaking = wait([worker.connection for worker in crew])
+    return [worker for worker in crew if worker.connection in speaking]
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let a process that is started here never see Ctrl-C: its parent, which hears of it after this block, ends it."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    # It would lift the block when it is started with the first process.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(connection: Connection, leash: Connection) -> None:
+    """What a worker process does: run the batches that it is given until its parent lets go of it, or has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_go = threading.Event()
+    threading.Thread(target=_watch, args=(leash, let_go), daemon=True).start()
+    # Standard output belongs to the parent, which may print one JSON object and nothing else.
+    os.dup2(2, 1)
+    with suppress(EOFError, OSError):
+        connection.send(None)
+        _run_batches(connection, pickle.loads(connection.recv_bytes()), let_go)
+
+
+def _watch(leash: Connection, let_go: threading.Event) -> None:
+    """End this process when its parent has closed the leash, be it by dying: after the slot, or after some time."""
+    wait([leash])
+    let_go.set()
+    time.sleep(GRACE_S)
+    os._exit(1)
+
+
+def _run_batches(connection: Connection, work: Work, let_go: threading.Event) -> None:
+    """Run batches until the connection closes."""
+
+    def on_slots(slots: int) -> None:
+        if let_go.is_set():
+            raise SimulationError("the process that this worker works for has ended")
+
+    controller: Controller | None = None
+    while True:
+        episodes = connection.recv()
+        try:
+            if controller is None:
+                controller = work.make_controller()
+                # As in one process, the garbage collector is spared what is there to stay.
+                gc.collect()
+                gc.freeze()
+            said: _Done | CosimError = _run_batch(work, controller, episodes, on_slots)
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            said = _portable(error)
+        sys.stdout.flush()
+        connection.send(said)
+
+
+def _run_batch(work: Work, controller: Controller, episodes: tuple[int, ...], on_slots: OnSlots) -> _Done:
+    kept: list[Records] = []
+    schedule = Schedule(episodes, len(episodes), work.system.clock.slots)
+    effort = run_here(work, controller, schedule, on_slots, lambda numbers, records, error_kwh: kept.append(records))
+    return _Done(_complete(kept[0]), effort)
+
+
+def _complete(records: Records) -> Records:
+    """Records with all their columns put together: only arrays travel between processes."""
+    return Records([Table(table.kind, dict(table.columns), table.shape) for table in records.values()])
+
+
+def _portable(error: Exception) -> CosimError:
+    """An exception as one of ours, which any process can read, with the traceback as a note."""
+    if isinstance(error, ScenarioError):
+        ours: CosimError = ScenarioError(error.issues)
+    else:
+        base = next((cls for cls in type(error).__mro__ if cls.__module__ == CosimError.__module__), None)
+        ours = SimulationError(f"{type(error).__name__}: {error}") if base is None else base(str(error))
+    ours.add_note("".join(traceback.format_exception(error)))
+    return ours
