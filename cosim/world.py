@@ -182,7 +182,9 @@ def _world(slot_s: int) -> Iterator[mosaik.World]:
     """A World that leaves no task and no loop behind, whether it ran to its end or not."""
     loop = asyncio.new_event_loop()
     # What matters of mosaik's log lines is raised.
-    world = mosaik.World({}, time_resolution=slot_s, skip_greetings=True, configure_logging=False, asyncio_loop=loop)
+    world = mosaik.World(
+        {}, time_resolution=slot_s, cache=False, skip_greetings=True, configure_logging=False, asyncio_loop=loop
+    )
     try:
         yield world
     finally:

@@ -15,6 +15,7 @@ from plain_loop import run_plain_loop
 
 from agents.registry import make_controller
 from cosim.errors import SimulationError
+from cosim.interface import Action, Controller, Observation
 from cosim.records.table import Records, joined
 from cosim.schedule import Schedule
 from cosim.simulators.base import SlotSimulator
@@ -96,6 +97,96 @@ def test_hash_seed_and_process_do_not_matter(engine: str) -> None:
         for seed in ("0", "4242")
     }
     assert len(printed) == 1
+
+
+class Witness:
+    """A controller that keeps what it was shown, and does what another one says."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self.seen: list[Observation] = []
+
+    def act(self, observation: Observation) -> Action:
+        self.seen.append(observation)
+        return self._controller.act(observation)
+
+    def shown(self, name: str, slots: int) -> np.ndarray:
+        """What was shown over all episodes, batches behind one another; shape [episodes, T, ...]."""
+        batches = [self.seen[k : k + slots] for k in range(0, len(self.seen), slots)]
+        return np.concatenate([np.stack([getattr(o, name) for o in batch], axis=1) for batch in batches])
+
+
+@pytest.fixture(scope="module")
+def witnessed() -> tuple[System, Witness, Records]:
+    """Five noisy episodes, two side by side, the last one alone."""
+    system = load_system(SCENARIO, ["controller.name=random", "network.engine=lindistflow"])
+    witness = Witness(make_controller("random", system.spec, {}))
+    schedule = Schedule(tuple(range(5)), 2, system.clock.slots)
+    batches: list[Records] = []
+    simulators = make_simulators(
+        system,
+        witness,
+        schedule,
+        complete=True,
+        on_slot=lambda replicas: None,
+        on_batch=lambda episodes, records: batches.append(records),
+    )
+    run_world(simulators, schedule, system.clock.slot_s)
+    return system, witness, joined(batches)
+
+
+def test_stations_keep_to_the_limits_that_their_microgrids_have_in_that_very_slot(
+    witnessed: tuple[System, Witness, Records],
+) -> None:
+    system, _, records = witnessed
+    at, share = system.spec.station_microgrid, system.spec.station_share
+    for ours, theirs in (("charge_limit_kw", "surplus_kw"), ("discharge_limit_kw", "discharge_limit_kw")):
+        limit_kw, of_microgrid_kw = records["station_slots"].cube(ours), records["microgrid_slots"].cube(theirs)
+        assert limit_kw.shape == (5, 12, 5)
+        assert np.array_equal(limit_kw, of_microgrid_kw[..., at] * share)
+        # Limits of slots and episodes differ, so that none can stand for another.
+        assert len(np.unique(limit_kw[limit_kw > 0.0])) > 50
+
+
+def test_every_slot_of_the_records_begins_as_the_one_before_has_ended(
+    witnessed: tuple[System, Witness, Records],
+) -> None:
+    system, _, records = witnessed
+    for table, start, end in (
+        ("ev_slots", "energy_start_kwh", "energy_end_kwh"),
+        ("microgrid_slots", "ess_start_kwh", "ess_end_kwh"),
+        ("reference_slots", "ess_start_kwh", "ess_end_kwh"),
+    ):
+        begins, ends = records[table].cube(start), records[table].cube(end)
+        assert begins.shape[:2] == (5, system.clock.slots)
+        assert np.array_equal(begins[:, 1:], ends[:, :-1])
+        assert (begins[:, -1] != ends[:, -1]).any()
+    profile = system.profiles["load"]
+    load_kw = records["microgrid_slots"].cube("load_kw")
+    assert load_kw / load_kw[:, :1] == pytest.approx(np.broadcast_to((profile / profile[0])[:, None], load_kw.shape))
+
+
+def test_a_controller_sees_the_slot_that_begins_and_of_the_last_one_what_it_brought(
+    witnessed: tuple[System, Witness, Records],
+) -> None:
+    system, witness, records = witnessed
+    slots = system.clock.slots
+
+    def shown(name: str) -> np.ndarray:
+        return witness.shown(name, slots)
+
+    evs, stations, microgrids = (records[name] for name in ("ev_slots", "station_slots", "microgrid_slots"))
+    assert np.array_equal(shown("episode"), np.repeat(np.arange(5), slots).reshape(5, slots))
+    assert np.array_equal(shown("energy_kwh"), evs.cube("energy_start_kwh"))
+    assert np.array_equal(shown("station_limit_kw")[..., 0], stations.cube("charge_limit_kw"))
+    assert np.array_equal(shown("station_limit_kw")[..., 1], stations.cube("discharge_limit_kw"))
+    assert np.array_equal(shown("surplus_forecast_kw")[..., 0], microgrids.cube("surplus_kw"))
+    for name in ("shed_kw", "surplus_kw"):
+        assert not shown(name)[:, 0].any()
+        assert np.array_equal(shown(name)[:, 1:], microgrids.cube(name)[:, :-1])
+    for name, now in (("station", shown("station")), ("state", shown("state"))):
+        assert np.array_equal(now[:, 1:], evs.cube(name)[:, :-1])
+    assert np.array_equal(shown("position_km")[:, 1:, :, 0], evs.cube("x_km")[:, :-1])
 
 
 def test_idle_fleet_changes_nothing() -> None:

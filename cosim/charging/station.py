@@ -113,8 +113,10 @@ class ChargingStation:
 
     def settle(self) -> None:
         """Grant free chargers and share the power, after all that happens at this instant."""
-        self._count()
         self._settling = False
+        if not self.plugged and not self.queue:
+            return
+        self._count()
         now = self._env.now
         if self.queue:
             self.queue.sort(key=_order_of_service)

@@ -147,8 +147,8 @@ class GridModel:
     def _look_out(self) -> Outlook:
         available = self._actual.slot(self._slot)
         supply = self._supply
-        limits = (self._limits.surplus_kw(available), self._limits.feed_in_kw(available))
-        station_limit_kw = np.stack([kw[:, supply.microgrid] * supply.share for kw in limits], axis=-1)
+        limits_kw = np.array([self._limits.surplus_kw(available), self._limits.feed_in_kw(available)])
+        station_limit_kw = np.ascontiguousarray((limits_kw[..., supply.microgrid] * supply.share).transpose(1, 2, 0))
         return Outlook(station_limit_kw, *self._forecaster.forecast(self._actual, self._slot))
 
     def step(self, station_power_kw: Floats) -> GridSlot:

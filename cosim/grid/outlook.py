@@ -64,7 +64,7 @@ class Forecaster:
         self._kind = section.kind
         self._error = section.error
         self._limits = limits
-        self._expected = expected
+        self._shapes = np.array([expected.load_kw, expected.pv_kw, expected.wt_kw])
         self._seed = seed
 
     def begin(self, episodes: list[int]) -> None:
@@ -91,15 +91,14 @@ class Forecaster:
         )
 
     def _foretold(self, actual: Availability, slot: int) -> Availability:
-        def rest(power: Floats) -> Floats:
-            return power[..., slot:, :]
-
-        truth = Availability(*(rest(power) for power in vars(actual).values()))
-        names = ("load_kw", "load_kvar", "pv_kw", "wt_kw")
+        """Load and renewables from the slot that begins on, shape [R, K, M]; nothing else of it is foretold."""
         if self._kind == "shape":
-            scaled = (_scaled_to_now(rest(getattr(self._expected, name)), getattr(truth, name)[:, 0]) for name in names)
-            return replace(truth, **dict(zip(names, scaled, strict=True)))
+            now = np.array([actual.load_kw[:, slot], actual.pv_kw[:, slot], actual.wt_kw[:, slot]])
+            load_kw, pv_kw, wt_kw = _scaled_to_now(self._shapes[:, slot:], now)
+            return replace(actual, load_kw=load_kw, pv_kw=pv_kw, wt_kw=wt_kw)
+        truth = Availability(*(power[..., slot:, :] for power in vars(actual).values()))
         if self._kind == "noisy":
+            names = ("load_kw", "load_kvar", "pv_kw", "wt_kw")
             shape = (len(names), *truth.load_kw.shape[1:])
             errors = np.stack([g.standard_normal(shape) for g in self._generators], axis=1)
             # The present is measured, not foretold.
@@ -118,11 +117,12 @@ class Forecaster:
         return deficit_kw, surplus_kw
 
 
-def _scaled_to_now(shape: Floats, now: Floats) -> Floats:
-    """A daily shape [K, M] scaled so that its first value is what is measured now [R, M]; shape [R, K, M]."""
-    first = shape[0]
-    factor = np.where(first > 0.0, now / np.where(first > 0.0, first, 1.0), 1.0)
-    return shape * factor[:, None, :]
+def _scaled_to_now(shapes: Floats, now: Floats) -> Floats:
+    """Daily shapes [X, K, M] scaled so that their first value is what is measured now [X, R, M]; [X, R, K, M]."""
+    first = shapes[:, None, 0]
+    known = first > 0.0
+    factor = np.where(known, now / np.where(known, first, 1.0), 1.0)
+    return shapes[:, None] * factor[:, :, None]
 
 
 def _ahead(power: Floats, shape: tuple[int, ...]) -> Floats:

@@ -195,7 +195,7 @@ class TrafficModel:
                 _orders(targets, action.power_share),
                 station_limit_kw.tolist(),
                 base_flow_vph.tolist(),
-                self._travel_time.of_all_s(base_flow_vph).tolist(),
+                self._travel_time.of_all_s(base_flow_vph),
                 strict=True,
             )
         ]

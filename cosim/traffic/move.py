@@ -17,12 +17,10 @@ class Move(NamedTuple):
     Attributes:
         outcome: What became of it.
         drive: The drive of this slot, if there is one.
-        planned_s: Travel time expected [s].
     """
 
     outcome: ActionOutcome
     drive: Drive | None = None
-    planned_s: float = 0.0
 
 
 class MoveFinder:
@@ -53,11 +51,9 @@ class MoveFinder:
         Returns:
             The drive along the quickest way, as far as the slot's kilometres reach.
         """
-        time_s = traffic.base_time_s
         way = self._table.route(place, target, traffic)
         if way is None:
-            time_s = traffic.start_time_s()
-            searched = self._router.route(place, target, time_s)
+            searched = self._router.route(place, target, traffic.start_time_s())
             if searched is None:
                 return Move(ActionOutcome.NO_WAY)
             way = Way(searched)
@@ -72,4 +68,4 @@ class MoveFinder:
         # A battery exactly sufficient must do, whatever the rounding of the sum of legs.
         if length_km * self._consumption_kwh_per_km > spare_kwh + 1e-9:
             return Move(ActionOutcome.LOW_ENERGY)
-        return Move(ActionOutcome.DEPARTED, drive, self._router.time_of_s(drive.legs, time_s))
+        return Move(ActionOutcome.DEPARTED, drive)

@@ -15,7 +15,7 @@ import simpy
 from cosim.charging.station import ChargingStation, StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
-from cosim.interface import SMALLEST_POWER_SHARE
+from cosim.interface import SMALLEST_POWER_SHARE, Floats
 from cosim.traffic.congestion import TravelTime
 from cosim.traffic.fleet import Fleet
 from cosim.traffic.move import MoveFinder
@@ -95,7 +95,7 @@ class TrafficReplica:
         orders: Orders,
         limits_kw: Sequence[tuple[float, float]],
         base_flow_vph: Sequence[float],
-        base_time_s: Sequence[float],
+        base_time_s: Floats,
     ) -> tuple[dict[int, ActionOutcome], list[StationTally]]:
         """Go through one slot.
 
@@ -103,7 +103,7 @@ class TrafficReplica:
             orders: What the EVs shall do.
             limits_kw: Charging and discharging limit of each station [kW].
             base_flow_vph: Flow of other vehicles on each road [vehicles/h].
-            base_time_s: Travel time of each road at that flow [s].
+            base_time_s: Travel time of each road at that flow [s], shape [E].
 
         Returns:
             What became of each EV that had a target, and each station's sums.
@@ -130,19 +130,27 @@ class TrafficReplica:
         """Find all ways at the travel times of this instant, then let EVs depart in the order of their numbers."""
         fleet, find = self.fleet, self._around.finder.find
         outcomes = {}
-        departing: list[tuple[int, Drive, float]] = []
+        departing: list[tuple[int, Drive]] = []
         for ev, target in targets:
             if fleet.trip[ev] is not None:
                 outcomes[ev] = ActionOutcome.IGNORED
                 continue
             battery = fleet.battery[ev]
             spare_kwh = battery.energy_kwh - battery.kind.energy_min_kwh
-            outcomes[ev], drive, planned_s = find(fleet.place[ev], target, spare_kwh, self.traffic)
+            outcomes[ev], drive = find(fleet.place[ev], target, spare_kwh, self.traffic)
             if drive is not None:
-                departing.append((ev, drive, planned_s))
-        for ev, drive, planned_s in departing:
-            self._depart(ev, drive, planned_s)
+                departing.append((ev, drive))
+        planned_s = self._planned_s([drive for _, drive in departing])
+        for (ev, drive), time_s in zip(departing, planned_s, strict=True):
+            self._depart(ev, drive, time_s)
         return outcomes
+
+    def _planned_s(self, drives: Sequence[Drive]) -> list[float]:
+        """Travel times expected before anybody departs [s]; only a record needs them."""
+        if not self._around.keep_trips:
+            return [0.0] * len(drives)
+        time_s = self.traffic.start_time_s()
+        return [self._around.router.time_of_s(drive.legs, time_s) for drive in drives]
 
     def _ask_for_chargers(self) -> None:
         """Free chargers first, then ask for them, settle last: so nobody gets a charger for no time."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heappop, heappush, heapreplace
 
+import numpy as np
+
+from cosim.interface import Floats
 from cosim.traffic.congestion import TravelTime
 from cosim.traffic.trip import Trip
 
@@ -24,12 +27,12 @@ class RoadTraffic:
 
     __slots__ = (
         "_base_flow_vph",
+        "_base_time_s",
         "_ev_flow_vph",
         "_heap",
         "_length_km",
         "_start_time_s",
         "_travel_time",
-        "base_time_s",
         "on_road",
     )
 
@@ -38,23 +41,22 @@ class RoadTraffic:
         self._length_km = length_km
         self._ev_flow_vph = ev_flow_vph
         self._base_flow_vph: Sequence[float] = ()
-        self.base_time_s: Sequence[float] = ()
-        """Travel time of each road without EVs [s]."""
+        self._base_time_s: Floats = np.empty(0)
         self._start_time_s: list[float] | None = None
         self.on_road = [0] * len(length_km)
         """EVs that drive on each directed road."""
         # When each trip leaves the road that it is on. The EV decides between equal times.
         self._heap: list[tuple[float, int, Trip]] = []
 
-    def begin_slot(self, base_flow_vph: Sequence[float], base_time_s: Sequence[float]) -> None:
+    def begin_slot(self, base_flow_vph: Sequence[float], base_time_s: Floats) -> None:
         """Set the traffic of other vehicles.
 
         Args:
             base_flow_vph: Their flow on each road [vehicles/h].
-            base_time_s: Travel time of each road at that flow [s].
+            base_time_s: Travel time of each road at that flow [s], shape [E].
         """
         self._base_flow_vph = base_flow_vph
-        self.base_time_s = base_time_s
+        self._base_time_s = base_time_s
         self._start_time_s = None
 
     def any_on(self, roads: Sequence[int]) -> bool:
@@ -69,7 +71,7 @@ class RoadTraffic:
     def start_time_s(self) -> Sequence[float]:
         """Travel time of each road when the slot begins [s], for routing; to be asked before anybody departs."""
         if self._start_time_s is None:
-            self._start_time_s = list(self.base_time_s)
+            self._start_time_s = self._base_time_s.tolist()
             for road in self.occupied():
                 self._start_time_s[road] = self._time_s(road)
         return self._start_time_s

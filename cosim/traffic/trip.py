@@ -20,7 +20,7 @@ class Trip:
         ev: Number of the EV.
         drive: The way.
         depart_s: Time of departure [s].
-        planned_s: Travel time expected at departure [s].
+        planned_s: Travel time expected at departure [s], where trips are kept.
         from_station: Station of departure, -1 elsewhere.
         destination: Station of arrival, -1 elsewhere.
         leg: The leg that is being driven.

@@ -68,6 +68,7 @@ class Drive:
     ev: int
     way: Way
     depart_s: float
+    planned_s: float
     enter_s: list[float] = field(default_factory=list)
     leg_s: float = 0.0
     arrive_s: float | None = None
@@ -119,7 +120,8 @@ class Oracle:
                     self.leave(ev.stay)
                 if ev.presence is not None:
                     ev.presence.depart_s, ev.presence = float(self.env.now), None
-                drive = Drive(number, way, float(self.env.now))
+                planned_s = sum((b - a) / self.roads.length_km[road] * time_s[road] for road, a, b in way)
+                drive = Drive(number, way, float(self.env.now), float(planned_s))
                 self.drives.append(drive)
                 ev.driving = True
                 self.enter(drive)

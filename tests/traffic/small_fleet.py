@@ -48,7 +48,7 @@ class ActionFinder:
         if isinstance(target, ActionOutcome):
             return Found(target)
         traffic = RoadTraffic(TravelTime(self.roads), self.router.length_km, ev_flow_vph=0.0)
-        traffic.begin_slot([0.0] * self.roads.roads, time_s)
+        traffic.begin_slot([0.0] * self.roads.roads, np.array(time_s))
         searched, looked_up = (
             MoveFinder(self.router, RouteTable(self.router, times), *self._limits).find(
                 place, target, spare_kwh, traffic
@@ -56,12 +56,13 @@ class ActionFinder:
             for times in (None, TimeRange(time_s, time_s))
         )
         assert searched.outcome == looked_up.outcome
-        assert abs(searched.planned_s - looked_up.planned_s) < 1e-9
         if searched.drive is None:
             return Found(searched.outcome)
         assert looked_up.drive == searched.drive
         drive = searched.drive
-        return Found(searched.outcome, drive.legs, searched.planned_s, self.station_at(drive.end))
+        return Found(
+            searched.outcome, drive.legs, self.router.time_of_s(drive.legs, time_s), self.station_at(drive.end)
+        )
 
     def station_at(self, place: Place) -> int:
         return self.stations.index(place.node) if place.road < 0 and place.node in self.stations else -1

@@ -111,6 +111,7 @@ def compare_trips(trips: Sequence[Trip], oracle: Oracle) -> None:
     assert [trip.ev for trip in trips] == [drive.ev for drive in oracle.drives]
     assert [[leg.road for leg in trip.legs] for trip in trips] == [[r for r, _, _ in d.way] for d in oracle.drives]
     same([trip.depart_s for trip in trips], [drive.depart_s for drive in oracle.drives])
+    same([trip.planned_s for trip in trips], [drive.planned_s for drive in oracle.drives])
     same([t for trip in trips for t in trip.enter_s], [t for drive in oracle.drives for t in drive.enter_s])
     same([trip.arrive_s for trip in trips], [drive.arrive_s for drive in oracle.drives])
     same([trip.length_km for trip in trips], [sum(b - a for _, a, b in drive.way) for drive in oracle.drives])

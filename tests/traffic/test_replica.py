@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from small_fleet import ActionFinder
 from small_roads import both_ways, roads_of
@@ -74,7 +75,9 @@ class Scene:
             [power_share for *_, power_share in actions],
         )
         limits = [limit_kw] * len(self.replica.stations)
-        of_ev, tallies = self.replica.run_slot(orders, limits, [0.0] * len(self.free_time_s), self.free_time_s)
+        of_ev, tallies = self.replica.run_slot(
+            orders, limits, [0.0] * len(self.free_time_s), np.array(self.free_time_s)
+        )
         outcomes = [
             ActionOutcome.IGNORED if driving else of_ev.get(ev, target)
             for ev, (driving, target) in enumerate(zip(drives, targets, strict=True))
@@ -342,3 +345,11 @@ def test_chargers_are_freed_before_they_are_asked_for() -> None:
     _, (tally,) = scene.slot((0.0, 0.0, 0.1), STAY)
     assert (tally.queue_max, tally.queue_s, tally.busy_max, tally.busy_s) == (0, 0.0, 1, 1800.0)
     assert [r.queue_met for visit in scene.replica.visits for r in visit.requests] == [0, 0]
+
+
+def test_a_battery_that_lasts_beyond_the_slot_leaves_nothing_to_happen_later() -> None:
+    # 16 kWh stored need 20 drawn: 10 kWh in this slot, and the rest is for the next one, whatever it brings.
+    scene = Scene((2, 24.0))
+    scene.slot((0.0, 0.0, 1 / 3))
+    assert states(scene) == [EvState.CHARGING]
+    assert [time_s for time_s, *_ in scene.replica._env._queue if time_s > SLOT_S] == []

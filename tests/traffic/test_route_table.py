@@ -42,7 +42,7 @@ class Scene:
     def traffic(self, factor: float, busy: list[int]) -> RoadTraffic:
         flow_vph = factor * self.pattern_vph
         traffic = RoadTraffic(self.travel_time, self.router.length_km, EV_FLOW_VPH)
-        traffic.begin_slot(flow_vph.tolist(), self.travel_time.of_all_s(flow_vph).tolist())
+        traffic.begin_slot(flow_vph.tolist(), self.travel_time.of_all_s(flow_vph))
         for ev, road in enumerate(busy):
             leg = Leg(road, 0.0, self.router.length_km[road])
             drive = Drive([leg], leg.length_km, Place(int(self.roads.head[road])))
@@ -137,7 +137,7 @@ def fork(low_vph: float, high_vph: float) -> RouteTable:
 
 def quiet(roads: RoadNetwork) -> RoadTraffic:
     traffic = RoadTraffic(TravelTime(roads), roads.length_km.tolist(), EV_FLOW_VPH)
-    traffic.begin_slot([0.0] * roads.roads, roads.free_time_s.tolist())
+    traffic.begin_slot([0.0] * roads.roads, roads.free_time_s)
     return traffic
 
 

@@ -13,7 +13,8 @@ from small_world import SLOTS, Case, arrays_of, cases
 from cosim.charging.visit import Request, Visit
 from cosim.interface import Action, EvState
 from cosim.ledger import Ledger
-from cosim.scenario.schema import FleetSection, FleetStart, LatticeRoads
+from cosim.scenario.schema import FleetSection, FleetStart, LatticeRoads, Noise
+from cosim.scenario.uncertainty import draw_factors
 from cosim.traffic.start import battery_kind
 from cosim.traffic.target import ActionOutcome
 
@@ -217,3 +218,24 @@ def test_an_episode_begins_anew() -> None:
     for name, values in arrays_of(found[0][1]).items():
         assert (values == arrays_of(found[1][1])[name]).all(), name
     assert found[0][0].trips[0] == found[1][0].trips[0]
+
+
+def test_base_flow_has_one_factor_an_episode_from_a_stream_of_its_own() -> None:
+    case = replace(ONE_CHARGER, base_share=0.5, flow_std=0.2)
+    model, quiet = case.model(), replace(case, flow_std=0.0).model()
+    noise, episodes = Noise(std=0.2), (0, 7, 8)
+    for one in (model, quiet):
+        one.begin(episodes)
+    factor = np.array([draw_factors(noise, case.seed, e, "uncertainty.traffic", 1)[0] for e in episodes])
+    assert len(set(factor)) == 3
+    assert factor[0] != draw_factors(noise, case.seed, 0, "uncertainty.load", 1)[0]
+    for number in range(SLOTS):
+        action, limits_kw = Action.stay(3, case.fleet.size), np.zeros((3, 1, 2))
+        slot = model.step(action, limits_kw)
+        assert quiet.step(action, limits_kw).base_flow_vph == pytest.approx(np.full((3, 2), 200.0))
+        # Rising from slot to slot, and more on the second road.
+        expected_vph = 200.0 * (1.0 + 0.2 * number) * np.array([1.0, 1.1])
+        assert slot.base_flow_vph == pytest.approx(factor[:, None] * expected_vph)
+        if number < SLOTS - 1:
+            next_vph = 200.0 * (1.0 + 0.2 * (number + 1)) * np.array([1.0, 1.1])
+            assert model.state().road_flow_vph == pytest.approx(factor[:, None] * next_vph)
