@@ -116,10 +116,10 @@ def _missing_extra(entry: Entry) -> str:
 
 def _wrong_options(cls: ControllerFactory, options: Mapping[str, Any]) -> str:
     """Why a controller's class does not take options; empty if it does."""
-    signature = inspect.signature(cls)
     try:
+        signature = inspect.signature(cls)
         signature.bind_partial(None)
-    except TypeError:
+    except (TypeError, ValueError):
         return "must take the fleet (spec) as its first argument"
     try:
         signature.bind(None, **options)

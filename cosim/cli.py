@@ -221,11 +221,13 @@ def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
 def _load(options: argparse.Namespace) -> System:
     """Load the scenario; mistakes in options of their own are shown as they were typed."""
     from cosim.experiment import choices, load
+    from cosim.scenario.source import override_source
+    from cosim.scenario.wording import one_line
 
     chosen = {"seed": options.seed, "engine": options.engine, "controller": options.controller}
     typed: dict[str, str] = {}
     for name, value in chosen.items():
-        typed |= {f"--set {override}": f"--{name} {value}" for override in choices(**{name: value})}
+        typed |= {override_source(override): one_line(f"--{name} {value}") for override in choices(**{name: value})}
     try:
         return load(options.file, [*choices(**chosen), *options.overrides])
     except ScenarioError as error:
@@ -262,12 +264,13 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
 
 def _check(options: argparse.Namespace) -> int:
     from cosim.experiment import load
+    from cosim.scenario.wording import one_line
 
     system = load(options.file, options.overrides)
     scenario = system.scenario
     code = f"; the code of {scenario.controller.name} is not looked at" if ":" in scenario.controller.name else ""
     print(
-        f"{options.file}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "
+        f"{one_line(options.file)}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "
         f"{len(system.microgrids)} microgrids, {scenario.clock.slots} slots of {scenario.clock.slot_s} s){code}"
     )
     return GOOD

@@ -348,8 +348,8 @@ def test_chargers_are_freed_before_they_are_asked_for() -> None:
 
 
 def test_a_battery_that_lasts_beyond_the_slot_leaves_nothing_to_happen_later() -> None:
-    # 16 kWh stored need 20 drawn: 10 kWh in this slot, and the rest is for the next one, whatever it brings.
+    # 16 kWh stored need 20 drawn, 40 minutes at 30 kW: the rest is for the next slot, whatever it brings.
     scene = Scene((2, 24.0))
-    scene.slot((0.0, 0.0, 1 / 3))
+    scene.slot((0.0, 0.0, 0.5))
     assert states(scene) == [EvState.CHARGING]
     assert [time_s for time_s, *_ in scene.replica._env._queue if time_s > SLOT_S] == []
