@@ -20,6 +20,7 @@ from cosim.units import hours
 #: Resamples of the bootstrap, and the share of them that an interval holds.
 RESAMPLES = 2000
 COVERAGE = 0.95
+RESAMPLED_AT_ONCE = 2**18
 
 COST_PARTS = ("dg", "shedding", "ess", "curtailment")
 
@@ -258,10 +259,13 @@ def estimate(values: Floats, unit: str, seed: int) -> Estimate:
 def _resampled_sums(values: Floats, seed: int) -> Floats:
     """Sums over episodes drawn with replacement; values of shape [n, K] give sums of shape [RESAMPLES, K]."""
     generator = stream(seed, EVERY_EPISODE, "metrics.bootstrap")
-    sums = np.empty((RESAMPLES, values.shape[1]))
-    for k in range(RESAMPLES):
-        sums[k] = values[generator.integers(0, len(values), len(values))].sum(axis=0)
-    return sums
+    # As many resamples at once as fit into a few megabytes.
+    at_once = max(1, RESAMPLED_AT_ONCE // len(values))
+    sums = []
+    for first in range(0, RESAMPLES, at_once):
+        drawn = generator.integers(0, len(values), (min(at_once, RESAMPLES - first), len(values)))
+        sums.append(values[drawn].sum(axis=1))
+    return np.concatenate(sums)
 
 
 def _interval(resampled: Floats) -> tuple[float, float]:
