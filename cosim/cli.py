@@ -269,10 +269,9 @@ def _check(options: argparse.Namespace) -> int:
     system = load(options.file, options.overrides)
     scenario = system.scenario
     code = f"; the code of {scenario.controller.name} is not looked at" if ":" in scenario.controller.name else ""
-    print(
-        f"{one_line(options.file)}: good ({scenario.name}: {scenario.fleet.size} EVs, {len(scenario.stations)} stations, "
-        f"{len(system.microgrids)} microgrids, {scenario.clock.slots} slots of {scenario.clock.slot_s} s){code}"
-    )
+    sizes = f"{scenario.fleet.size} EVs, {len(scenario.stations)} stations, {len(system.microgrids)} microgrids"
+    slots = f"{scenario.clock.slots} slots of {scenario.clock.slot_s} s"
+    print(f"{one_line(options.file)}: good ({scenario.name}: {sizes}, {slots}){code}")
     return GOOD
 
 

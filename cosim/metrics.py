@@ -6,6 +6,7 @@ where nothing would have been shed) is NaN here, left out of means, and null in 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -163,27 +164,27 @@ class Estimate:
 
 @dataclass
 class EpisodeTotals:
-    """What a run keeps of each episode once its records are gone; each list has one entry per episode.
+    """What a run keeps of each episode once its records are gone: few numbers, since there may be many episodes.
 
     Attributes:
         episode: Numbers of the episodes.
-        metric: Values of each metric.
-        shed_kwh: Load not served per microgrid, by table.
-        curtailed_kwh: Renewable energy not used per microgrid, by table.
-        cost_cny: Cost by part, by table.
-        ev_cny: Dispatch cost of the EVs.
-        losses_cny: Cost of the losses.
+        metric: Values of each metric, one per episode.
+        shed_kwh: Load not served by table, an array per batch, shape [episodes, M].
+        curtailed_kwh: Renewable energy not used, likewise.
+        cost_cny: Cost by table and part, one value per episode.
+        ev_cny: Dispatch cost of the EVs, one value per episode.
+        losses_cny: Cost of the losses, one value per episode.
         flags: Slots times microgrids with each flag.
         slack_over_kw: Most that a slack unit was beyond its active limit.
     """
 
-    episode: list[int] = field(default_factory=list)
-    metric: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    episode: array[int] = field(default_factory=lambda: array("q"))
+    metric: dict[str, array[float]] = field(default_factory=lambda: {name: _floats() for name in METRICS})
     shed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
     curtailed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
-    cost_cny: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    ev_cny: list[float] = field(default_factory=list)
-    losses_cny: list[float] = field(default_factory=list)
+    cost_cny: dict[str, dict[str, array[float]]] = field(default_factory=dict)
+    ev_cny: array[float] = field(default_factory=lambda: _floats())
+    losses_cny: array[float] = field(default_factory=lambda: _floats())
     flags: dict[str, int] = field(default_factory=dict)
     slack_over_kw: float = 0.0
 
@@ -193,9 +194,9 @@ class EpisodeTotals:
         for name, (metric, _) in METRICS.items():
             self.metric[name].extend(metric(records, context).tolist())
         for table in ("reference_slots", "microgrid_slots"):
-            self.shed_kwh.setdefault(table, []).extend(shed_kwh(records, context, table))
-            self.curtailed_kwh.setdefault(table, []).extend(curtailed_kwh(records, context, table))
-            parts = self.cost_cny.setdefault(table, {part: [] for part in COST_PARTS})
+            self.shed_kwh.setdefault(table, []).append(shed_kwh(records, context, table))
+            self.curtailed_kwh.setdefault(table, []).append(curtailed_kwh(records, context, table))
+            parts = self.cost_cny.setdefault(table, {part: _floats() for part in COST_PARTS})
             for part, cny in costs_cny(records, table).items():
                 parts[part].extend(cny.tolist())
         self.ev_cny.extend(ev_cost_cny(records).tolist())
@@ -226,8 +227,8 @@ class EpisodeTotals:
 
     def _pooled_ratio(self, seed: int) -> Estimate:
         """Ratio of the sums over episodes, its interval from resampled episodes."""
-        reference = np.array([kwh.sum() for kwh in self.shed_kwh["reference_slots"]])
-        restored = reference - np.array([kwh.sum() for kwh in self.shed_kwh["microgrid_slots"]])
+        reference = np.concatenate(self.shed_kwh["reference_slots"]).sum(axis=1)
+        restored = reference - np.concatenate(self.shed_kwh["microgrid_slots"]).sum(axis=1)
         if reference.sum() <= 0.0:
             return Estimate(None, None, None, "1")
         mean = float(restored.sum() / reference.sum())
@@ -237,6 +238,10 @@ class EpisodeTotals:
         # A resample of nothing but episodes without shedding has no ratio.
         ratios = _ratio(sums[:, 0], sums[:, 1])
         return Estimate(mean, *_interval(ratios[~np.isnan(ratios)]), "1")
+
+
+def _floats() -> array[float]:
+    return array("d")
 
 
 def estimate(values: Floats, unit: str, seed: int) -> Estimate:

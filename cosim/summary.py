@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cosim._version import __version__
 from cosim.effort import Effort
 from cosim.grid.network import all_lines, bus_positions
@@ -133,7 +135,8 @@ def summarise(
         return {**parts, "total": sum(parts.values())}
 
     def per_microgrid(values: Mapping[str, Sequence[Any]], table: str) -> list[float]:
-        return [float(kwh) for kwh in sum(values.get(table, [])) / count] if values.get(table) else []
+        kwh = np.concatenate(values[table]).sum(axis=0) / count if values.get(table) else np.empty(0)
+        return [float(mean) for mean in kwh]
 
     tables = {"without_ev": "reference_slots", "with_ev": "microgrid_slots"}
     return {

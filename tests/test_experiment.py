@@ -329,7 +329,8 @@ def test_a_run_that_goes_on_is_the_run_that_was_not_disturbed(own: System, tmp_p
     )
     assert told == [(48 + slot, 60) for slot in range(1, 13)]
     assert resumed.metrics == whole.metrics
-    assert resumed.totals == whole.totals or str(resumed.totals) == str(whole.totals)
+    assert str(resumed.totals.metric) == str(whole.totals.metric)
+    assert {**resumed.summary, "timing": None} == {**whole.summary, "timing": None}
     assert resumed.records is not None
     assert whole.records is not None
     assert all(same_bits(resumed.records[name].columns, whole.records[name].columns) for name in whole.records)

@@ -184,14 +184,14 @@ def test_batches_add_up_to_the_same_totals() -> None:
     parts = [shed(1.0, 3.0, 2), shed(2.0, 3.0, 1)]
     both = shed([[[1.0] * 2] * 2] * 2 + [[[2.0] * 2] * 2], 3.0, 3)
     assert totals(*parts).estimates(1) == totals(both).estimates(1)
-    assert totals(*parts).episode == [0, 1, 2]
+    assert totals(*parts).episode.tolist() == [0, 1, 2]
 
 
 def test_energies_and_flags_are_kept_per_episode() -> None:
     flagged = {"shed_kw": [[[1, 2], [3, 4]]], "curtailed_kw": 8.0, "voltage_violated": [[[1, 0], [1, 1]]]}
     kept = totals(records(microgrid_slots=flagged))
-    assert kept.shed_kwh["microgrid_slots"][0].tolist() == [2.0, 3.0]
-    assert kept.curtailed_kwh["microgrid_slots"][0].tolist() == [8.0, 8.0]
+    assert kept.shed_kwh["microgrid_slots"][0][0].tolist() == [2.0, 3.0]
+    assert kept.curtailed_kwh["microgrid_slots"][0][0].tolist() == [8.0, 8.0]
     assert kept.flags == {"redispatched": 0, "voltage_violated": 3, "slack_beyond_limit": 0}
 
 

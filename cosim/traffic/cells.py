@@ -8,7 +8,7 @@ import numpy as np
 
 from cosim.interface import Floats, Ints
 
-#: A map has no more cells than this, whatever their size should be.
+#: A map has hardly more cells than this, whatever their size should be.
 MOST_CELLS = 1_000_000
 
 
@@ -24,7 +24,9 @@ class CellMap:
     def __init__(self, low_km: tuple[float, float], high_km: tuple[float, float], cell_km: float) -> None:
         self._low_km = low_km
         width_km, height_km = (high - low for low, high in zip(low_km, high_km, strict=True))
-        self._cell_km = max(cell_km, math.sqrt(width_km * height_km / MOST_CELLS))
+        few_km = math.sqrt(width_km * height_km / MOST_CELLS)
+        # A map may be a line.
+        self._cell_km = max(cell_km, few_km, 2.0 * max(width_km, height_km) / MOST_CELLS)
         self._columns = int(width_km // self._cell_km) + 1
         self._rows = int(height_km // self._cell_km) + 1
 

@@ -77,3 +77,4 @@ def test_a_map_has_not_too_many_cells_however_small_they_should_be(monkeypatch: 
     # What is cut off at the edges makes a few more.
     assert 50 <= number[0] < 130
     assert len(cell_map.near(np.array([[1.0, 1.0]]), np.array([[2.0, 2.0]]), 1.0)) == number[0] + 1
+    assert CellMap((0.0, 0.0), (0.0, 1e8), 2.0).cell(*at((0, 1e8)))[0] < 100
