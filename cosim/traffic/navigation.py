@@ -130,7 +130,7 @@ class RoadNavigator:
 
     def _time_by(self, leg: Leg, station: int) -> float:
         share = leg.length_km / self._router.length_km[leg.road]
-        return float(share * self._usual_time_s[leg.road] + self._time_s[self._roads.head[leg.road], station])
+        return float(share * self._usual_time_s[leg.road] + self._time_by_node[self._roads.head[leg.road], station])
 
     @cached_property
     def _ways(self) -> tuple[Floats, Ints]:
@@ -140,6 +140,15 @@ class RoadNavigator:
     @property
     def _time_s(self) -> Floats:
         return self._ways[0]
+
+    @cached_property
+    def _time_by_node(self) -> Floats:
+        """The same for who comes from a road: a node closed to transit may only be an end, shape [N, H]."""
+        time_s = self._time_s.copy()
+        shut = np.broadcast_to(self._roads.closed_to_transit[:, None], time_s.shape).copy()
+        shut[self._station_node, np.arange(len(self._station_node))] = False
+        time_s[shut] = np.inf
+        return time_s
 
     @property
     def _next_node(self) -> Ints:
@@ -167,12 +176,13 @@ class RoadNavigator:
             road = edge[between]
             behind = (offset_km[between] / self._roads.length_km[road])[:, None]
             tail, head, back = self._roads.tail[road], self._roads.head[road], self._opposite[road]
-            on_s = (1.0 - behind) * self._usual_time_s[road, None] + self._time_s[head]
-            back_s = np.where(back[:, None] >= 0, behind * self._usual_time_s[back, None] + self._time_s[tail], np.inf)
+            on_s = (1.0 - behind) * self._usual_time_s[road, None] + self._time_by_node[head]
+            back_s = behind * self._usual_time_s[back, None] + self._time_by_node[tail]
+            back_s = np.where(back[:, None] >= 0, back_s, np.inf)
+            on = (1.0 - behind) * of_road[road, None] + of_node[head]
+            back_by = behind * of_road[back, None] + of_node[tail]
             measure[between] = np.where(
-                on_s <= back_s,
-                (1.0 - behind) * of_road[road, None] + of_node[head],
-                behind * of_road[back, None] + of_node[tail],
+                np.isinf(on_s) & np.isinf(back_s), np.inf, np.where(on_s <= back_s, on, back_by)
             )
         return measure
 

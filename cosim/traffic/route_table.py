@@ -120,6 +120,8 @@ class RouteTable:
         for first_node, first_legs in router.exits(start):
             first_low_s, first_high_s = self._times(first_legs)
             for last_node, last_legs, last_low_s, last_high_s in entries:
+                if router.is_shut(first_legs, first_node, last_node, last_legs):
+                    continue
                 known = self._between_nodes(first_node, last_node)
                 if known is None:
                     return None

@@ -184,9 +184,11 @@ class Router:
                 continue
             done.add(node)
             here_s = cost[node]
-            if node in endings and here_s + endings[node][0] < best_s:
+            # A node closed to transit may be left by who begins there, and be an end.
+            shut = closed[node] and first_legs.get(node) != []
+            if node in endings and not (shut and endings[node][1]) and here_s + endings[node][0] < best_s:
                 best_s, best_node = here_s + endings[node][0], node
-            if closed[node] and node not in first_legs:
+            if shut:
                 continue
             for road, head in out_roads[node]:
                 there_s = here_s + time_s[road]
@@ -217,6 +219,14 @@ class Router:
         last = legs[-1] if legs else Leg(way.legs[0].road, 0.0, way.legs[0].from_km)
         length_km = sum([to_km - from_km for _, from_km, to_km in legs])
         return Drive(legs, length_km, self.place_on(last.road, last.to_km))
+
+    def is_shut(self, first_legs: Sequence[Leg], first: int, last: int, last_legs: Sequence[Leg]) -> bool:
+        """Whether a way by an exit and an entry would pass through a node closed to transit at either."""
+        closed = self._closed
+        goes_on = first != last or bool(last_legs)
+        return (bool(first_legs) and closed[first] and goes_on) or (
+            bool(last_legs) and closed[last] and (first != last or bool(first_legs))
+        )
 
     def exits(self, place: Place) -> list[tuple[int, list[Leg]]]:
         """Nodes that can be reached from a place without passing another one, each with the way there."""

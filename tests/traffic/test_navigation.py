@@ -196,3 +196,12 @@ def test_who_follows_the_aim_in_other_traffic_reaches_the_station_too(roads: Roa
 def test_who_follows_the_aim_in_small_steps_reaches_the_station(roads: RoadNetwork, stations: np.ndarray) -> None:
     for k, place in enumerate(some_road_places(roads, 12, seed=6)):
         follow(roads, stations, place, k % 5, usual_time_s(roads), 2.5, slots=100)
+
+
+def test_a_station_beyond_a_closed_node_is_out_of_reach_from_the_road_to_it() -> None:
+    # 0 -- 1 -- 2, and 1 is closed; stations at 1 and 2.
+    roads = roads_of([(0, 0), (1, 0), (2, 0)], both_ways((0, 1, 1, 60), (1, 2, 1, 60)), closed=[1])
+    found = RoadNavigator(roads, Router(roads), np.array([1, 2]), roads.free_time_s, 10.0)
+    place = places_of([Place(1, 0, 0.25), Place(1), Place(0)])
+    assert found.distance_km(*place).tolist() == [[0.75, np.inf], [0.0, 1.0], [1.0, np.inf]]
+    assert (60.0 * found.travel_time_h(*place)).tolist() == [[0.75, np.inf], [0.0, 1.0], [1.0, np.inf]]

@@ -9,7 +9,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, both_ways, random_one_way_roads, roads_of
 
+from cosim.traffic.congestion import TravelTime
 from cosim.traffic.road_network import RoadNetwork
+from cosim.traffic.road_traffic import RoadTraffic
+from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import AT_END_KM, Leg, Place, Router, Way, cut_to_budget
 
 FREE_S = TRIANGLE.free_time_s.tolist()
@@ -159,6 +162,27 @@ def test_nobody_passes_through_a_node_closed_to_transit() -> None:
     assert router.route(Place(0), Place(2), time_s) == [Leg(4, 0.0, 5.0), Leg(6, 0.0, 5.0)]
     assert router.route(Place(0), Place(1), time_s) == [Leg(0, 0.0, 1.0)]
     assert router.route(Place(1), Place(2), time_s) == [Leg(2, 0.0, 1.0)]
+
+
+def test_nobody_passes_through_a_closed_node_in_two_moves_either() -> None:
+    # 0 -- 1 -- 2, and 1 is closed: who is half-way to it may go there, or turn back; nobody gets beyond it.
+    roads = roads_of([(0, 0), (1, 0), (2, 0)], both_ways((0, 1, 1, 60), (1, 2, 1, 60)), closed=[1])
+    router, time_s = Router(roads), roads.free_time_s.tolist()
+    half_way, beyond = Place(1, 0, 0.5), Place(2, 2, 0.5)
+    assert router.route(half_way, Place(2), time_s) is None
+    assert router.route(Place(0), beyond, time_s) is None
+    assert router.route(half_way, beyond, time_s) is None
+    assert router.route(half_way, Place(1), time_s) == [Leg(0, 0.5, 1.0)]
+    assert router.route(half_way, Place(0), time_s) == [Leg(1, 0.5, 1.0)]
+    assert router.route(Place(1), beyond, time_s) == [Leg(2, 0.0, 0.5)]
+    table = RouteTable(router, TimeRange(time_s, time_s))
+    traffic = RoadTraffic(TravelTime(roads), router.length_km, 0.0)
+    traffic.begin_slot([0.0] * 4, roads.free_time_s)
+    places = [*map(Place, range(3)), half_way, beyond, Place(0, 1, 0.2), Place(1, 3, 0.3)]
+    for start, target in itertools.product(places, places):
+        known, searched = table.route(start, target, traffic), router.route(start, target, time_s)
+        if start != target:
+            assert (None if known is None else list(known.legs)) == searched, (start, target)
 
 
 # ----------------------------------------------------------------------------------- places and budgets
