@@ -193,6 +193,7 @@ def _world(slot_s: int) -> Iterator[mosaik.World]:
                 tasks = asyncio.all_tasks(loop)
                 for task in tasks:
                     task.cancel()
-                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+                if tasks:
+                    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             finally:
                 world.shutdown()  # type: ignore[no-untyped-call]

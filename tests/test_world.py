@@ -222,6 +222,19 @@ def test_an_error_in_a_simulator_is_raised_as_it_is_and_leaves_no_task(monkeypat
         asyncio.get_running_loop()
 
 
+def test_an_error_while_the_world_is_built_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = load_system(SCENARIO)
+    schedule = Schedule((0,), 1, 12)
+    simulators = simulators_of(system, schedule)
+
+    def fail(num: int, model: str, **params: object) -> list[object]:
+        raise SimulationError("no entity")
+
+    monkeypatch.setattr(simulators.traffic, "create", fail)
+    with pytest.raises(SimulationError, match="no entity"):
+        run_world(simulators, schedule, 1800)
+
+
 def test_a_simulator_that_stops_half_way_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     system = load_system(SCENARIO)
     schedule = Schedule((0,), 1, 12)
