@@ -136,7 +136,8 @@ class ChargingStation:
 
     def end_slot(self) -> StationTally:
         """Bring energies up to now, and give the slot's sums."""
-        self._count()
+        if self.plugged or self.queue:
+            self._count()
         for request in self.plugged:
             self._flow_until_now(request)
         return self._tally
