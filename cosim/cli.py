@@ -193,7 +193,8 @@ def _run(options: argparse.Namespace) -> int:
 
     Console().print(summary_view(results.summary))
     if options.out:
-        print(f"records in {options.out}")
+        kept = ", all of them from before: nothing was left to run" if results.episodes_run == 0 else ""
+        print(f"records in {options.out}{kept}")
     return GOOD
 
 

@@ -54,12 +54,14 @@ class Results:
         metrics: Mean and interval of each metric.
         totals: Values of each episode.
         records: The tables, if they were kept.
+        episodes_run: Episodes that were run, less those that a run folder held already.
     """
 
     summary: Mapping[str, Any]
     metrics: Mapping[str, Estimate]
     totals: EpisodeTotals
     records: Records | None
+    episodes_run: int
 
     @property
     def episodes(self) -> pandas.DataFrame:
@@ -162,7 +164,7 @@ def run(
             check_same_run(stored, about)
             tally.add_stored(stored)
             if stored.ended and stored.episodes == count:
-                return tally.results(stored.summary or {}, tally.totals.estimates(system.scenario.seed), fixed)
+                return tally.results(stored.summary or {}, tally.totals.estimates(system.scenario.seed), fixed, 0)
         if folder is not None:
             folder.begin(about, fixed)
 
@@ -187,7 +189,7 @@ def run(
         summary = summarise(system, tally.totals, estimates, error_kwh, effort, time.perf_counter() - begun_s)
         if folder is not None:
             folder.finish(summary)
-    return tally.results(summary, estimates, fixed)
+    return tally.results(summary, estimates, fixed, count - first)
 
 
 class Tally:
@@ -218,9 +220,12 @@ class Tally:
         for numbers, records in stored.batches(DEFAULT_REPLICAS, None if self._keep else METRIC_TABLES):
             self.add(numbers, records)
 
-    def results(self, summary: Mapping[str, Any], estimates: Mapping[str, Estimate], fixed: Records) -> Results:
+    def results(
+        self, summary: Mapping[str, Any], estimates: Mapping[str, Estimate], fixed: Records, episodes_run: int
+    ) -> Results:
         """What a run gives, with the tables that hold for all of it."""
-        return Results(summary, estimates, self.totals, joined([fixed, *self._kept]) if self._keep else None)
+        records = joined([fixed, *self._kept]) if self._keep else None
+        return Results(summary, estimates, self.totals, records, episodes_run)
 
 
 def run_episodes(

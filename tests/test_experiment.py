@@ -336,6 +336,7 @@ def test_a_run_that_goes_on_is_the_run_that_was_not_disturbed(own: System, tmp_p
     assert all(same_bits(resumed.records[name].columns, whole.records[name].columns) for name in whole.records)
     assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
     assert resumed.summary["timing"]["slots"] == 12
+    assert (resumed.episodes_run, whole.episodes_run) == (1, 5)
 
 
 def test_a_run_that_has_ended_is_extended_or_told_again(system: System, results: cosim.Results, tmp_path: Path) -> None:
