@@ -103,7 +103,12 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _add(commands, "run", _run, "run a scenario and show its metrics")
     _add_scenario(run)
-    run.add_argument("--episodes", type=_count, metavar="N", help="number of episodes (default: 16)")
+    run.add_argument(
+        "--episodes",
+        type=_count,
+        metavar="N",
+        help="number of episodes (default: 16, or with --resume those that the run was to have)",
+    )
     run.add_argument("--replicas", type=_count, metavar="R", help="episodes side by side; changes no result")
     run.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     run.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
@@ -164,12 +169,12 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from cosim.experiment import run
-
     if options.out and options.resume and Path(options.out).resolve() != Path(options.resume).resolve():
         print(f"cosim run: --out {options.out} and --resume {options.resume} must be one folder", file=sys.stderr)
         return OTHER
     options.out = options.out or options.resume
+    from cosim.experiment import run
+
     with _spinner("loading", show=not options.json):
         system = _load(options)
     with _quiet(options), _progress_bar(show=not options.json) as progress:

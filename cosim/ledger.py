@@ -24,12 +24,12 @@ TOLERANCE_KWH = 1e-6
 
 
 class Balance(NamedTuple):
-    """An equation that must hold.
+    """An equation or a bound that must hold.
 
     Attributes:
         what: Kind of the units that it holds for.
-        name: The equation.
-        missing_kwh: Its left side less its right side [kWh], shape [N, X].
+        name: The equation, or the bound.
+        missing_kwh: By how much it is broken [kWh], shape [N, X].
     """
 
     what: str

@@ -2,7 +2,7 @@
 
 ::
 
-    Controller ──action──► Traffic ──station_power_kw──► Grid ──record──► Recorder (once per episode)
+    Controller ──action──► Traffic ──station_power_kw──► Grid ──record──► Recorder (once per batch)
         ▲                     │ ▲                          │
         └──── fleet state ────┘ └──── station_limit_kw ────┤   (one slot later)
         └──────────── shed, surplus, forecast, limits ─────┘   (one slot later)

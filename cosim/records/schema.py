@@ -271,7 +271,7 @@ _SLOT = Column("slot", "int", "", "Number of the slot, from 0.")
 
 
 def _unit(name: str) -> Column:
-    return Column(name, "int", "", f"Number of the {name}, from 0.")
+    return Column(name, "int", "", f"Number of the {'EV' if name == 'ev' else name}, from 0.")
 
 
 TABLES = (

@@ -44,9 +44,9 @@ some: `cosim.read_records(DIR, episodes=[3, 4], tables=["visits"])["visits"].fra
 **To go on**, give the same command with `--resume DIR` (`cosim.run(..., out=DIR, resume=True)`): finished episodes
 stay, the others are added, and all tables and the summary, but for its timing, are those of a run that was not
 disturbed. A larger `--episodes` extends a run, also one that has ended; `--replicas` and `--workers` may change.
-Another
-scenario, seed, controller, engine, input file or version is refused, and the first field that differs is named. Where
-DIR is new or empty, a run begins: so a script can always say `--resume DIR`.
+Another scenario, seed, controller, engine, input file or version is refused, and the first field that differs is
+named. `machine`, `replicas` and the hash of the scenario file in `metadata.yaml` become those of the last session.
+Where DIR is new or empty, a run begins: so a script can always say `--resume DIR`.
 
 **To verify**, `cosim verify DIR` runs the stored scenario again, and compares every record of every table to the last
 bit (exit code 0 same, 4 different). It lists versions, machine and files then and now. The input files must still be

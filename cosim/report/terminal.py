@@ -75,8 +75,8 @@ def _verdict(verification: Mapping[str, Any]) -> list[str]:
         lines.append(f"{change['field']}: stored {change['stored']!r}, now {change['given']!r}")
     elif verification["interrupted"]:
         lines.append(
-            f"the run was interrupted: {verification['episodes']} of {verification['episodes_planned']} episodes, "
-            "no summary"
+            "there is no summary, the run was interrupted or it was removed: "
+            f"{verification['episodes']} of {verification['episodes_planned']} episodes"
         )
     else:
         lines.append("summary.json: same, but for its timing")

@@ -17,7 +17,7 @@ from cosim.units import KW_PER_MW
 INPUTS = ("station_power_kw",)
 #: Observation ports: what the microgrids publish before the next slot.
 OUTLOOK_PORTS = ("station_limit_kw", "deficit_forecast_kw", "surplus_forecast_kw")
-#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the episode so far.
+#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the batch's episodes so far.
 OUTCOME_PORTS = ("shed_kw", "surplus_kw", "reference_shed_kw", "vm_pu", "cost_cny")
 OUTPUTS = (*OUTCOME_PORTS, "record", *OUTLOOK_PORTS)
 

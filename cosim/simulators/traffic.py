@@ -17,13 +17,13 @@ from cosim.units import KW_PER_MW
 INPUTS = ("action", "station_limit_kw")
 #: Observation ports: the state when the next slot begins.
 STATE_PORTS = tuple(field.name for field in fields(FleetState))
-#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the episode so far.
+#: Outcome ports: what happened in the slot. `record` holds all of it, for all slots of the batch's episodes so far.
 #: `end` is the state at the slot's end, also of an episode's last one.
 OUTPUTS = ("station_power_kw", "record", "end", *STATE_PORTS)
 
 
 class TrafficSimulator(SlotSimulator):
-    """Vehicles, roads and stations, SimPy inside; children `Station-h` and `EV-i`.
+    """EVs, roads and stations, these in SimPy; children `Station-h` and `EV-i`.
 
     Args:
         system: The scenario, built.

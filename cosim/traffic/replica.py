@@ -1,7 +1,7 @@
-"""One copy of an episode on the roads and at the stations: SimPy's events, from slot to slot.
+"""One copy of an episode on the roads and at the stations, from slot to slot.
 
-Within a slot nothing departs, so an episode is: orders at the slot's start, then events until its end. Events
-at exactly a slot's end belong to the next slot: SimPy stops before them.
+Within a slot nobody departs, so a slot is: orders at its start, then the roads in one loop, then the stations in
+SimPy's time. What happens at exactly a slot's end belongs to the next slot, on roads and at stations alike.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class TrafficReplica:
         """Find the place, and book the drive so far, of an EV that still drives at the slot's end."""
         now_s = float(self._env.now)
         road, from_km, to_km = trip.leg
-        # The event that ends a leg at this very instant belongs to the next slot.
+        # A leg that ends at this very instant ends in the next slot.
         share = min((now_s - trip.enter_s[-1]) / trip.leg_s, 1.0)
         on_leg_km = (to_km - from_km) * share
         self._book(trip, trip.done_km + on_leg_km, now_s)

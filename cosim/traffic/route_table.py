@@ -1,4 +1,4 @@
-"""Ways that need no search: known to be the quickest whatever the base flow is, as long as no EV is on them."""
+"""Ways that need no search: known to be as quick as any whatever the base flow is, as long as no EV is on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cosim.traffic.routing import Leg, Place, Router, Way
 MOST_NODES = 450
 #: Ways between other places that are remembered at most; more are put together anew each time.
 MOST_PLACE_WAYS = 20_000
-NOTHING: Final[Sequence[Leg]] = ()
+NO_LEGS: Final[Sequence[Leg]] = ()
 
 
 class TimeRange(NamedTuple):
@@ -32,7 +32,7 @@ class TimeRange(NamedTuple):
 
 
 class KnownWay(NamedTuple):
-    """A way that is the quickest all over the range while it is free of EVs.
+    """A way that is as quick as any all over the range while it is free of EVs.
 
     Attributes:
         way: The way.
@@ -48,6 +48,8 @@ class KnownWay(NamedTuple):
 class RouteTable:
     """Quickest ways, remembered.
 
+    Among ways that are equally quick it may be another one than a search would find, but always the same one.
+
     Where the base flow is one pattern times a factor, and the BPR exponent is common to all roads, the time of
     any way without EVs is a + b theta, theta = factor ** exponent. So a way that is the quickest at both ends of
     theta's range is so all over it. EVs only make roads slower: it stays the quickest while no EV is on it.
@@ -60,10 +62,10 @@ class RouteTable:
 
     def __init__(self, router: Router, times: TimeRange | None) -> None:
         self._router = router
-        self._empty = times is None or router.nodes > MOST_NODES
+        self._unused = times is None or router.nodes > MOST_NODES
         self._low_s: list[float] = []
         self._high_s: list[float] = []
-        if times is not None and not self._empty:
+        if times is not None and not self._unused:
             self._low_s, self._high_s = (np.asarray(time_s).tolist() for time_s in times)
         self._of_nodes: dict[tuple[int, int], KnownWay | None] = {}
         self._of_places: dict[tuple[Place, Place], KnownWay | None] = {}
@@ -79,7 +81,7 @@ class RouteTable:
         Returns:
             The way; None if it must be searched for.
         """
-        if self._empty:
+        if self._unused:
             return None
         known = self._between_places(start, target)
         return known.way if known is not None and not traffic.any_on(known.way.roads) else None
@@ -115,7 +117,7 @@ class RouteTable:
         least_low_s = least_high_s = math.inf
         direct = router.direct(start, target)
         if direct is not None:
-            by_low = by_high = direct, NOTHING, NOTHING
+            by_low = by_high = direct, NO_LEGS, NO_LEGS
             least_low_s, least_high_s = self._times(direct)
         for first_node, first_legs in router.exits(start):
             first_low_s, first_high_s = self._times(first_legs)

@@ -94,8 +94,9 @@ class TargetFinder:
         node, road, offset_km = self._places(x_km.ravel(), y_km.ravel())
         node, road, offset_km = (node.reshape(x_km.shape), road.reshape(x_km.shape), offset_km.reshape(x_km.shape))
         width_km, height_km = self._area_km
-        low_km, slack_km = -SMALLEST_MOVE_KM, SMALLEST_MOVE_KM
-        inside = (x_km >= low_km) & (x_km <= width_km + slack_km) & (y_km >= low_km) & (y_km <= height_km + slack_km)
+        slack_km = SMALLEST_MOVE_KM
+        inside = (x_km >= -slack_km) & (x_km <= width_km + slack_km)
+        inside &= (y_km >= -slack_km) & (y_km <= height_km + slack_km)
         outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
         outcome[~inside] = int(ActionOutcome.OUTSIDE)
         outcome[distance_km <= SMALLEST_MOVE_KM] = int(ActionOutcome.STAYED)
@@ -115,7 +116,7 @@ class TargetFinder:
 
 
 class StationSnap:
-    """Finds the nearest stations.
+    """Finds the station nearest to each of many points.
 
     Args:
         position_km: Positions of the stations [km], shape [H, 2].
@@ -147,7 +148,7 @@ class StationSnap:
 
 
 class RoadSnap:
-    """Finds the nearest points of any road.
+    """Finds the point of any road nearest to each of many points.
 
     Args:
         roads: The road network.
