@@ -81,6 +81,11 @@ class StoredRun:
             self._places = _places(self.path)
         for file in self.files(_MAIN):
             self._count(file)
+        if self.episodes > self.metadata["episodes"]:
+            raise RecordError(
+                f"{self.path} is damaged: {METADATA} tells of {self.metadata['episodes']} episodes, "
+                f"the tables hold {self.episodes}"
+            )
         if self.summary is not None and self.summary.get("episodes") != self.episodes:
             raise RecordError(
                 f"{self.path} is damaged: {SUMMARY} tells of {self.summary.get('episodes')} episodes, "
