@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from cosim._version import __version__
 
 if TYPE_CHECKING:
-    from cosim.experiment import Results, load, run
+    from cosim.experiment import Results, run
+    from cosim.loading import load
     from cosim.records.store import read_records
     from cosim.system import System
     from cosim.verification import Verification, verify
@@ -24,7 +25,7 @@ _HOME = {
     "Results": "cosim.experiment",
     "System": "cosim.system",
     "Verification": "cosim.verification",
-    "load": "cosim.experiment",
+    "load": "cosim.loading",
     "read_records": "cosim.records.store",
     "run": "cosim.experiment",
     "verify": "cosim.verification",

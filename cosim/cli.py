@@ -226,7 +226,7 @@ def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
 
 def _load(options: argparse.Namespace) -> System:
     """Load the scenario; mistakes in options of their own are shown as they were typed."""
-    from cosim.experiment import choices, load
+    from cosim.loading import choices, load
     from cosim.scenario.source import override_source
     from cosim.scenario.wording import one_line
 
@@ -269,7 +269,7 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from cosim.experiment import load
+    from cosim.loading import load
     from cosim.scenario.wording import one_line
 
     system = load(options.file, options.overrides)

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import gc
-import importlib.metadata
-import importlib.util
-import inspect
-import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.effort import Effort
-from cosim.errors import ControllerError
-from cosim.inputs import sha256_of
 from cosim.interface import Controller
+from cosim.loading import choices, code_of, load, load_controller
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext
 from cosim.records.run_folder import RunFolder, check_same_run
 from cosim.records.store import StoredRun
 from cosim.records.table import Records, joined
-from cosim.scenario.loader import parse_document
-from cosim.scenario.source import Document
 from cosim.schedule import Schedule
 from cosim.summary import metadata, static_tables, summarise
-from cosim.system import System, build_system, load_system
-from cosim.workers import OnBatch, OnSlots, Work, refuse_unguarded_script, run_here, run_shared
+from cosim.system import System
+from cosim.workers import OnBatch, OnSlots, Work, refuse_unguarded_script, run_here, run_shared, settle_heap
 
 if TYPE_CHECKING:
     import pandas
@@ -38,9 +30,6 @@ DEFAULT_EPISODES = 16
 DEFAULT_REPLICAS = 16
 #: Tables that metrics are made of.
 METRIC_TABLES = ("microgrid_slots", "reference_slots", "bus_slots", "ev_slots", "station_slots", "visits")
-#: New objects between two rounds of the garbage collector while a run goes on.
-OBJECTS_PER_COLLECTION = 100_000
-
 #: Called while a run goes on with the slots done and the slots in all.
 Progress = Callable[[int, int], None]
 
@@ -272,98 +261,6 @@ def default_replicas(episodes: int, workers: int) -> int:
     return -(-episodes // (rounds * workers))
 
 
-def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
-    """The overrides that stand for the choices that everybody makes.
-
-    Args:
-        seed: Seed of all random streams, or None to keep the scenario's.
-        controller: Who decides, or None.
-        engine: Power flow engine, or None.
-    """
-    assignments = []
-    if seed is not None:
-        assignments.append(f"seed={seed}")
-    if engine is not None:
-        assignments.append(f"network.engine={json.dumps(engine)}")
-    if controller is not None:
-        # Options in the file are meant for the controller in the file.
-        assignments += ["controller.options={}", f"controller.name={json.dumps(controller)}"]
-    return assignments
-
-
-def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
-    """Read a scenario file and everything that it refers to, and check all of it.
-
-    Args:
-        scenario: The scenario file.
-        overrides: Assignments such as `fleet.size=40`.
-
-    Returns:
-        The system, ready to run.
-
-    Raises:
-        ScenarioError: If anything is wrong; holds every mistake that can be found.
-    """
-    _check_owner_of_agents()
-    from agents.registry import problem_with
-
-    return load_system(scenario, overrides, problem_with)
-
-
-def load_document(document: Document) -> System:
-    """Build what a scenario describes that is not read from its file.
-
-    Args:
-        document: The scenario's values, and where its file was.
-
-    Returns:
-        The system, ready to run.
-
-    Raises:
-        ScenarioError: If anything is wrong; holds every mistake that can be found.
-    """
-    _check_owner_of_agents()
-    from agents.registry import problem_with
-
-    return build_system(parse_document(document), problem_with)
-
-
-def load_controller(system: System, *, allow_code: bool) -> Controller:
-    """Make the controller that a scenario names.
-
-    Args:
-        system: The scenario, built.
-        allow_code: Whether code of other distributions may be loaded.
-
-    Raises:
-        ControllerError: If it may not be loaded, or cannot be.
-    """
-    _check_owner_of_agents()
-    from agents.registry import is_own, make_controller
-
-    section = system.scenario.controller
-    if not is_own(section.name) and not allow_code:
-        raise ControllerError(
-            f"controller {section.name!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
-        )
-    # Only who may run code may take modules from beside the scenario: there could be a `torch.py`.
-    with nullcontext() if is_own(section.name) else _importable(system.file.folder):
-        return make_controller(section.name, system.spec, section.options)
-
-
-def _check_owner_of_agents() -> None:
-    """Make sure that `agents` is ours: another distribution's would take its place without a word."""
-    import agents
-
-    # A mere folder `agents` on the path, without an __init__.py, hides the name of ours but not its modules.
-    folder = agents.__file__ is None and importlib.util.find_spec("agents.registry") is not None
-    if not folder and getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
-        owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
-        raise ControllerError(
-            f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
-        )
-
-
 def metric_context(system: System) -> MetricContext:
     """What metrics need of a system beside the records."""
     return MetricContext(
@@ -372,23 +269,6 @@ def metric_context(system: System) -> MetricContext:
         chargers=system.spec.station_chargers.tolist(),
         consumption_kwh_per_km=system.spec.consumption_kwh_per_km,
     )
-
-
-def code_of(controller: Controller, system: System) -> dict[str, str]:
-    """Fingerprint by file of a controller from outside ev-cosim; of the file with its class only.
-
-    Args:
-        controller: Who decides.
-        system: The scenario that names it.
-    """
-    from agents.registry import is_own
-
-    if is_own(system.scenario.controller.name):
-        return {}
-    # The module may be forgotten already; functions know their file all the same.
-    functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
-    paths = {Path(function.__code__.co_filename) for function in functions}
-    return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}
 
 
 def slot_counter(done: int, total: int, progress: Progress | None) -> OnSlots:
@@ -411,29 +291,11 @@ def slot_counter(done: int, total: int, progress: Progress | None) -> OnSlots:
 
 @contextmanager
 def _settled_heap() -> Iterator[None]:
-    """Spare the garbage collector what outlives the run, and most of its rounds: little in a run is a cycle."""
+    """Settle the heap while episodes run in this process, which has other things to do after them."""
     thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_PER_COLLECTION, *thresholds[1:])
+    settle_heap()
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let modules beside the scenario file be imported."""
-    entry = str(folder.resolve())
-    known = set(sys.modules)
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)
-        # Another scenario's folder may hold a module of the same name.
-        for name in set(sys.modules) - known:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(entry):
-                del sys.modules[name]

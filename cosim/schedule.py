@@ -41,8 +41,8 @@ class Schedule:
         """The episodes that run in a tick."""
         return self.batch(tick // self.slots)
 
-    def last_tick(self, tick: int) -> int:
-        """The last tick of the batch that runs, or begins, in the tick after one."""
+    def next_end(self, tick: int) -> int:
+        """The first tick after one that is the last of a batch."""
         return ((tick + 1) // self.slots + 1) * self.slots - 1
 
     def ends_batch(self, tick: int) -> bool:

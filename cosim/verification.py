@@ -9,17 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import RecordError, ScenarioError
-from cosim.experiment import (
-    Progress,
-    Tally,
-    code_of,
-    default_replicas,
-    load_controller,
-    load_document,
-    run_episodes,
-    slot_counter,
-)
+from cosim.experiment import Progress, Tally, default_replicas, run_episodes, slot_counter
 from cosim.inputs import sha256_of
+from cosim.loading import code_of, load_controller, load_document
 from cosim.records.comparison import Difference, compare_tables
 from cosim.records.metadata import Change, first_change
 from cosim.records.schema import TABLES

@@ -41,6 +41,8 @@ MakeController = Callable[[], Controller]
 GIVEN = 2
 #: Batches per worker that may be ahead of what has been handed on: they are held in memory.
 AHEAD = 4
+#: New objects between two rounds of the garbage collector while episodes run.
+OBJECTS_PER_COLLECTION = 100_000
 #: Time for a worker to end by itself [s].
 GRACE_S = 5.0
 
@@ -128,6 +130,13 @@ def run_shared(work: Work, schedule: Schedule, workers: int, on_slots: OnSlots, 
                 on_slots(done.effort.slots)
                 handed_on += 1
     return effort
+
+
+def settle_heap() -> None:
+    """Spare the garbage collector what is there to stay, and most of its rounds: little in a run is a cycle."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
 
 
 def refuse_unguarded_script() -> None:
@@ -307,9 +316,7 @@ def _run_batches(connection: Connection, work: Work, let_go: threading.Event) ->
         try:
             if controller is None:
                 controller = work.make_controller()
-                # As in one process, the garbage collector is spared what is there to stay.
-                gc.collect()
-                gc.freeze()
+                settle_heap()
             said: _Done | CosimError = _run_batch(work, controller, episodes, on_slots)
         except Exception as error:  # noqa: BLE001 - the parent raises it
             said = _portable(error)

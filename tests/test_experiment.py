@@ -18,8 +18,9 @@ import yaml
 import agents
 import cosim
 from cosim.errors import ControllerError, LedgerError, RecordError
-from cosim.experiment import default_replicas, load_controller
+from cosim.experiment import default_replicas
 from cosim.ledger import Ledger
+from cosim.loading import load_controller
 from cosim.records.schema import TABLES, columns_of
 from cosim.records.table import Records
 from cosim.system import System

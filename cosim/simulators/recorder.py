@@ -52,7 +52,7 @@ class RecorderSimulator(SlotSimulator):
 
     def tick_after(self, tick: int) -> int:
         """The last slot of a batch; mosaik has every simulator step at 0 too."""
-        return self.schedule.last_tick(tick if self.schedule.ends_batch(tick) else tick - 1)
+        return self.schedule.next_end(tick)
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
         """Hand the records of a batch on that has ended."""

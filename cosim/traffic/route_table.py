@@ -145,12 +145,4 @@ class RouteTable:
 
     def _times(self, legs: Sequence[Leg]) -> tuple[float, float]:
         """Time of a way at both ends of the range [s]."""
-        if not legs:
-            return 0.0, 0.0
-        length_km, low_s, high_s = self._router.length_km, self._low_s, self._high_s
-        low_sum_s = high_sum_s = 0.0
-        for road, from_km, to_km in legs:
-            share = (to_km - from_km) / length_km[road]
-            low_sum_s += share * low_s[road]
-            high_sum_s += share * high_s[road]
-        return low_sum_s, high_sum_s
+        return self._router.time_of_s(legs, self._low_s), self._router.time_of_s(legs, self._high_s)

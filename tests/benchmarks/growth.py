@@ -54,7 +54,8 @@ def scenario_of(size: Size) -> dict[str, Any]:
 
 def run_size(size: Size) -> None:
     """Run one size in this process and print what it took as JSON."""
-    from cosim.experiment import load, run
+    from cosim.experiment import run
+    from cosim.loading import load
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "large.yaml"

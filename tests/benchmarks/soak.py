@@ -19,7 +19,8 @@ from pathlib import Path
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-from cosim.experiment import load, load_controller, metric_context
+from cosim.experiment import metric_context
+from cosim.loading import load, load_controller
 from cosim.metrics import EpisodeTotals
 from cosim.records.table import Records
 from cosim.schedule import Schedule

@@ -20,7 +20,8 @@ for library in ("OMP", "OPENBLAS", "MKL"):
 
 from yardstick import REFERENCE_US, heap_us
 
-from cosim.experiment import load, run
+from cosim.experiment import run
+from cosim.loading import load
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
 EPISODES = 144

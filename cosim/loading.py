@@ -1,0 +1,144 @@
+"""From a scenario to the system and the controller that a run needs: the only room that imports `agents`, late."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from cosim.errors import ControllerError
+from cosim.inputs import sha256_of
+from cosim.interface import Controller
+from cosim.scenario.loader import parse_document
+from cosim.scenario.source import Document
+from cosim.system import System, build_system, load_system
+
+
+def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
+    """The overrides that stand for the choices that everybody makes.
+
+    Args:
+        seed: Seed of all random streams, or None to keep the scenario's.
+        controller: Who decides, or None.
+        engine: Power flow engine, or None.
+    """
+    assignments = []
+    if seed is not None:
+        assignments.append(f"seed={seed}")
+    if engine is not None:
+        assignments.append(f"network.engine={json.dumps(engine)}")
+    if controller is not None:
+        # Options in the file are meant for the controller in the file.
+        assignments += ["controller.options={}", f"controller.name={json.dumps(controller)}"]
+    return assignments
+
+
+def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
+    """Read a scenario file and everything that it refers to, and check all of it.
+
+    Args:
+        scenario: The scenario file.
+        overrides: Assignments such as `fleet.size=40`.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    _check_owner_of_agents()
+    from agents.registry import problem_with
+
+    return load_system(scenario, overrides, problem_with)
+
+
+def load_document(document: Document) -> System:
+    """Build what a scenario describes that is not read from its file.
+
+    Args:
+        document: The scenario's values, and where its file was.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    _check_owner_of_agents()
+    from agents.registry import problem_with
+
+    return build_system(parse_document(document), problem_with)
+
+
+def load_controller(system: System, *, allow_code: bool) -> Controller:
+    """Make the controller that a scenario names.
+
+    Args:
+        system: The scenario, built.
+        allow_code: Whether code of other distributions may be loaded.
+
+    Raises:
+        ControllerError: If it may not be loaded, or cannot be.
+    """
+    _check_owner_of_agents()
+    from agents.registry import is_own, make_controller
+
+    section = system.scenario.controller
+    if not is_own(section.name) and not allow_code:
+        raise ControllerError(
+            f"controller {section.name!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
+        )
+    # Only who may run code may take modules from beside the scenario: there could be a `torch.py`.
+    with nullcontext() if is_own(section.name) else _importable(system.file.folder):
+        return make_controller(section.name, system.spec, section.options)
+
+
+def _check_owner_of_agents() -> None:
+    """Make sure that `agents` is ours: another distribution's would take its place without a word."""
+    import agents
+
+    # A mere folder `agents` on the path, without an __init__.py, hides the name of ours but not its modules.
+    folder = agents.__file__ is None and importlib.util.find_spec("agents.registry") is not None
+    if not folder and getattr(agents, "DISTRIBUTION", None) != "ev-cosim":
+        owners = importlib.metadata.packages_distributions().get("agents", ["another distribution"])
+        raise ControllerError(
+            f"package 'agents' belongs to {', '.join(owners)}; install ev-cosim in an environment of its own"
+        )
+
+
+def code_of(controller: Controller, system: System) -> dict[str, str]:
+    """Fingerprint by file of a controller from outside ev-cosim; of the file with its class only.
+
+    Args:
+        controller: Who decides.
+        system: The scenario that names it.
+    """
+    from agents.registry import is_own
+
+    if is_own(system.scenario.controller.name):
+        return {}
+    # The module may be forgotten already; functions know their file all the same.
+    functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
+    paths = {Path(function.__code__.co_filename) for function in functions}
+    return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let modules beside the scenario file be imported."""
+    entry = str(folder.resolve())
+    known = set(sys.modules)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+        # Another scenario's folder may hold a module of the same name.
+        for name in set(sys.modules) - known:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(entry):
+                del sys.modules[name]
