@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -131,15 +131,26 @@ class RunFolder:
         """
         if not self._gathered:
             return
-        first, last = _episodes(self._gathered[0])[0], _episodes(self._gathered[-1])[-1]
+        try:
+            self._write_part(self._gathered)
+        except RecordError:
+            if len(self._gathered) == 1:
+                raise
+            # What does not fit on a disk as a whole may fit in part: batch by batch, until one does not.
+            for batch in tuple(self._gathered):
+                self._write_part([batch])
+        self._flushed_s = time.monotonic()
+
+    def _write_part(self, batches: Sequence[Records]) -> None:
+        """Write the first of the gathered batches as a part."""
+        first, last = _episodes(batches[0])[0], _episodes(batches[-1])[-1]
         part = self.path / PARTS / f"{first:06}"
         with _writing(part, self._advice()), whole_folder(part) as folder:
             for kind in EPISODE_TABLES:
-                tables = [records[kind.name] for records in self._gathered]
+                tables = [records[kind.name] for records in batches]
                 write_table(folder / f"{kind.name}.parquet", kind, tables, self._facts())
-        self._gathered = []
+        self._gathered = self._gathered[len(batches) :]
         self._kept = int(last) + 1
-        self._flushed_s = time.monotonic()
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Make the tables of the parts, and write the summary.

@@ -18,7 +18,7 @@ from cosim.records import parquet, run_folder
 from cosim.records.run_folder import RunFolder
 from cosim.records.schema import TABLES
 from cosim.records.store import StoredRun, read_records
-from cosim.records.table import joined
+from cosim.records.table import Records, joined
 
 TABLE_FILES = {f"{kind.name}.parquet" for kind in TABLES}
 
@@ -248,6 +248,29 @@ def test_a_full_disk_is_one_line_and_what_was_finished_stays(tmp_path: Path) -> 
     assert "\n" not in str(caught.value)
     # What is gathered is tried once more at the end, when there may be room again.
     assert StoredRun(tmp_path / "run").episodes == 60
+
+
+def test_of_what_is_gathered_a_full_disk_keeps_the_batches_that_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [2]
+    write_table = run_folder.write_table
+
+    def write_while_there_is_room(path: Path, kind: Any, tables: Sequence[Any], facts: Any) -> None:
+        first = kind is TABLES[0]
+        if first and (len(tables) > room[0] or room[0] == 0):
+            raise OSError(28, "No space left on device")
+        room[0] -= len(tables) if first else 0
+        write_table(path, kind, tables, facts)
+
+    monkeypatch.setattr(run_folder, "write_table", write_while_there_is_room)
+    with pytest.raises(RecordError, match="4 finished episodes are kept"), RunFolder(tmp_path / "run") as folder:
+        folder.begin(about(8), small_fixed())
+        for first in (0, 2, 4, 6):
+            folder.append(small_records((first, first + 1)), 0.0)
+        folder.flush()
+    monkeypatch.undo()
+    assert same_bits(read_records(tmp_path / "run", tables=["visits"]), Records([small_records(range(4))["visits"]]))
 
 
 def test_a_place_that_is_taken_is_named(tmp_path: Path) -> None:
