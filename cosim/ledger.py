@@ -1,5 +1,7 @@
 """The energy ledger: in every slot, every kilowatt-hour of every EV, station, storage and microgrid is somewhere.
 
+It is closed for all slots of a batch of episodes at once, when the batch has ended.
+
 Each balance is taken from quantities that were booked apart, so that an entry that is forgotten or booked
 twice shows at once. A run that breaks the ledger stops.
 """
@@ -29,7 +31,7 @@ class Balance(NamedTuple):
     Attributes:
         what: Kind of the units that it holds for.
         name: The equation, or the bound.
-        missing_kwh: By how much it is broken [kWh], shape [N, X].
+        missing_kwh: By how much it is broken [kWh], shape [T, N, X].
     """
 
     what: str
@@ -57,18 +59,18 @@ class Ledger:
         stations: StationSlots,
         battery: BatteryKind,
         consumption_kwh_per_km: float,
-        episodes: tuple[int, ...],
-        slot: int,
+        episodes: Sequence[int],
+        slots: Sequence[int],
     ) -> None:
         """Check EVs and stations.
 
         Args:
-            evs: Per EV, shape [R, I].
-            stations: Per station, shape [R, H].
+            evs: Per EV, shape [T, R, I].
+            stations: Per station, shape [T, R, H].
             battery: Bounds and efficiencies of the batteries.
             consumption_kwh_per_km: Energy for driving [kWh/km].
             episodes: Episode of each replica.
-            slot: Number of the slot.
+            slots: Numbers of the slots.
 
         Raises:
             LedgerError: If a balance does not close, or a battery is out of its bounds.
@@ -76,7 +78,7 @@ class Ledger:
         stored_kwh = evs.charged_kwh * battery.charge_efficiency - evs.discharged_kwh / battery.discharge_efficiency
         driven_kwh = evs.driven_km * consumption_kwh_per_km
         gained_kwh = evs.energy_end_kwh - evs.energy_start_kwh
-        count = stations.charged_kwh.shape[1]
+        count = stations.charged_kwh.shape[-1]
         self._close(
             [
                 Balance("EV", "stored - driven = gained", stored_kwh - driven_kwh - gained_kwh),
@@ -111,42 +113,42 @@ class Ledger:
                 ),
             ],
             episodes,
-            slot,
+            slots,
         )
 
     def check_grid(
         self,
-        slots: MicrogridSlots,
+        cases: MicrogridSlots,
         station_kw: Floats,
         station_microgrid: Ints,
         microgrids: Microgrids,
-        episodes: tuple[int, ...],
-        slot: int,
+        episodes: Sequence[int],
+        slots: Sequence[int],
     ) -> None:
         """Check microgrids, their storage, and the border to the stations.
 
         Args:
-            slots: Per microgrid, shape [N, M]: R replicas, and perhaps after them their references.
-            station_kw: Power of all stations [kW], > 0 drawn, shape [N, H].
+            cases: Per microgrid, shape [T, N, M]: R replicas, and perhaps after them their references.
+            station_kw: Power of all stations [kW], > 0 drawn, shape [T, N, H].
             station_microgrid: Microgrid of each station, shape [H].
             microgrids: The units.
             episodes: Episode of each replica.
-            slot: Number of the slot.
+            slots: Numbers of the slots.
 
         Raises:
             LedgerError: If a balance does not close.
         """
         hours = self.slot_h
-        supplied_kw = slots.pv_kw + slots.wt_kw + slots.dg_kw + slots.ess_discharge_kw
-        used_kw = slots.served_kw + slots.ev_kw + slots.ess_charge_kw
-        load_kw = slots.served_kw + slots.shed_kw - slots.load_kw
-        available_kw = slots.pv_available_kw + slots.wt_available_kw
-        renewable_kw = available_kw - slots.pv_kw - slots.wt_kw - slots.curtailed_kw
-        below_kw = np.maximum(-slots.served_kw, 0.0) + np.maximum(-slots.shed_kw, 0.0)
-        stored_kw = slots.ess_charge_kw * microgrids.ess_charge_efficiency
-        taken_kw = slots.ess_discharge_kw / microgrids.ess_discharge_efficiency
-        gained_kwh = slots.ess_end_kwh - slots.ess_start_kwh
-        drawn_kw = sum_by_column(station_kw, station_microgrid, len(microgrids)) - slots.ev_kw
+        supplied_kw = cases.pv_kw + cases.wt_kw + cases.dg_kw + cases.ess_discharge_kw
+        used_kw = cases.served_kw + cases.ev_kw + cases.ess_charge_kw
+        load_kw = cases.served_kw + cases.shed_kw - cases.load_kw
+        available_kw = cases.pv_available_kw + cases.wt_available_kw
+        renewable_kw = available_kw - cases.pv_kw - cases.wt_kw - cases.curtailed_kw
+        below_kw = np.maximum(-cases.served_kw, 0.0) + np.maximum(-cases.shed_kw, 0.0)
+        stored_kw = cases.ess_charge_kw * microgrids.ess_charge_efficiency
+        taken_kw = cases.ess_discharge_kw / microgrids.ess_discharge_efficiency
+        gained_kwh = cases.ess_end_kwh - cases.ess_start_kwh
+        drawn_kw = sum_by_column(station_kw, station_microgrid, len(microgrids)) - cases.ev_kw
         self._close(
             [
                 Balance("microgrid", "supplied = used", (supplied_kw - used_kw) * hours),
@@ -155,39 +157,41 @@ class Ledger:
                 Balance("microgrid", "available = used + curtailed", renewable_kw * hours),
                 # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
                 Balance(
-                    "microgrid", "slack = diesel + losses", (slots.slack_kw - slots.dg_kw) * hours - slots.losses_kwh
+                    "microgrid", "slack = diesel + losses", (cases.slack_kw - cases.dg_kw) * hours - cases.losses_kwh
                 ),
-                Balance("microgrid", "losses not below 0", np.maximum(-slots.losses_kwh, 0.0)),
+                Balance("microgrid", "losses not below 0", np.maximum(-cases.losses_kwh, 0.0)),
                 Balance("storage", "stored - taken = gained", (stored_kw - taken_kw) * hours - gained_kwh),
                 Balance(
                     "storage",
                     "energy within its bounds",
-                    _outside(slots.ess_end_kwh, microgrids.ess_min_kwh, microgrids.ess_max_kwh),
+                    _outside(cases.ess_end_kwh, microgrids.ess_min_kwh, microgrids.ess_max_kwh),
                 ),
                 Balance("microgrid", "EVs = its stations", drawn_kw * hours),
             ],
             episodes,
-            slot,
+            slots,
         )
 
-    def _close(self, balances: Sequence[Balance], episodes: tuple[int, ...], slot: int) -> None:
+    def _close(self, balances: Sequence[Balance], episodes: Sequence[int], slots: Sequence[int]) -> None:
         errors_kwh = np.abs(np.concatenate([balance.missing_kwh.ravel() for balance in balances]))
         worst = float(errors_kwh.max(initial=0.0))
         # Written so that a NaN fails as well.
         if worst <= TOLERANCE_KWH:
             self.max_error_kwh = max(self.max_error_kwh, worst)
             return
-        for balance in balances:
-            broken = ~(np.abs(balance.missing_kwh) <= TOLERANCE_KWH)
-            if broken.any():
-                error_kwh = np.nan_to_num(np.abs(balance.missing_kwh), nan=np.inf)
-                case, number = np.unravel_index(int(error_kwh.argmax()), error_kwh.shape)
-                who = f"episode {episodes[int(case) % len(episodes)]}"
-                reference = " (reference without EVs)" if case >= len(episodes) else ""
-                raise LedgerError(
-                    f"{who}{reference}, slot {slot}, {balance.what} {number}: "
-                    f"'{balance.name}' misses {balance.missing_kwh[case, number]:.3g} kWh"
-                )
+        # The first slot that does not close is where to look; what follows may only follow from it.
+        for t, slot in enumerate(slots):
+            for balance in balances:
+                missing_kwh = balance.missing_kwh[t]
+                error_kwh = np.nan_to_num(np.abs(missing_kwh), nan=np.inf)
+                if error_kwh.max(initial=0.0) > TOLERANCE_KWH:
+                    case, number = np.unravel_index(int(error_kwh.argmax()), error_kwh.shape)
+                    who = f"episode {episodes[int(case) % len(episodes)]}"
+                    reference = " (reference without EVs)" if case >= len(episodes) else ""
+                    raise LedgerError(
+                        f"{who}{reference}, slot {slot}, {balance.what} {number}: "
+                        f"'{balance.name}' misses {missing_kwh[case, number]:.3g} kWh"
+                    )
 
 
 def _outside(energy_kwh: Floats, low_kwh: Floats | float, high_kwh: Floats | float) -> Floats:

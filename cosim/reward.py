@@ -15,7 +15,7 @@ SMALLEST_SHARE = 1e-9
 
 
 class RewardModel:
-    """Turns what happened in slots into rewards; keeps what fairness needs of the slots before.
+    """Turns what happened in an episode's slots into rewards.
 
     Args:
         section: The scenario's `reward`.
@@ -28,38 +28,34 @@ class RewardModel:
         self._slot_h = slot_h
         self._penalised = penalised
 
-    def begin(self) -> None:
-        """Start new episodes."""
-        self._restored_kwh: Floats | None = None
-        self._reference_kwh: Floats | None = None
-
-    def of_slot(self, evs: EvSlots, microgrids: MicrogridSlots, reference: MicrogridSlots) -> Rewards:
-        """Reward each EV for a slot; the shedding term is shared equally.
+    def of_slots(self, evs: EvSlots, microgrids: MicrogridSlots, reference: MicrogridSlots) -> Rewards:
+        """Reward each EV in each slot of its episode; the shedding term is shared equally.
 
         Args:
-            evs: Per EV, shape [R, I].
-            microgrids: With EVs, shape [R, M].
-            reference: Without EVs, shape [R, M].
+            evs: Per EV, shape [T, R, I].
+            microgrids: With EVs, shape [T, R, M].
+            reference: Without EVs, shape [T, R, M].
+
+        Returns:
+            The rewards, shape [T, R, I].
 
         Source:
             Wu, Cai, Li 2025, eq. (21); `literal` as printed, `avoided` and `ratio` with the sign that rewards
             fairness, see docs/model.md.
         """
-        restored_kwh = (reference.shed_kw - microgrids.shed_kw) * self._slot_h
-        reference_kwh = reference.shed_kw * self._slot_h
-        self._restored_kwh = restored_kwh if self._restored_kwh is None else self._restored_kwh + restored_kwh
-        self._reference_kwh = reference_kwh if self._reference_kwh is None else self._reference_kwh + reference_kwh
-        fairness = jain_fairness(self._restored_kwh, self._reference_kwh)
-        avoided_cny = (reference.shedding_cny - microgrids.shedding_cny).sum(axis=1)
-        shedding_cny = microgrids.shedding_cny.sum(axis=1)
+        # Fairness is that of all that was restored so far.
+        restored_kwh = np.cumsum((reference.shed_kw - microgrids.shed_kw) * self._slot_h, axis=0)
+        fairness = jain_fairness(restored_kwh, np.cumsum(reference.shed_kw * self._slot_h, axis=0))
+        avoided_cny = (reference.shedding_cny - microgrids.shedding_cny).sum(axis=-1)
+        shedding_cny = microgrids.shedding_cny.sum(axis=-1)
         term_cny = {
             "avoided": fairness * avoided_cny,
             "literal": -fairness * shedding_cny,
             "ratio": -shedding_cny / fairness,
         }[self._section.form]
         cost_cny = evs.battery_cny + evs.distance_cny + evs.time_cny
-        fleet = max(evs.outcome.shape[1], 1)
-        shedding = np.broadcast_to(self._section.scale * term_cny[:, None] / fleet, cost_cny.shape).copy()
+        fleet = max(evs.outcome.shape[-1], 1)
+        shedding = np.broadcast_to(self._section.scale * term_cny[..., None] / fleet, cost_cny.shape).copy()
         cost = -self._section.scale * cost_cny
         penalty = np.where(np.isin(evs.outcome, self._penalised), -self._section.move_penalty, 0.0)
         return Rewards(shedding=shedding, cost=cost, penalty=penalty, total=shedding + cost + penalty)
@@ -69,12 +65,12 @@ def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
     """Jain's index over the restored shares of the microgrids that shed load without EVs.
 
     Args:
-        restored_kwh: Load restored in each microgrid [kWh], shape [R, M].
-        reference_kwh: Load shed without EVs [kWh], shape [R, M].
+        restored_kwh: Load restored in each microgrid [kWh], shape [..., M].
+        reference_kwh: Load shed without EVs [kWh], shape [..., M].
 
     Returns:
         From 1/M' (one microgrid has it all, or nothing was restored) to 1 (equal shares), with M' the
-        microgrids that count; 1 where none counts. Shape [R].
+        microgrids that count; 1 where none counts. Shape [...].
 
     Source:
         Wu, Cai, Li 2025, eq. (22), on shares and on the microgrids that can be restored at all.
@@ -83,8 +79,8 @@ def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:
     # A microgrid that EVs made worse has no share; what is left of rounding is none either.
     share = np.where(counted, restored_kwh / np.where(counted, reference_kwh, 1.0), 0.0)
     share = np.where(share > SMALLEST_SHARE, share, 0.0)
-    number = counted.sum(axis=1)
-    total, squares = share.sum(axis=1), (share * share).sum(axis=1)
+    number = counted.sum(axis=-1)
+    total, squares = share.sum(axis=-1), (share * share).sum(axis=-1)
     fairness: Floats = np.where(
         squares > 0.0, total * total / np.where(squares > 0.0, number * squares, 1.0), 1.0 / np.maximum(number, 1)
     )

@@ -4,8 +4,8 @@
 
     Controller ──action──► Traffic ──station_power_kw──► Grid ──record──► Recorder (once per batch)
         ▲                     │ ▲                          │
-        └──── fleet state ────┘ └──── station_limit_kw ────┤   (one slot later)
-        └──────────── shed, surplus, forecast, limits ─────┘   (one slot later)
+        └─────── state ───────┘ └──── station_limit_kw ────┤   (one slot later)
+        └──────────────────── outlook ─────────────────────┘   (one slot later)
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from cosim.ledger import Ledger
 from cosim.records.table import Records
 from cosim.schedule import Schedule
 from cosim.simulators.base import SlotSimulator
-from cosim.simulators.controller import GRID_INPUTS, ControllerSimulator
+from cosim.simulators.controller import ControllerSimulator
 from cosim.simulators.grid import GridSimulator
 from cosim.simulators.recorder import RecorderSimulator
-from cosim.simulators.traffic import STATE_PORTS, TrafficSimulator
+from cosim.simulators.traffic import TrafficSimulator
 from cosim.system import System
 
 
@@ -61,8 +61,8 @@ CONNECTIONS = (
     Connection("Traffic", "Recorder", (("record", "traffic"),), shifted=False),
     Connection("Grid", "Recorder", (("record", "grid"),), shifted=False),
     Connection("Grid", "Traffic", _same("station_limit_kw"), shifted=True),
-    Connection("Grid", "Controller", _same(*GRID_INPUTS), shifted=True),
-    Connection("Traffic", "Controller", _same(*STATE_PORTS), shifted=True),
+    Connection("Grid", "Controller", _same("outlook"), shifted=True),
+    Connection("Traffic", "Controller", _same("state"), shifted=True),
 )
 
 
@@ -75,7 +75,7 @@ class Simulators:
         traffic: Roads and stations.
         grid: Microgrids.
         recorder: Records.
-        ledger: Checks every slot of traffic and grid.
+        ledger: Checks every slot, when its batch has ended.
     """
 
     controller: ControllerSimulator
@@ -120,9 +120,9 @@ def make_simulators(
     ledger = Ledger(system.clock.slot_h)
     return Simulators(
         controller=ControllerSimulator(controller, system.spec, system.scenario.seed, schedule),
-        traffic=TrafficSimulator(system, schedule, ledger, keep_trips=complete),
-        grid=GridSimulator(system, schedule, ledger, on_slot),
-        recorder=RecorderSimulator(system, schedule, complete, on_batch),
+        traffic=TrafficSimulator(system, schedule, keep_trips=complete),
+        grid=GridSimulator(system, schedule, on_slot),
+        recorder=RecorderSimulator(system, schedule, ledger, complete, on_batch),
         ledger=ledger,
     )
 

@@ -18,7 +18,10 @@ ROOMS = (
     ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
     ("cosim.clock", "cosim.schedule"),
     ("cosim.interface",),
-    ("cosim.sums",),
+    (
+        "cosim.sums",
+        "cosim.stacking",
+    ),
     ("cosim.scenario",),
     ("cosim.records",),
     ("cosim.charging", "cosim.grid"),

@@ -226,7 +226,7 @@ def test_a_broken_ledger_fails_the_run(system: System, monkeypatch: pytest.Monke
     check = Ledger.check_traffic
 
     def lose_a_bit(self: Ledger, evs: Any, *rest: Any) -> None:
-        evs.energy_end_kwh[0, 7] += 1e-3
+        evs.energy_end_kwh[0, 0, 7] += 1e-3
         check(self, evs, *rest)
 
     monkeypatch.setattr(Ledger, "check_traffic", lose_a_bit)

@@ -21,9 +21,9 @@ SLOT_H = 0.5
 
 
 def slots_of(kind: type, units: int, **values: float) -> Any:
-    columns = {f.name: np.full((2, units), values.get(f.name, 0.0)) for f in fields(kind)}
+    columns = {f.name: np.full((1, 2, units), values.get(f.name, 0.0)) for f in fields(kind)}
     if kind is EvSlots:
-        columns["station"] = np.zeros((2, units), dtype=int)
+        columns["station"] = np.zeros((1, 2, units), dtype=int)
     return kind(**columns)
 
 
@@ -75,20 +75,20 @@ UNITS = Microgrids(
 
 def check_traffic(evs: EvSlots = EVS, stations: StationSlots = STATIONS) -> float:
     ledger = Ledger(SLOT_H)
-    ledger.check_traffic(evs, stations, BATTERY, 0.2, EPISODES, SLOT)
+    ledger.check_traffic(evs, stations, BATTERY, 0.2, EPISODES, [SLOT])
     return ledger.max_error_kwh
 
 
 def check_grid(slots: MicrogridSlots = GRID, station_kw: float = 24.0) -> float:
     ledger = Ledger(SLOT_H)
-    ledger.check_grid(slots, np.full((2, 1), station_kw), np.zeros(1, dtype=int), UNITS, EPISODES, SLOT)
+    ledger.check_grid(slots, np.full((1, 2, 1), station_kw), np.zeros(1, dtype=int), UNITS, EPISODES, [SLOT])
     return ledger.max_error_kwh
 
 
 def nudged(slots: Any, column: str, by: float) -> Any:
     """The same with one value of the second replica's last unit changed."""
     values = getattr(slots, column).copy()
-    values[1, -1] += by
+    values[0, 1, -1] += by
     return replace(slots, **{column: values})
 
 
@@ -175,7 +175,7 @@ def test_a_microgrid_that_does_not_close_is_named(column: str, entry: str) -> No
 
 
 def test_energy_booked_at_another_station_is_found() -> None:
-    elsewhere = replace(EVS, station=np.array([[0, -1], [0, 0]]))
+    elsewhere = replace(EVS, station=np.array([[[0, -1], [0, 0]]]))
     with pytest.raises(LedgerError, match=r"slot 5, station 0: 'charged = charged by its EVs' misses 10 kWh"):
         check_traffic(elsewhere)
 
@@ -197,3 +197,13 @@ def test_an_error_below_the_tolerance_is_remembered() -> None:
 def test_no_ev_and_no_charging_closes() -> None:
     empty = slots_of(EvSlots, 0)
     assert check_traffic(empty, slots_of(StationSlots, 3)) == 0.0
+
+
+def test_the_first_slot_that_does_not_close_is_named_though_a_later_one_misses_more() -> None:
+    charged_kwh = np.repeat(EVS.charged_kwh, 3, axis=0)
+    charged_kwh[1, 0, 0] += 0.5
+    charged_kwh[2, 1, 1] += 9.0
+    evs = EvSlots(*(np.repeat(getattr(EVS, f.name), 3, axis=0) for f in fields(EvSlots)))
+    stations = StationSlots(*(np.repeat(getattr(STATIONS, f.name), 3, axis=0) for f in fields(StationSlots)))
+    with pytest.raises(LedgerError, match=r"episode 7, slot 5, EV 0: 'stored - driven = gained' misses 0.45 kWh"):
+        Ledger(SLOT_H).check_traffic(replace(evs, charged_kwh=charged_kwh), stations, BATTERY, 0.2, EPISODES, [4, 5, 6])

@@ -33,9 +33,7 @@ def table(name: str, episodes: int, values: Values) -> Table:
         f.name: np.broadcast_to(np.asarray(values.get(f.name, 0.0), dtype=float), (episodes, 2, SLOT_TABLES[name]))
         for f in fields(kind.columns)
     }
-    return slot_table(
-        name, range(episodes), [kind.columns(**{n: cube[:, t] for n, cube in cubes.items()}) for t in range(2)]
-    )
+    return slot_table(name, range(episodes), kind.columns(**{n: cube.swapaxes(0, 1) for n, cube in cubes.items()}))
 
 
 def records(episodes: int = 1, visits: list[tuple[Any, ...]] | None = None, **tables: Values) -> Records:

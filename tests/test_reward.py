@@ -15,9 +15,9 @@ from cosim.traffic.target import PENALISED, ActionOutcome
 
 
 def slots_of(kind: type, **values: list[float]) -> Any:
-    """One replica; columns that are not given are 0."""
+    """One slot of one replica; columns that are not given are 0."""
     units = len(next(iter(values.values())))
-    return kind(**{f.name: np.array([values.get(f.name, [0.0] * units)]) for f in fields(kind)})
+    return kind(**{f.name: np.array([[values.get(f.name, [0.0] * units)]]) for f in fields(kind)})
 
 
 def grid(*shed_kw: float) -> MicrogridSlots:
@@ -36,9 +36,7 @@ EVS = slots_of(
 
 
 def model(form: str) -> RewardModel:
-    model = RewardModel(RewardSection(form=form, scale=0.001, move_penalty=0.1), 0.5, PENALISED)
-    model.begin()
-    return model
+    return RewardModel(RewardSection(form=form, scale=0.001, move_penalty=0.1), 0.5, PENALISED)
 
 
 # Of 100 and 50 kW are 50 and 0 restored: shares 1/2 and 0, so Jain 1/2; 1000 CNY shed, 500 avoided, 3 EVs.
@@ -51,35 +49,36 @@ def model(form: str) -> RewardModel:
     ],
 )
 def test_the_three_forms(form: str, shared: float) -> None:
-    rewards = model(form).of_slot(EVS, grid(50.0, 50.0), grid(100.0, 50.0))
-    assert rewards.shedding == pytest.approx(np.full((1, 3), shared))
-    assert rewards.cost == pytest.approx(np.array([[0.0, -0.006, 0.0]]))
-    assert rewards.penalty == pytest.approx(np.array([[0.0, 0.0, -0.1]]))
+    rewards = model(form).of_slots(EVS, grid(50.0, 50.0), grid(100.0, 50.0))
+    assert rewards.shedding == pytest.approx(np.full((1, 1, 3), shared))
+    assert rewards.cost == pytest.approx(np.array([[[0.0, -0.006, 0.0]]]))
+    assert rewards.penalty == pytest.approx(np.array([[[0.0, 0.0, -0.1]]]))
     assert rewards.total == pytest.approx(rewards.shedding + rewards.cost + rewards.penalty)
 
 
 @pytest.mark.parametrize("outcome", list(ActionOutcome))
 def test_only_moves_that_cannot_be_made_are_penalised(outcome: ActionOutcome) -> None:
     evs = slots_of(EvSlots, outcome=[outcome])
-    (penalty,) = model("avoided").of_slot(evs, grid(0.0), grid(0.0)).penalty[0]
+    (penalty,) = model("avoided").of_slots(evs, grid(0.0), grid(0.0)).penalty[0, 0]
     wrong = (ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD, ActionOutcome.NO_WAY)
     assert penalty == (-0.1 if outcome in wrong else 0.0)
 
 
-def test_fairness_counts_all_slots_of_an_episode_and_begins_anew() -> None:
-    rewarded = model("avoided")
-    rewarded.of_slot(EVS, grid(0.0, 50.0), grid(50.0, 50.0))
-    # Now both have 25 of 50 kWh back: Jain 1, and 500 CNY avoided in this slot.
-    both = rewarded.of_slot(EVS, grid(50.0, 0.0), grid(50.0, 50.0))
-    assert both.shedding[0, 0] == pytest.approx(1.0 * 500.0 / 3 / 1000)
-    rewarded.begin()
-    alone = rewarded.of_slot(EVS, grid(50.0, 0.0), grid(50.0, 50.0))
-    assert alone.shedding[0, 0] == pytest.approx(0.5 * 500.0 / 3 / 1000)
+def test_fairness_counts_all_slots_of_an_episode_so_far() -> None:
+    evs = EvSlots(*(np.repeat(getattr(EVS, f.name), 2, axis=0) for f in fields(EvSlots)))
+    shed, reference = [grid(0.0, 50.0), grid(50.0, 0.0)], [grid(50.0, 50.0)] * 2
+    both = [
+        MicrogridSlots(*(np.concatenate([getattr(slot, f.name) for slot in slots]) for f in fields(MicrogridSlots)))
+        for slots in (shed, reference)
+    ]
+    rewards = model("avoided").of_slots(evs, *both)
+    # After the first slot one has all 50 kWh back, after the second both have 25 of 50: Jain 1/2, then 1.
+    assert rewards.shedding[:, 0, 0] == pytest.approx([0.5 * 500.0 / 3 / 1000, 1.0 * 500.0 / 3 / 1000])
 
 
 def test_a_fleet_of_none_has_no_rewards() -> None:
-    evs = EvSlots(*(np.zeros((1, 0)) for _ in fields(EvSlots)))
-    assert model("avoided").of_slot(evs, grid(1.0), grid(2.0)).total.shape == (1, 0)
+    evs = EvSlots(*(np.zeros((1, 1, 0)) for _ in fields(EvSlots)))
+    assert model("avoided").of_slots(evs, grid(1.0), grid(2.0)).total.shape == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -103,5 +102,5 @@ def test_jain(restored_kwh: list[float], reference_kwh: list[float], fairness: f
 
 
 def test_shedding_over_fairness_stays_finite_where_shares_cancel() -> None:
-    rewards = model("ratio").of_slot(EVS, grid(90.0, 110.0), grid(100.0, 100.0))
-    assert rewards.shedding[0, 0] == pytest.approx(-2000.0 / 0.5 / 3 / 1000)
+    rewards = model("ratio").of_slots(EVS, grid(90.0, 110.0), grid(100.0, 100.0))
+    assert rewards.shedding[0, 0, 0] == pytest.approx(-2000.0 / 0.5 / 3 / 1000)

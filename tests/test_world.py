@@ -257,10 +257,10 @@ def test_children_hand_out_scalars_of_replica_0() -> None:
     simulators = simulators_of(system, schedule)
     run_world(simulators, schedule, 1800)
     data = simulators.grid.get_data({"Bus-17": ["vm_pu"], "Microgrid-4": ["shed_mw"]})
-    assert data["Bus-17"]["vm_pu"] == simulators.grid.ports["vm_pu"][0, 17]
-    assert data["Microgrid-4"]["shed_mw"] == simulators.grid.ports["shed_kw"][0, 4] / 1000
+    assert data["Bus-17"]["vm_pu"] == simulators.grid.ports["record"][-1].buses.vm_pu[0, 17]
+    assert data["Microgrid-4"]["shed_mw"] == simulators.grid.ports["record"][-1].microgrids.shed_kw[0, 4] / 1000
     data = simulators.traffic.get_data({"EV-5": ["soc"], "Station-2": ["p_mw", "queue_length"]})
-    assert data["EV-5"]["soc"] == simulators.traffic.ports["energy_kwh"][0, 5] / 60
+    assert data["EV-5"]["soc"] == simulators.traffic.ports["state"].energy_kwh[0, 5] / 60
     assert data["Station-2"] == {"p_mw": simulators.traffic.ports["station_power_kw"][0, 2] / 1000, "queue_length": 0}
 
 

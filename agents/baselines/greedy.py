@@ -58,7 +58,7 @@ class GreedyController:
         # 3 The nearest of them.
         useful = np.where(selling[..., None], sells, buys)
         nearest = np.argmin(np.where(useful, distance_km, np.inf), axis=-1)
-        replica, ev = np.ogrid[: nearest.shape[0], : nearest.shape[1]]
+        replica, ev = np.arange(nearest.shape[0])[:, None], np.arange(nearest.shape[1])
         nearest_sale_kwh = sale_kwh[replica, ev, nearest]
         share = np.where(selling, discharge_share(spec, nearest_sale_kwh, spec.slot_h), 1.0)
         return go_and_serve(spec, observation, np.where(useful.any(axis=-1), nearest, -1), share)

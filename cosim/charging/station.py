@@ -36,6 +36,10 @@ class StationTally:
     busy_s: float = 0.0
     busy_max: int = 0
 
+    def row(self) -> tuple[float, float, float, int, float, int]:
+        """The sums in the order of the attributes."""
+        return (self.charged_kwh, self.discharged_kwh, self.queue_s, self.queue_max, self.busy_s, self.busy_max)
+
 
 class ChargingStation:
     """Chargers that vehicles queue for, first come first served.
@@ -92,57 +96,61 @@ class ChargingStation:
             battery: Its battery.
             power_kw: Power wanted, at the charger [kW], > 0 charges, not zero.
         """
-        self._count()
-        request = Request(ev, battery, power_kw, self._env.now)
+        now = self._env.now
+        self._count(now)
+        request = Request(ev, battery, power_kw, now)
         self.queue.append(request)
-        self._settle_soon()
+        self._settle_soon(now)
         return request
 
     def withdraw(self, request: Request) -> None:
         """Free a charger, or a place in the queue."""
-        self._count()
+        now = self._env.now
+        self._count(now)
         if request.plug_in_s is None:
             self.queue.remove(request)
         else:
-            self._flow_until_now(request)
+            self._flow_until(now, request)
             request.power_kw = 0.0
             request.version += 1
             self.plugged.remove(request)
-        request.plug_out_s = self._env.now
-        self._settle_soon()
+        request.plug_out_s = now
+        self._settle_soon(now)
 
     def settle(self) -> None:
         """Grant free chargers and share the power, after all that happens at this instant."""
         self._settling = False
-        if not self.plugged and not self.queue:
+        plugged, queue = self.plugged, self.queue
+        if not plugged and not queue:
             return
-        self._count()
-        now = self._env.now
-        if self.queue:
-            self.queue.sort(key=_order_of_service)
-            while self.queue and len(self.plugged) < self.chargers:
-                request = self.queue.pop(0)
+        now, tally = self._env.now, self._tally
+        self._count(now)
+        if queue:
+            queue.sort(key=_order_of_service)
+            while queue and len(plugged) < self.chargers:
+                request = queue.pop(0)
                 request.plug_in_s = request.since_s = now
-                self.plugged.append(request)
-            for place, request in enumerate(self.queue):
+                plugged.append(request)
+            for place, request in enumerate(queue):
                 if request.request_s == now:
                     request.queue_met = place
-        tally = self._tally
-        if self.plugged:
-            self._share_power()
-            tally.busy_max = max(tally.busy_max, len(self.plugged))
-        if self.queue:
-            tally.queue_max = max(tally.queue_max, len(self.queue))
+            if len(queue) > tally.queue_max:
+                tally.queue_max = len(queue)
+        if plugged:
+            self._share_power(now)
+            if len(plugged) > tally.busy_max:
+                tally.busy_max = len(plugged)
 
     def end_slot(self) -> StationTally:
         """Bring energies up to now, and give the slot's sums."""
         if self.plugged or self.queue:
-            self._count()
-        for request in self.plugged:
-            self._flow_until_now(request)
+            now = self._env.now
+            self._count(now)
+            for request in self.plugged:
+                self._flow_until(now, request)
         return self._tally
 
-    def _share_power(self) -> None:
+    def _share_power(self, now: float) -> None:
         """Each vehicle gets what it asks for, as far as those plugged in before it leave something."""
         charge_kw, discharge_kw = self.charge_limit_kw, self.discharge_limit_kw
         for request in self.plugged:
@@ -156,11 +164,10 @@ class ChargingStation:
                     power_kw = -discharge_kw
                 discharge_kw += power_kw
             if power_kw != request.power_kw or request.set_until_s != self._slot_end_s:
-                self._set_power(request, power_kw)
+                self._set_power(now, request, power_kw)
 
-    def _set_power(self, request: Request, power_kw: float) -> None:
-        now = self._env.now
-        self._flow_until_now(request)
+    def _set_power(self, now: float, request: Request, power_kw: float) -> None:
+        self._flow_until(now, request)
         request.power_kw = power_kw
         request.set_until_s = self._slot_end_s
         request.version += 1
@@ -176,14 +183,15 @@ class ChargingStation:
         request, version = cast(tuple[Request, int], event.value)
         if request.version != version:
             return
-        self._flow_until_now(request)
+        self._flow_until(self._env.now, request)
         request.battery.rest_at_bound(request.power_kw)
         self.withdraw(request)
 
-    def _flow_until_now(self, request: Request) -> None:
-        now = self._env.now
-        if request.power_kw != 0.0:
-            passed_kwh = request.battery.flow(request.power_kw, now - request.since_s)
+    def _flow_until(self, now: float, request: Request) -> None:
+        """Book the energy that has flowed since it was last booked."""
+        elapsed_s = now - request.since_s
+        if elapsed_s > 0.0 and request.power_kw != 0.0:
+            passed_kwh = request.battery.flow(request.power_kw, elapsed_s)
             if passed_kwh > 0.0:
                 request.charged_kwh += passed_kwh
                 self._tally.charged_kwh += passed_kwh
@@ -192,19 +200,18 @@ class ChargingStation:
                 self._tally.discharged_kwh -= passed_kwh
         request.since_s = now
 
-    def _count(self) -> None:
+    def _count(self, now: float) -> None:
         """Add the time since the last change to the sums over time."""
-        now = self._env.now
         elapsed_s = now - self._counted_s
         if elapsed_s > 0.0:
             self._tally.queue_s += len(self.queue) * elapsed_s
             self._tally.busy_s += len(self.plugged) * elapsed_s
             self._counted_s = now
 
-    def _settle_soon(self) -> None:
+    def _settle_soon(self, now: float) -> None:
         if self._settling:
             return
-        if self._env.peek() > self._env.now:
+        if self._env.peek() > now:
             self.settle()
             return
         # Something else happens at this very instant.

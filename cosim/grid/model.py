@@ -7,13 +7,13 @@ their own storage. Every array below has N = 2 R cases, the R replicas first, th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
 from cosim.clock import Clock
 from cosim.errors import PowerFlowError
+from cosim.grid.accounts import GridAccounts, GridSlot, GridState
 from cosim.grid.dispatch import Dispatch, dispatch_by_rule, ess_after
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
 from cosim.grid.network import Network
@@ -21,13 +21,9 @@ from cosim.grid.outlook import EvLimits, Forecaster
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult, open_engine
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
-from cosim.records.schema import BusSlots, MicrogridSlots
 from cosim.scenario.schema import Scenario
-from cosim.sums import sum_by_column
+from cosim.sums import ColumnSums
 from cosim.units import KW_PER_MW
-
-#: A limit counts as passed beyond this [kW, kvar].
-TOLERANCE_KW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,39 +46,18 @@ class Outlook:
     """What the microgrids publish before a slot.
 
     Attributes:
+        shed_kw: Load shed in the last slot [kW], 0 in an episode's first, shape [R, M].
+        surplus_kw: Surplus in the last slot [kW], 0 in an episode's first, shape [R, M].
         station_limit_kw: Charging and discharging limit of each station [kW], >= 0, shape [R, H, 2].
         deficit_forecast_kw: Deficit k slots from now [kW], shape [R, M, T].
         surplus_forecast_kw: Surplus k slots from now [kW], shape [R, M, T].
     """
 
+    shed_kw: Floats
+    surplus_kw: Floats
     station_limit_kw: Floats
     deficit_forecast_kw: Floats
     surplus_forecast_kw: Floats
-
-
-@dataclass(frozen=True)
-class GridSlot:
-    """What happened in the grid in a slot.
-
-    Attributes:
-        replicas: Number of replicas, R.
-        cases: The replicas, then the same had no EV ever taken part, shape [2R, M].
-        buses: Shape [R, B].
-    """
-
-    replicas: int
-    cases: MicrogridSlots
-    buses: BusSlots
-
-    @cached_property
-    def microgrids(self) -> MicrogridSlots:
-        """With EVs, shape [R, M]."""
-        return _cases(self.cases, slice(self.replicas))
-
-    @cached_property
-    def reference(self) -> MicrogridSlots:
-        """Had no EV ever taken part, shape [R, M]."""
-        return _cases(self.cases, slice(self.replicas, None))
 
 
 class GridModel:
@@ -111,10 +86,12 @@ class GridModel:
         self._network = network
         self._microgrids = microgrids
         self._supply = supply
-        self._costs = scenario.network.costs
+        self._at_microgrids = ColumnSums(supply.microgrid, len(microgrids))
+        self._at_buses = ColumnSums(supply.bus, network.feeder.buses)
         self._limits = EvLimits.of(scenario.network, microgrids)
         self._expected = expected_availability(scenario.network.microgrids, microgrids, profiles)
         self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
+        self._accounts = GridAccounts(network.feeder, microgrids, self._limits, scenario.network.costs, clock.slot_h)
         self._engine = open_engine(scenario.network.engine, network.feeder)
         self._keeper = VoltageKeeper(
             network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
@@ -128,13 +105,14 @@ class GridModel:
         """
         self._episodes = list(episodes)
         self._slot = 0
-        self._actual = draw_availability(
-            self._expected, self._scenario.uncertainty, self._scenario.seed, self._episodes
-        )
+        actual = draw_availability(self._expected, self._scenario.uncertainty, self._scenario.seed, self._episodes)
         # The same for the replicas and for their references.
-        self._both = Availability(*(np.concatenate([kw, kw]) for kw in vars(self._actual).values()))
+        self._both = Availability(*(np.concatenate([kw, kw]) for kw in vars(actual).values()))
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
-        self._forecaster.begin(self._episodes)
+        self._limits_kw = np.array([self._limits.surplus_kw(actual), self._limits.feed_in_kw(actual)])
+        self._forecaster.begin(self._episodes, actual)
+        nothing_kw = np.zeros_like(actual.load_kw[:, 0])
+        self._last_slot_kw = (nothing_kw, nothing_kw)
         self._outlook: Outlook | None = None
 
     def outlook(self) -> Outlook:
@@ -145,11 +123,10 @@ class GridModel:
         return self._outlook
 
     def _look_out(self) -> Outlook:
-        available = self._actual.slot(self._slot)
         supply = self._supply
-        limits_kw = np.array([self._limits.surplus_kw(available), self._limits.feed_in_kw(available)])
+        limits_kw = self._limits_kw[:, :, self._slot]
         station_limit_kw = np.ascontiguousarray((limits_kw[..., supply.microgrid] * supply.share).transpose(1, 2, 0))
-        return Outlook(station_limit_kw, *self._forecaster.forecast(self._actual, self._slot))
+        return Outlook(*self._last_slot_kw, station_limit_kw, *self._forecaster.forecast(self._slot))
 
     def step(self, station_power_kw: Floats) -> GridSlot:
         """Go through one slot.
@@ -165,27 +142,24 @@ class GridModel:
         """
         available = self._both.slot(self._slot)
         station_kw = np.concatenate([station_power_kw, np.zeros_like(station_power_kw)])
-        ev_kw = sum_by_column(station_kw, self._supply.microgrid, len(self._microgrids))
+        ev_kw = self._at_microgrids(station_kw)
         slot_h = self._clock.slot_h
         dispatch = dispatch_by_rule(self._microgrids, available, ev_kw, self._ess_kwh, slot_h)
         power = self._bus_power(available, dispatch, station_kw)
         flow = self._solve(power)
         kept = self._keeper.keep(available, dispatch, power, flow, self._ess_kwh, self._solve)
         ess_start_kwh, self._ess_kwh = self._ess_kwh, ess_after(self._microgrids, kept.dispatch, self._ess_kwh, slot_h)
-        slots = self._microgrid_slots(
-            available, kept.dispatch, kept.power, kept.flow, ess_start_kwh, kept.redispatched, kept.violated
-        )
+        self._last_slot_kw = kept.dispatch.shed_kw[: len(self._episodes)], self._limits_kw[0, :, self._slot]
         self._slot += 1
         self._outlook = None
-        replicas = len(self._episodes)
         return GridSlot(
-            replicas=replicas,
-            cases=slots,
-            buses=BusSlots(
-                vm_pu=kept.flow.vm_pu[:replicas],
-                p_kw=kept.power.p_kw[:replicas],
-                q_kvar=kept.power.q_kvar[:replicas],
-                reference_vm_pu=kept.flow.vm_pu[replicas:],
+            self._accounts,
+            len(self._episodes),
+            available,
+            kept.dispatch,
+            kept.flow,
+            GridState(
+                kept.power.p_kw, kept.power.q_kvar, ess_start_kwh, self._ess_kwh, kept.redispatched, kept.violated
             ),
         )
 
@@ -196,7 +170,7 @@ class GridModel:
         served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
         load_kw = network.load_kw * available.p_factor[:, island]
         load_kvar = network.load_kvar * available.q_factor[:, island]
-        ev_kw = sum_by_column(station_kw, self._supply.bus, network.feeder.buses)
+        ev_kw = self._at_buses(station_kw)
         p_kw = load_kw * served[:, island] + ev_kw
         # Microgrids have buses of their own, so that no index below stands twice.
         p_kw[:, units.pv_bus] -= dispatch.pv_kw
@@ -230,59 +204,3 @@ class GridModel:
                     f"{who}, {when}: no power flow solution in the island of microgrid {name!r}; drawn by bus: {drawn}"
                 )
         return PowerFlowError(f"{who}, {when}: no power flow solution, though each island alone has one")
-
-    def _microgrid_slots(
-        self,
-        available: Availability,
-        dispatch: Dispatch,
-        power: BusPower,
-        flow: PowerFlowResult,
-        ess_start_kwh: Floats,
-        redispatched: Ints,
-        violated: Ints,
-    ) -> MicrogridSlots:
-        units, costs, slot_h = self._microgrids, self._costs, self._clock.slot_h
-        load_kvar = self._network.feeder.per_island(power.q_kvar)
-        slack_kw, slack_kvar = flow.slack_p_mw * KW_PER_MW, flow.slack_q_mvar * KW_PER_MW
-        losses_kwh = (slack_kw - self._network.feeder.per_island(power.p_kw)) * slot_h
-        dg_kvar = np.minimum(np.maximum(load_kvar, -units.dg_q_max_kvar), units.dg_q_max_kvar)
-        over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
-        beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)
-        return MicrogridSlots(
-            load_kw=available.load_kw,
-            load_kvar=available.load_kvar,
-            served_kw=available.load_kw - dispatch.shed_kw,
-            shed_kw=dispatch.shed_kw,
-            ev_kw=dispatch.ev_kw,
-            pv_available_kw=available.pv_kw,
-            wt_available_kw=available.wt_kw,
-            pv_kw=dispatch.pv_kw,
-            wt_kw=dispatch.wt_kw,
-            curtailed_kw=dispatch.curtailed_kw,
-            dg_kw=dispatch.dg_kw,
-            dg_kvar=dg_kvar,
-            short_kvar=np.abs(load_kvar - dg_kvar),
-            ess_charge_kw=dispatch.ess_charge_kw,
-            ess_discharge_kw=dispatch.ess_discharge_kw,
-            ess_start_kwh=ess_start_kwh,
-            ess_end_kwh=self._ess_kwh,
-            slack_kw=slack_kw,
-            slack_kvar=slack_kvar,
-            slack_over_kw=over_kw,
-            losses_kwh=losses_kwh,
-            surplus_kw=self._limits.surplus_kw(available),
-            deficit_kw=self._limits.deficit_kw(available),
-            discharge_limit_kw=self._limits.feed_in_kw(available),
-            dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
-            shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
-            ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
-            curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
-            losses_cny=costs.dg_cny_per_kwh * losses_kwh,
-            redispatched=redispatched,
-            voltage_violated=violated,
-            slack_beyond_limit=beyond.astype(np.int64),
-        )
-
-
-def _cases(slots: MicrogridSlots, cases: slice) -> MicrogridSlots:
-    return MicrogridSlots(*(getattr(slots, f.name)[cases] for f in fields(slots)))

@@ -60,9 +60,9 @@ class Feeder:
         return len(self.bus)
 
     def per_island(self, power: Floats) -> Floats:
-        """Sum powers at buses, shape [N, B], over each island, shape [N, S]; each case for itself."""
+        """Sum powers at buses, shape [..., B], over each island, shape [..., S]; each case for itself."""
         order, first = self._by_island
-        totals: Floats = np.add.reduceat(power[:, order], first, axis=1)
+        totals: Floats = np.add.reduceat(power[..., order], first, axis=-1)
         return totals
 
     @cached_property

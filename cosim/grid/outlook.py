@@ -67,35 +67,43 @@ class Forecaster:
         self._shapes = np.array([expected.load_kw, expected.pv_kw, expected.wt_kw])
         self._seed = seed
 
-    def begin(self, episodes: list[int]) -> None:
-        """Start new episodes, one per replica."""
+    def begin(self, episodes: list[int], actual: Availability) -> None:
+        """Start new episodes, one per replica.
+
+        Args:
+            episodes: Their numbers.
+            actual: What they really bring, shape [R, T, M].
+        """
+        self._actual = actual
         if self._kind == "noisy":
             self._generators = [stream(self._seed, e, "forecast") for e in episodes]
+        elif self._kind == "shape":
+            measured = np.array([actual.load_kw, actual.pv_kw, actual.wt_kw])
+            expected = self._shapes[:, None]
+            known = expected > 0.0
+            # How much of what is expected is measured in each slot, shape [X, R, T, M].
+            self._factor = np.where(known, measured / np.where(known, expected, 1.0), 1.0)
 
-    def forecast(self, actual: Availability, slot: int) -> tuple[Floats, Floats]:
+    def forecast(self, slot: int) -> tuple[Floats, Floats]:
         """Deficit and surplus of the slots to come.
 
         Args:
-            actual: What the episodes really bring, shape [R, T, M].
             slot: The slot that begins.
 
         Returns:
             Deficit and surplus [kW], each of shape [R, M, T]; index k is k slots from now, 0 beyond the end.
         """
         if self._kind == "none":
-            return self._last_values(actual, slot)
-        foretold = self._foretold(actual, slot)
-        return (
-            _ahead(self._limits.deficit_kw(foretold), actual.load_kw.shape),
-            _ahead(self._limits.surplus_kw(foretold), actual.load_kw.shape),
-        )
+            return self._last_values(slot)
+        foretold, shape = self._foretold(slot), self._actual.load_kw.shape
+        return _ahead(self._limits.deficit_kw(foretold), shape), _ahead(self._limits.surplus_kw(foretold), shape)
 
-    def _foretold(self, actual: Availability, slot: int) -> Availability:
+    def _foretold(self, slot: int) -> Availability:
         """Load and renewables from the slot that begins on, shape [R, K, M]; nothing else of it is foretold."""
+        actual = self._actual
         if self._kind == "shape":
-            now = np.array([actual.load_kw[:, slot], actual.pv_kw[:, slot], actual.wt_kw[:, slot]])
-            load_kw, pv_kw, wt_kw = _scaled_to_now(self._shapes[:, slot:], now)
-            return replace(actual, load_kw=load_kw, pv_kw=pv_kw, wt_kw=wt_kw)
+            load_kw, pv_kw, wt_kw = self._shapes[:, None, slot:] * self._factor[:, :, slot, None]
+            return Availability(load_kw, actual.load_kvar, pv_kw, wt_kw, actual.p_factor, actual.q_factor)
         truth = Availability(*(power[..., slot:, :] for power in vars(actual).values()))
         if self._kind == "noisy":
             names = ("load_kw", "load_kvar", "pv_kw", "wt_kw")
@@ -107,7 +115,8 @@ class Forecaster:
             return replace(truth, **{name: getattr(truth, name) * factors[k] for k, name in enumerate(names)})
         return truth
 
-    def _last_values(self, actual: Availability, slot: int) -> tuple[Floats, Floats]:
+    def _last_values(self, slot: int) -> tuple[Floats, Floats]:
+        actual = self._actual
         replicas, slots, microgrids = actual.load_kw.shape
         deficit_kw, surplus_kw = np.zeros((2, replicas, microgrids, slots))
         if slot:
@@ -115,14 +124,6 @@ class Forecaster:
             deficit_kw[:, :, 0] = self._limits.deficit_kw(last)
             surplus_kw[:, :, 0] = self._limits.surplus_kw(last)
         return deficit_kw, surplus_kw
-
-
-def _scaled_to_now(shapes: Floats, now: Floats) -> Floats:
-    """Daily shapes [X, K, M] scaled so that their first value is what is measured now [X, R, M]; [X, R, K, M]."""
-    first = shapes[:, None, 0]
-    known = first > 0.0
-    factor = np.where(known, now / np.where(known, first, 1.0), 1.0)
-    return shapes[:, None] * factor[:, :, None]
 
 
 def _ahead(power: Floats, shape: tuple[int, ...]) -> Floats:

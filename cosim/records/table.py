@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cosim.errors import RecordError
+from cosim.interface import Floats
 from cosim.records.schema import TABLES, TableKind, columns_of, table_kind
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Table:
     kind: TableKind
     columns: Mapping[str, Values]
     shape: tuple[int, int, int] | None = None
+    _totals: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -47,6 +49,16 @@ class Table:
             raise RecordError(f"table {self.kind.name!r} has no row for every episode, slot and unit")
         cube: np.ndarray[tuple[int, ...], np.dtype[Any]] = np.asarray(self.columns[column]).reshape(self.shape)
         return cube
+
+    def total(self, column: str) -> Floats:
+        """A column's sum over slots and units, shape [episodes]; summed once, however often it is asked for.
+
+        Raises:
+            RecordError: If the rows are not that regular.
+        """
+        if column not in self._totals:
+            self._totals[column] = self.cube(column).sum(axis=(1, 2))
+        return self._totals[column]
 
     def frame(self) -> pandas.DataFrame:
         """The table as a data frame."""
@@ -77,23 +89,23 @@ class Records(Mapping[str, Table]):
         return len(self._tables)
 
 
-def slot_table(name: str, episodes: Sequence[int], slots: Sequence[Any], rows: slice = ALL_ROWS) -> Table:
-    """A table from what each slot left behind; a column is put together when it is asked for.
+def slot_table(name: str, episodes: Sequence[int], slots: Any, rows: slice = ALL_ROWS) -> Table:
+    """A table from what slots left behind; a column is put together when it is asked for.
 
     Args:
         name: Name of the table.
         episodes: Number of each replica's episode, R of them.
-        slots: For each slot an instance of the table's columns, with arrays of shape [N, X].
+        slots: An instance of the table's columns, with arrays of shape [T, N, X].
         rows: Those R of the N rows that are meant.
     """
     kind = table_kind(name)
-    first: np.ndarray[Any, Any] = getattr(slots[0], fields(kind.columns)[0].name)
-    shape = (len(episodes), len(slots), first.shape[1])
+    first: np.ndarray[Any, Any] = getattr(slots, fields(kind.columns)[0].name)
+    shape = (len(episodes), first.shape[0], first.shape[2])
     makers: dict[str, Callable[[], Values]] = {
         column.name: partial(_key, axis, episodes, shape) for axis, column in enumerate(kind.keys)
     }
-    for field in fields(kind.columns):
-        makers[field.name] = partial(_stacked, field.name, slots, rows)
+    for column in fields(kind.columns):
+        makers[column.name] = partial(_by_episode, getattr(slots, column.name), rows)
     return Table(kind, _ColumnsOnDemand(makers), shape)
 
 
@@ -118,10 +130,9 @@ def _key(axis: int, episodes: Sequence[int], shape: tuple[int, int, int]) -> Val
     return np.tile(np.repeat(np.arange(slots), units), count) if axis == 1 else np.tile(np.arange(units), count * slots)
 
 
-def _stacked(column: str, slots: Sequence[Any], rows: slice) -> Values:
-    """A column of all slots, in the order of episode, slot and unit."""
-    cube = np.array([getattr(slot, column)[rows] for slot in slots])
-    return cube.transpose(1, 0, 2).reshape(-1)
+def _by_episode(cube: Values, rows: slice) -> Values:
+    """Values [T, N, X] of some rows one after the other, in the order of episode, slot and unit."""
+    return cube[:, rows].transpose(1, 0, 2).reshape(-1)
 
 
 class _ColumnsOnDemand(Mapping[str, Values]):
@@ -155,7 +166,7 @@ def row_table(name: str, rows: Sequence[tuple[Any, ...]]) -> Table:
     columns: dict[str, Values] = {}
     for column, cells in zip(columns_of(kind), values, strict=True):
         if column.kind == "float":
-            columns[column.name] = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+            columns[column.name] = np.array(cells, dtype=np.float64)
         elif column.kind in ("int", "bool"):
             columns[column.name] = np.array(cells, dtype=np.int64)
         else:
@@ -166,7 +177,7 @@ def row_table(name: str, rows: Sequence[tuple[Any, ...]]) -> Table:
 def static_table(name: str, columns: Any) -> Table:
     """A table that holds for the whole run, from an instance of its columns."""
     kind = table_kind(name)
-    return Table(kind, {field.name: getattr(columns, field.name) for field in fields(kind.columns)})
+    return Table(kind, {f.name: getattr(columns, f.name) for f in fields(kind.columns)})
 
 
 def joined(parts: Sequence[Records]) -> Records:

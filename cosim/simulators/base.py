@@ -1,11 +1,9 @@
 """What all simulators of this project have in common: ticks of one slot, array ports, and scalar children.
 
-Array ports carry whole arrays, the replica first, by reference. They come in two kinds. Outcome ports
-(`shed_kw`, `station_power_kw`, ...) tell of the slot that was stepped. Observation ports (`energy_kwh`,
-`station_limit_kw`, ...) tell of the slot that comes next. At the last slot of an episode the first still belong
-to the old episode, and the second already to the new one: so a time-shifted input is right for what it is used
-for. Only who shows an outcome as part of an observation, as the controller does with the last slot's shed load,
-has to blank it in an episode's first slot.
+Ports carry arrays, the replica first, or a few of them together, by reference. They come in two kinds. Outcome
+ports (`station_power_kw`, `record`, ...) tell of the slot that was stepped. Observation ports (`state`, `outlook`,
+...) tell of the slot that comes next. At the last slot of an episode the first still belong to the old episode, and
+the second already to the new one: so a time-shifted input is right for what it is used for.
 """
 
 from __future__ import annotations

@@ -14,12 +14,9 @@ from cosim.interface import Action, Controller, FleetSpec, Floats, Observation
 from cosim.schedule import Schedule
 from cosim.seeding import stream
 from cosim.simulators.base import Ports, SlotSimulator, episode_text
-from cosim.simulators.grid import OUTLOOK_PORTS
-from cosim.simulators.traffic import STATE_PORTS
 
-#: What the last slot brought, known when the next one begins; nothing in an episode's first slot.
-LAST_SLOT_PORTS = ("shed_kw", "surplus_kw")
-GRID_INPUTS = (*LAST_SLOT_PORTS, "reference_shed_kw", "vm_pu", "cost_cny", *OUTLOOK_PORTS)
+#: The fleet and its surroundings as a slot begins, and what the microgrids publish.
+INPUTS = ("state", "outlook")
 #: An action may miss its range by this much, for rounding.
 ROUNDING = 1e-9
 
@@ -35,7 +32,7 @@ class ControllerSimulator(SlotSimulator):
     """
 
     def __init__(self, controller: Controller, spec: FleetSpec, seed: int, schedule: Schedule) -> None:
-        super().__init__("Controller", (*GRID_INPUTS, *STATE_PORTS), ("action",), {}, schedule)
+        super().__init__("Controller", INPUTS, ("action",), {}, schedule)
         self._controller = controller
         self._spec = spec
         self._seed = seed
@@ -63,18 +60,12 @@ class ControllerSimulator(SlotSimulator):
         return {"action": check_action(action, self._spec, episodes, slot)}
 
     def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:
-        # Ports are shared by reference; a controller may work on its observation, but never on them.
-        received = {name: received[name].copy() for name in (*STATE_PORTS, *LAST_SLOT_PORTS, *OUTLOOK_PORTS)}
-        last_slot = {name: received[name] if slot else np.zeros_like(received[name]) for name in LAST_SLOT_PORTS}
-        if slot == 0:
-            # The batch that ended may have been wider than the one that begins.
-            last_slot = {name: values[: len(episodes)] for name, values in last_slot.items()}
+        seen = {**vars(received["state"]), **vars(received["outlook"])}
         return Observation(
             slot=slot,
             episode=np.array(episodes, dtype=np.int64),
-            **{name: received[name] for name in STATE_PORTS},
-            **last_slot,
-            **{name: received[name] for name in OUTLOOK_PORTS},
+            # Ports are shared by reference; a controller may work on its observation, but never on them.
+            **{name: values.copy() for name, values in seen.items()},
             random=lambda replica: self._generator(episodes[replica]),
         )
 
@@ -101,27 +92,26 @@ def check_action(action: Action, spec: FleetSpec, episodes: tuple[int, ...], slo
     """
     if not isinstance(action, Action):
         raise ControllerError(f"slot {slot}: act must return an Action, got {type(action).__name__}")
-    bounds = {
-        "heading_rad": (0.0, 2.0 * math.pi),
-        "distance_km": (0.0, spec.max_move_km),
-        "power_share": (-spec.max_discharge_share, 1.0),
-    }
+    names = ("heading_rad", "distance_km", "power_share")
+    lowest, highest = (0.0, 0.0, -spec.max_discharge_share), (2.0 * math.pi, spec.max_move_km, 1.0)
+    low, high = np.array(lowest), np.array(highest)
     shape = (len(episodes), spec.fleet_size)
-    checked = np.empty((*shape, len(bounds)))
-    for k, (name, (low, high)) in enumerate(bounds.items()):
+    given = np.empty((*shape, len(names)))
+    for k, name in enumerate(names):
         try:
             values = np.asarray(getattr(action, name), dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ControllerError(f"slot {slot}: {name} must be an array of numbers ({error})") from error
         if values.shape != shape:
             raise ControllerError(f"slot {slot}: {name} must have shape {shape} [R, I], got {values.shape}")
-        # Written so that a NaN is out of range too.
-        wrong = ~((values >= low - ROUNDING) & (values <= high + ROUNDING))
-        if wrong.any():
-            replica, ev = (int(k) for k in np.argwhere(wrong)[0])
-            raise ControllerError(
-                f"episode {episodes[replica]}, slot {slot}, EV {ev}: {name} must be in [{low:.10g}, {high:.10g}], "
-                f"got {float(values[replica, ev])}"
-            )
-        checked[..., k] = np.minimum(np.maximum(values, low), high)
+        given[..., k] = values
+    # Written so that a NaN is out of range too.
+    right = (given >= low - ROUNDING) & (given <= high + ROUNDING)
+    if not right.all():
+        k, replica, ev = (int(n) for n in np.argwhere(~right.transpose(2, 0, 1))[0])
+        raise ControllerError(
+            f"episode {episodes[replica]}, slot {slot}, EV {ev}: {names[k]} must be in "
+            f"[{lowest[k]:.10g}, {highest[k]:.10g}], got {float(given[replica, ev, k])}"
+        )
+    checked: Floats = np.minimum(np.maximum(given, low), high)
     return checked

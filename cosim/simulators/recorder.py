@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from cosim.charging.visit import Visit
-from cosim.grid.model import GridSlot
+from cosim.errors import SimulationError
+from cosim.grid.accounts import GridSlot
 from cosim.interface import Floats
-from cosim.records.schema import Rewards, RoadSlots
+from cosim.ledger import Ledger
+from cosim.records.schema import RoadSlots
 from cosim.records.table import Records, Table, row_table, slot_table
 from cosim.reward import RewardModel
 from cosim.schedule import Schedule
-from cosim.simulators.base import Ports, SlotSimulator
+from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.system import System
+from cosim.traffic.accounts import TrafficSlot
 from cosim.traffic.congestion import TravelTime
-from cosim.traffic.model import TrafficSlot
+from cosim.traffic.start import battery_kind
 from cosim.traffic.target import PENALISED
 from cosim.traffic.trip import Trip
 
@@ -32,6 +35,7 @@ class RecorderSimulator(SlotSimulator):
     Args:
         system: The scenario, built.
         schedule: Which episodes run when.
+        ledger: Checks every slot.
         complete: Whether rewards, trips and roads are recorded too, which no metric needs.
         on_batch: Called with the episodes and the records of each batch that has ended.
     """
@@ -40,11 +44,13 @@ class RecorderSimulator(SlotSimulator):
         self,
         system: System,
         schedule: Schedule,
+        ledger: Ledger,
         complete: bool,
         on_batch: Callable[[tuple[int, ...], Records], None],
     ) -> None:
         super().__init__("Recorder", INPUTS, (), {}, schedule)
         self._system = system
+        self._ledger = ledger
         self._complete = complete
         self._on_batch = on_batch
         self._travel_time = TravelTime(system.roads)
@@ -55,55 +61,57 @@ class RecorderSimulator(SlotSimulator):
         return self.schedule.next_end(tick)
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
-        """Hand the records of a batch on that has ended."""
+        """Close the ledger of a batch that has ended, and hand its records on."""
         if self.schedule.ends_batch(tick):
-            traffic: list[TrafficSlot] = received["traffic"]
-            grid: list[GridSlot] = received["grid"]
-            episodes = self.schedule.batch_at(tick)
+            slots, episodes = self._system.clock.slots, self.schedule.batch_at(tick)
+            for name in INPUTS:
+                if len(received[name]) != slots:
+                    raise SimulationError(
+                        f"simulator {name.title()!r} stopped at slot {len(received[name])} of {slots} of "
+                        f"{episode_text(self.schedule, tick)}; the run is incomplete"
+                    )
+            traffic, grid = TrafficSlot.together(received["traffic"]), GridSlot.together(received["grid"])
+            self._close(episodes, traffic, grid)
             self._on_batch(episodes, Records(list(self._tables(episodes, traffic, grid))))
         return {}
 
-    def _tables(
-        self, episodes: tuple[int, ...], traffic: Sequence[TrafficSlot], grid: Sequence[GridSlot]
-    ) -> Iterator[Table]:
-        cases, replicas = [slot.cases for slot in grid], len(episodes)
-        yield slot_table("microgrid_slots", episodes, cases, slice(replicas))
-        yield slot_table("reference_slots", episodes, cases, slice(replicas, None))
-        yield slot_table("bus_slots", episodes, [slot.buses for slot in grid])
-        yield slot_table("ev_slots", episodes, [slot.evs for slot in traffic])
-        yield slot_table("station_slots", episodes, [slot.stations for slot in traffic])
-        last = traffic[-1]
+    def _close(self, episodes: tuple[int, ...], traffic: TrafficSlot, grid: GridSlot) -> None:
+        system, fleet, slots = self._system, self._system.scenario.fleet, range(self._system.clock.slots)
+        battery, consumption = battery_kind(fleet), fleet.consumption_kwh_per_km
+        self._ledger.check_traffic(traffic.evs, traffic.stations, battery, consumption, episodes, slots)
+        drawn_kw = traffic.stations.power_kw
+        with_reference_kw = np.concatenate([drawn_kw, np.zeros_like(drawn_kw)], axis=1)
+        at, units = system.supply.microgrid, system.microgrids
+        self._ledger.check_grid(grid.cases, with_reference_kw, at, units, episodes, slots)
+
+    def _tables(self, episodes: tuple[int, ...], traffic: TrafficSlot, grid: GridSlot) -> Iterator[Table]:
+        yield slot_table("microgrid_slots", episodes, grid.cases, slice(len(episodes)))
+        yield slot_table("reference_slots", episodes, grid.cases, slice(len(episodes), None))
+        yield slot_table("bus_slots", episodes, grid.buses)
+        yield slot_table("ev_slots", episodes, traffic.evs)
+        yield slot_table("station_slots", episodes, traffic.stations)
         visits = [
-            row for e, of_episode in zip(episodes, last.visits, strict=True) for row in _visit_rows(e, of_episode)
+            row for e, of_episode in zip(episodes, traffic.visits, strict=True) for row in _visit_rows(e, of_episode)
         ]
         yield row_table("visits", visits)
         if self._complete:
-            yield slot_table("rewards", episodes, self._rewards(traffic, grid))
+            yield slot_table("rewards", episodes, self._reward.of_slots(traffic.evs, grid.microgrids, grid.reference))
             yield row_table(
-                "trips", [_trip_row(e, trip) for e, trips in zip(episodes, last.trips, strict=True) for trip in trips]
+                "trips",
+                [_trip_row(e, trip) for e, trips in zip(episodes, traffic.trips, strict=True) for trip in trips],
             )
             yield slot_table("road_slots", episodes, self._road_slots(traffic))
 
-    def _rewards(self, traffic: Sequence[TrafficSlot], grid: Sequence[GridSlot]) -> list[Rewards]:
-        self._reward.begin()
-        return [
-            self._reward.of_slot(on_roads.evs, in_grid.microgrids, in_grid.reference)
-            for on_roads, in_grid in zip(traffic, grid, strict=True)
-        ]
-
-    def _road_slots(self, traffic: Sequence[TrafficSlot]) -> list[RoadSlots]:
+    def _road_slots(self, traffic: TrafficSlot) -> RoadSlots:
         """Mean flow of each road in each slot, from the base flow and the time that EVs spent on it."""
-        trips = traffic[-1].trips
-        slot_s, slots = self._system.clock.slot_s, self._system.clock.slots
-        on_road_s = np.zeros((slots, len(trips), self._system.roads.roads))
-        for replica, of_episode in enumerate(trips):
+        slot_s = self._system.clock.slot_s
+        base_flow_vph = np.array(traffic.base_flow_vph)
+        on_road_s = np.zeros_like(base_flow_vph)
+        for replica, of_episode in enumerate(traffic.trips):
             for trip in of_episode:
                 _add_road_time(on_road_s[:, replica], trip, slot_s)
-        weight_vph = self._system.scenario.congestion.ev_flow_vph
-        flows = [
-            slot.base_flow_vph + weight_vph * seconds / slot_s for slot, seconds in zip(traffic, on_road_s, strict=True)
-        ]
-        return [RoadSlots(flow_vph=flow, travel_time_s=self._travel_time.of_all_s(flow)) for flow in flows]
+        flow_vph = base_flow_vph + self._system.scenario.congestion.ev_flow_vph * on_road_s / slot_s
+        return RoadSlots(flow_vph=flow_vph, travel_time_s=self._travel_time.of_all_s(flow_vph))
 
 
 def _add_road_time(on_road_s: Floats, trip: Trip, slot_s: int) -> None:

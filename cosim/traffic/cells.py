@@ -22,18 +22,20 @@ class CellMap:
     """
 
     def __init__(self, low_km: tuple[float, float], high_km: tuple[float, float], cell_km: float) -> None:
-        self._low_km = low_km
+        self._low_km = np.array(low_km)
         width_km, height_km = (high - low for low, high in zip(low_km, high_km, strict=True))
         few_km = math.sqrt(width_km * height_km / MOST_CELLS)
         # A map may be a line.
         self._cell_km = max(cell_km, few_km, 2.0 * max(width_km, height_km) / MOST_CELLS)
         self._columns = int(width_km // self._cell_km) + 1
         self._rows = int(height_km // self._cell_km) + 1
+        self._last = np.array([self._columns - 1, self._rows - 1])
 
-    def cell(self, x_km: Floats, y_km: Floats) -> Ints:
-        """The cells of points; of points off the map, cells at its edge. Shape [P]."""
-        column, row = self._column(x_km), self._row(y_km)
-        return column * self._rows + row
+    def cell(self, position_km: Floats) -> Ints:
+        """The cells of points, shape [P, 2]; of points off the map, cells at its edge. Shape [P]."""
+        at = self._at(position_km)
+        cell: Ints = at[:, 0] * self._rows + at[:, 1]
+        return cell
 
     def near(self, low_km: Floats, high_km: Floats, reach_km: float) -> Ints:
         """Find what lies near each cell.
@@ -46,8 +48,7 @@ class CellMap:
         Returns:
             Numbers of items, rising, then -1; shape [cells, K].
         """
-        left, right = self._column(low_km[:, 0] - reach_km), self._column(high_km[:, 0] + reach_km)
-        lower, upper = self._row(low_km[:, 1] - reach_km), self._row(high_km[:, 1] + reach_km)
+        (left, lower), (right, upper) = self._at(low_km - reach_km).T, self._at(high_km + reach_km).T
         height = upper - lower + 1
         count = (right - left + 1) * height
         # One entry for each item and each of its cells, column by column.
@@ -62,12 +63,8 @@ class CellMap:
         table[cell, place] = item
         return table
 
-    def _column(self, x_km: Floats) -> Ints:
-        return self._number(x_km - self._low_km[0], self._columns)
-
-    def _row(self, y_km: Floats) -> Ints:
-        return self._number(y_km - self._low_km[1], self._rows)
-
-    def _number(self, from_low_km: Floats, count: int) -> Ints:
-        number: Ints = np.minimum(np.maximum(from_low_km / self._cell_km, 0.0), count - 1).astype(np.int64)
-        return number
+    def _at(self, position_km: Floats) -> Ints:
+        """Column and row of points, shape [P, 2]."""
+        number = np.minimum(np.maximum((position_km - self._low_km) / self._cell_km, 0.0), self._last)
+        at: Ints = number.astype(np.int64)
+        return at

@@ -68,10 +68,11 @@ class Fleet:
         self.place[ev], self.visit[ev] = place, visit
         self.station[ev] = visit.station if visit is not None else -1
 
-    def states(self) -> list[EvState]:
-        """What each EV is doing."""
-        driving, parked = EvState.DRIVING, EvState.PARKED
+    def states(self) -> list[int]:
+        """What each EV is doing, numbers of `EvState`."""
+        # Plain numbers become an array three times as quickly.
+        driving, parked = int(EvState.DRIVING), int(EvState.PARKED)
         return [
-            driving if trip is not None else parked if visit is None else visit.state
+            driving if trip is not None else parked if visit is None or not visit.requests else visit.requests[-1].state
             for trip, visit in zip(self.trip, self.visit, strict=True)
         ]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.charging.station import StationTally
-from cosim.charging.visit import Visit
 from cosim.clock import Clock
 from cosim.interface import Action, EvState, Floats, Ints
-from cosim.records.schema import EvSlots, StationSlots
 from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
+from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
 from cosim.traffic.congestion import TravelTime, base_time_range
+from cosim.traffic.fleet_state import FleetState
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
@@ -22,58 +20,6 @@ from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place, Router
 from cosim.traffic.start import start_fleet
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
-from cosim.traffic.trip import Trip
-from cosim.units import hours
-
-
-@dataclass(frozen=True)
-class FleetState:
-    """Where every EV is when a slot begins, and what goes on at stations and on roads.
-
-    Attributes:
-        position_km: Position on the map [km], shape [R, I, 2].
-        edge: Directed road that the EV is on, -1 at a node, shape [R, I].
-        node: Node, or the end of the road, shape [R, I].
-        offset_km: Driven on that road [km], shape [R, I].
-        energy_kwh: Energy in the battery [kWh], shape [R, I].
-        station: Station that the EV is at, -1 elsewhere, shape [R, I].
-        destination: Station that a driving EV goes to, -1 for none, shape [R, I].
-        state: What the EV is doing, shape [R, I].
-        queue_length: EVs waiting, shape [R, H].
-        chargers_busy: Chargers in use, shape [R, H].
-        road_flow_vph: Flow on each directed road [vehicles/h], shape [R, E].
-    """
-
-    position_km: Floats
-    edge: Ints
-    node: Ints
-    offset_km: Floats
-    energy_kwh: Floats
-    station: Ints
-    destination: Ints
-    state: Ints
-    queue_length: Ints
-    chargers_busy: Ints
-    road_flow_vph: Floats
-
-
-@dataclass(frozen=True)
-class TrafficSlot:
-    """What happened on the roads and at the stations in a slot.
-
-    Attributes:
-        evs: Per EV, shape [R, I].
-        stations: Per station, shape [R, H].
-        base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E].
-        trips: Trips of each replica's episode so far, if they are kept.
-        visits: Stays at stations of each replica's episode so far.
-    """
-
-    evs: EvSlots
-    stations: StationSlots
-    base_flow_vph: Floats
-    trips: Sequence[Sequence[Trip]]
-    visits: Sequence[Sequence[Visit]]
 
 
 class TrafficModel:
@@ -106,6 +52,7 @@ class TrafficModel:
         self._roads = roads
         self._station_node = station_node
         self._expected_flow_vph = base_flow_vph
+        self._accounts = TrafficAccounts(fleet.costs, clock.slot_s)
         self._travel_time = TravelTime(roads)
         self._target_finder = TargetFinder(roads, station_node, fleet.max_move_km)
         times = base_time_range(self._travel_time, base_flow_vph, factor_range(scenario.uncertainty.traffic))
@@ -152,26 +99,34 @@ class TrafficModel:
 
     def _look(self) -> FleetState:
         fleets = [replica.fleet for replica in self._replicas]
-        shape = (len(fleets), self._scenario.fleet.size)
-
-        def ints(rows: Sequence[Sequence[int]]) -> Ints:
-            return np.array(rows, dtype=np.int64).reshape(len(fleets), -1)
-
+        count, size = len(fleets), self._scenario.fleet.size
         places = [tuple(zip(*fleet.place, strict=True)) or ((), (), ()) for fleet in fleets]
-        node, road = ints([place[0] for place in places]), ints([place[1] for place in places])
-        offset_km = np.array([place[2] for place in places], dtype=np.float64)
-        energy_kwh = np.array([[battery.energy_kwh for battery in fleet.battery] for fleet in fleets])
+        whole = [
+            (node, road, fleet.station, fleet.destination, fleet.states())
+            for fleet, (node, road, _) in zip(fleets, places, strict=True)
+        ]
+        node, road, station, destination, state = np.array(whole, dtype=np.int64).reshape(count, 5, size).swapaxes(0, 1)
+        exact = [
+            (offset_km, [battery.energy_kwh for battery in fleet.battery])
+            for fleet, (_, _, offset_km) in zip(fleets, places, strict=True)
+        ]
+        offset_km, energy_kwh = np.array(exact, dtype=np.float64).reshape(count, 2, size).swapaxes(0, 1)
+        at_stations = [
+            ([len(s.queue) for s in replica.stations], [len(s.plugged) for s in replica.stations])
+            for replica in self._replicas
+        ]
+        queue_length, chargers_busy = np.array(at_stations, dtype=np.int64).swapaxes(0, 1)
         return FleetState(
             position_km=self._roads.position_km(road, node, offset_km),
             edge=road,
             node=node,
             offset_km=offset_km,
-            energy_kwh=energy_kwh.reshape(shape),
-            station=ints([fleet.station for fleet in fleets]),
-            destination=ints([fleet.destination for fleet in fleets]),
-            state=ints([list(map(int, fleet.states())) for fleet in fleets]),
-            queue_length=ints([[len(s.queue) for s in replica.stations] for replica in self._replicas]),
-            chargers_busy=ints([[len(s.plugged) for s in replica.stations] for replica in self._replicas]),
+            energy_kwh=energy_kwh,
+            station=station,
+            destination=destination,
+            state=state,
+            queue_length=queue_length,
+            chargers_busy=chargers_busy,
             road_flow_vph=self._flow_now_vph(),
         )
 
@@ -204,12 +159,30 @@ class TrafficModel:
         outcome = np.where(start.state == int(EvState.DRIVING), int(ActionOutcome.IGNORED), targets.outcome)
         for of_replica, (outcomes, _) in zip(outcome, ran, strict=True):
             of_replica[list(outcomes)] = list(map(int, outcomes.values()))
+        end = self.state()
+        fleets = [replica.fleet for replica in self._replicas]
         return TrafficSlot(
-            evs=self._ev_slots(action, start.energy_kwh, outcome),
-            stations=self._station_slots(station_limit_kw, [tallies for _, tallies in ran]),
-            base_flow_vph=base_flow_vph,
-            trips=[replica.trips for replica in self._replicas],
-            visits=[replica.visits for replica in self._replicas],
+            self._accounts,
+            EvBook(
+                heading_rad=action.heading_rad,
+                distance_km=action.distance_km,
+                power_share=action.power_share,
+                outcome=outcome,
+                energy_start_kwh=start.energy_kwh,
+                energy_end_kwh=end.energy_kwh,
+                position_km=end.position_km,
+                station=end.station,
+                state=end.state,
+                charged_kwh=[[battery.drawn_kwh for battery in fleet.battery] for fleet in fleets],
+                discharged_kwh=[[battery.fed_kwh for battery in fleet.battery] for fleet in fleets],
+                driven_km=[fleet.driven_km for fleet in fleets],
+                driven_s=[fleet.driven_s for fleet in fleets],
+            ),
+            StationBook(station_limit_kw, np.array([[tally.row() for tally in tallies] for _, tallies in ran])),
+            end,
+            base_flow_vph,
+            [replica.trips for replica in self._replicas],
+            [replica.visits for replica in self._replicas],
         )
 
     def _base_flow_vph(self, slot: int) -> Floats:
@@ -223,51 +196,6 @@ class TrafficModel:
             for road, evs in replica.traffic.occupied().items():
                 of_replica[road] += self._scenario.congestion.ev_flow_vph * evs
         return flow_vph
-
-    def _ev_slots(self, action: Action, energy_start_kwh: Floats, outcome: Ints) -> EvSlots:
-        costs = self._scenario.fleet.costs
-        state = self.state()
-        fleets = [replica.fleet for replica in self._replicas]
-        charged_kwh = np.array([[battery.drawn_kwh for battery in fleet.battery] for fleet in fleets])
-        discharged_kwh = np.array([[battery.fed_kwh for battery in fleet.battery] for fleet in fleets])
-        driven_km = np.array([fleet.driven_km for fleet in fleets])
-        driven_s = np.array([fleet.driven_s for fleet in fleets])
-        return EvSlots(
-            heading_rad=action.heading_rad,
-            distance_km=action.distance_km,
-            power_share=action.power_share,
-            outcome=outcome,
-            x_km=state.position_km[..., 0],
-            y_km=state.position_km[..., 1],
-            station=state.station,
-            state=state.state,
-            energy_start_kwh=energy_start_kwh,
-            energy_end_kwh=state.energy_kwh,
-            charged_kwh=charged_kwh,
-            discharged_kwh=discharged_kwh,
-            driven_km=driven_km,
-            driven_s=driven_s,
-            battery_cny=costs.battery_cny_per_kwh * (charged_kwh + discharged_kwh),
-            distance_cny=costs.distance_cny_per_km * driven_km,
-            time_cny=costs.time_cny_per_h * hours(1.0) * driven_s,
-        )
-
-    def _station_slots(self, station_limit_kw: Floats, tallies: Sequence[Sequence[StationTally]]) -> StationSlots:
-        def of(name: str) -> Floats:
-            return np.array([[getattr(tally, name) for tally in row] for row in tallies], dtype=np.float64)
-
-        charged_kwh, discharged_kwh = of("charged_kwh"), of("discharged_kwh")
-        return StationSlots(
-            power_kw=(charged_kwh - discharged_kwh) / self._clock.slot_h,
-            charged_kwh=charged_kwh,
-            discharged_kwh=discharged_kwh,
-            charge_limit_kw=station_limit_kw[..., 0],
-            discharge_limit_kw=station_limit_kw[..., 1],
-            queue_mean=of("queue_s") / self._clock.slot_s,
-            queue_max=of("queue_max").astype(np.int64),
-            busy_mean=of("busy_s") / self._clock.slot_s,
-            busy_max=of("busy_max").astype(np.int64),
-        )
 
 
 def _orders(targets: Targets, power_share: Floats) -> list[Orders]:

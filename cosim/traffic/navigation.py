@@ -176,14 +176,17 @@ class RoadNavigator:
             road = edge[between]
             behind = (offset_km[between] / self._roads.length_km[road])[:, None]
             tail, head, back = self._roads.tail[road], self._roads.head[road], self._opposite[road]
-            on_s = (1.0 - behind) * self._usual_time_s[road, None] + self._time_by_node[head]
+            ahead = 1.0 - behind
+            on_s = ahead * self._usual_time_s[road, None] + self._time_by_node[head]
             back_s = behind * self._usual_time_s[back, None] + self._time_by_node[tail]
-            back_s = np.where(back[:, None] >= 0, back_s, np.inf)
-            on = (1.0 - behind) * of_road[road, None] + of_node[head]
-            back_by = behind * of_road[back, None] + of_node[tail]
-            measure[between] = np.where(
-                np.isinf(on_s) & np.isinf(back_s), np.inf, np.where(on_s <= back_s, on, back_by)
+            back_s[back < 0] = np.inf
+            by = np.where(
+                on_s <= back_s,
+                ahead * of_road[road, None] + of_node[head],
+                behind * of_road[back, None] + of_node[tail],
             )
+            by[np.minimum(on_s, back_s) == np.inf] = np.inf
+            measure[between] = by
         return measure
 
 

@@ -70,13 +70,15 @@ class TargetFinder:
     """
 
     def __init__(self, roads: RoadNetwork, station_node: Ints, budget_km: float) -> None:
-        self._area_km = roads.area_km
+        # A target on the border may miss it by rounding.
+        self._low_km = -SMALLEST_MOVE_KM
+        self._high_km = np.array(roads.area_km) + SMALLEST_MOVE_KM
         self._cells = _cells_of(roads, SNAP_KM)
         self._snap = RoadSnap(roads, SNAP_KM, self._cells)
         self._stations = StationSnap(roads.node_km[station_node], min(STATION_KM, budget_km / 2.0), self._cells)
         # The last entry is that of none, -1.
         self._station_node, self._tail, self._head = (np.append(n, -1) for n in (station_node, roads.tail, roads.head))
-        self._length_km = np.append(roads.length_km, np.inf)
+        self._last_km = np.append(roads.length_km, np.inf) - AT_END_KM
 
     def find(self, position_km: Floats, heading_rad: Floats, distance_km: Floats) -> Targets:
         """Find the places that actions mean.
@@ -89,29 +91,31 @@ class TargetFinder:
         Returns:
             The targets; arrays of shape [R, I].
         """
-        x_km = position_km[..., 0] + distance_km * np.cos(heading_rad)
-        y_km = position_km[..., 1] + distance_km * np.sin(heading_rad)
-        node, road, offset_km = self._places(x_km.ravel(), y_km.ravel())
-        node, road, offset_km = (node.reshape(x_km.shape), road.reshape(x_km.shape), offset_km.reshape(x_km.shape))
-        width_km, height_km = self._area_km
-        slack_km = SMALLEST_MOVE_KM
-        inside = (x_km >= -slack_km) & (x_km <= width_km + slack_km)
-        inside &= (y_km >= -slack_km) & (y_km <= height_km + slack_km)
+        shape = heading_rad.shape
+        target_km = np.empty((*shape, 2))
+        np.cos(heading_rad, out=target_km[..., 0])
+        np.sin(heading_rad, out=target_km[..., 1])
+        target_km *= distance_km[..., None]
+        target_km += position_km
+        node, road, offset_km = self._places(target_km.reshape(-1, 2))
+        node, road, offset_km = node.reshape(shape), road.reshape(shape), offset_km.reshape(shape)
+        inside = ((target_km >= self._low_km) & (target_km <= self._high_km)).all(axis=-1)
         outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
         outcome[~inside] = int(ActionOutcome.OUTSIDE)
         outcome[distance_km <= SMALLEST_MOVE_KM] = int(ActionOutcome.STAYED)
         return Targets(outcome, node, road, offset_km)
 
-    def _places(self, x_km: Floats, y_km: Floats) -> tuple[Ints, Ints, Floats]:
+    def _places(self, point_km: Floats) -> tuple[Ints, Ints, Floats]:
         """Node, road and offset of points: a station's, or the nearest of any road; node -1 where there is none."""
-        cell = self._cells.cell(x_km, y_km)
-        station = self._stations.nearest(cell, x_km, y_km)
-        road, offset_km = self._snap.nearest(cell, x_km, y_km)
+        cell = self._cells.cell(point_km)
+        station = self._stations.nearest(cell, point_km)
+        road, offset_km = self._snap.nearest(cell, point_km)
         at_tail = offset_km <= AT_END_KM
-        node = np.where(at_tail, self._tail[road], self._head[road])
         means_station = station >= 0
-        node = np.where(means_station, self._station_node[station], node)
-        at_node = means_station | at_tail | (offset_km >= self._length_km[road] - AT_END_KM)
+        node = np.where(
+            means_station, self._station_node[station], np.where(at_tail, self._tail[road], self._head[road])
+        )
+        at_node = means_station | at_tail | (offset_km >= self._last_km[road])
         return node, np.where(at_node, -1, road), np.where(at_node, 0.0, offset_km)
 
 
@@ -129,20 +133,19 @@ class StationSnap:
         self._position_km = np.concatenate([position_km, [[FAR_KM, FAR_KM]]])
         self._reach_km = reach_km
 
-    def nearest(self, cell: Ints, x_km: Floats, y_km: Floats) -> Ints:
+    def nearest(self, cell: Ints, point_km: Floats) -> Ints:
         """The nearest stations, the first among equals.
 
         Args:
             cell: Cells of points, shape [P].
-            x_km: Their positions, eastwards [km], shape [P].
-            y_km: Their positions, northwards [km], shape [P].
+            point_km: Their positions [km], shape [P, 2].
 
         Returns:
             Their numbers, -1 where none is in reach, shape [P].
         """
         near = self._near[cell]
-        at_km = self._position_km[near]
-        distance_km = np.hypot(at_km[..., 0] - x_km[:, None], at_km[..., 1] - y_km[:, None])
+        away_km = self._position_km[near] - point_km[:, None]
+        distance_km = np.hypot(away_km[..., 0], away_km[..., 1])
         first = _first_least(distance_km)
         return np.where(distance_km.ravel()[first] <= self._reach_km, near.ravel()[first], -1)
 
@@ -167,26 +170,24 @@ class RoadSnap:
         square = (along_km**2).sum(axis=1, keepdims=True)
         lines = np.concatenate([first_km, along_km, np.where(square > 0.0, square, 1.0)], axis=1)
         # The last entry is that of none, -1.
-        self._lines = np.concatenate([lines, [[FAR_KM, FAR_KM, 0.0, 0.0, 1.0]]])
+        self._lines = np.concatenate([lines, [[FAR_KM, FAR_KM, 0.0, 0.0, 1.0]]]).T.copy()
         self._road = np.append(road, -1)
         self._length_km = np.append(roads.length_km[road], 0.0)
 
-    def nearest(self, cell: Ints, x_km: Floats, y_km: Floats) -> tuple[Ints, Floats]:
+    def nearest(self, cell: Ints, point_km: Floats) -> tuple[Ints, Floats]:
         """The nearest points of any road.
 
         Args:
             cell: Cells of points, shape [P].
-            x_km: Their positions, eastwards [km], shape [P].
-            y_km: Their positions, northwards [km], shape [P].
+            point_km: Their positions [km], shape [P, 2].
 
         Returns:
             The roads (the lowest number among equals), -1 where none is in reach; and the offsets on them [km].
         """
         near = self._near[cell]
-        line = self._lines[near]
-        along_x_km, along_y_km = line[..., 2], line[..., 3]
-        dx, dy = x_km[:, None] - line[..., 0], y_km[:, None] - line[..., 1]
-        share = np.minimum(np.maximum((dx * along_x_km + dy * along_y_km) / line[..., 4], 0.0), 1.0)
+        from_x_km, from_y_km, along_x_km, along_y_km, square = self._lines[:, near]
+        dx, dy = point_km[:, :1] - from_x_km, point_km[:, 1:] - from_y_km
+        share = np.minimum(np.maximum((dx * along_x_km + dy * along_y_km) / square, 0.0), 1.0)
         distance_km = np.hypot(dx - share * along_x_km, dy - share * along_y_km)
         first = _first_least(distance_km)
         item = np.where(distance_km.ravel()[first] <= self._reach_km, near.ravel()[first], -1)

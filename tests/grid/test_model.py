@@ -5,6 +5,7 @@ import pytest
 from grid_cases import ENGINE_NAMES, column, outage, run, total_kwh
 
 from cosim.errors import PowerFlowError
+from cosim.grid.accounts import GridSlot
 from cosim.ledger import Ledger
 
 COSTS = ("dg_cny", "shedding_cny", "ess_cny", "curtailment_cny")
@@ -233,12 +234,15 @@ def test_ledger_closes_with_evs_at_their_limits(engine: str) -> None:
     system = outage(f"network.engine={engine}", name="outage_33bus")
     model, ledger = system.grid_model(), Ledger(0.5)
     model.begin([0, 1])
-    for number in range(12):
+    slots, stations_kw = [], []
+    for _ in range(12):
         limit_kw = model.outlook().station_limit_kw
         station_kw = np.where(limit_kw[..., 0] > 0, limit_kw[..., 0], -limit_kw[..., 1])
-        slot = model.step(station_kw)
-        ledger.check_grid(slot.microgrids, station_kw, system.supply.microgrid, system.microgrids, (0, 1), number)
-        ledger.check_grid(slot.reference, 0 * station_kw, system.supply.microgrid, system.microgrids, (0, 1), number)
+        slots.append(model.step(station_kw))
+        stations_kw.append(np.concatenate([station_kw, 0 * station_kw]))
+    cases = GridSlot.together(slots).cases
+    at, units = system.supply.microgrid, system.microgrids
+    ledger.check_grid(cases, np.array(stations_kw), at, units, (0, 1), range(12))
     assert ledger.max_error_kwh < 1e-9
 
 

@@ -51,8 +51,8 @@ def forecaster(kind: str, expected: Availability = EXPECTED, error: float = 0.1,
 
 def foretold(kind: str, truth: Availability, slot: int) -> list[list[float]]:
     made = forecaster(kind)
-    made.begin(list(range(len(truth.load_kw))))
-    return [kw[0, 0].tolist() for kw in made.forecast(truth, slot)]
+    made.begin(list(range(len(truth.load_kw))), truth)
+    return [kw[0, 0].tolist() for kw in made.forecast(slot)]
 
 
 def test_perfect_forecast_by_hand() -> None:
@@ -82,11 +82,12 @@ def test_profile_of_zeros_gives_no_nan() -> None:
     truth = Availability(*(kw[None] for kw in vars(dawn).values()))
     for kind in ("shape", "perfect", "noisy", "none"):
         made = forecaster(kind, dawn)
-        made.begin([0])
+        made.begin([0], truth)
         for slot in range(3):
-            assert np.isfinite(made.forecast(truth, slot)).all()
+            assert np.isfinite(made.forecast(slot)).all()
     made = forecaster("shape", dawn)
-    assert [kw[0, 0].tolist() for kw in made.forecast(truth, 0)] == [[90, 110, 0], [0, 0, 70]]
+    made.begin([0], truth)
+    assert [kw[0, 0].tolist() for kw in made.forecast(0)] == [[90, 110, 0], [0, 0, 70]]
 
 
 def test_no_forecast_says_what_was() -> None:
@@ -97,9 +98,9 @@ def test_no_forecast_says_what_was() -> None:
 
 def test_noisy_forecast_knows_the_present_and_nothing_beyond_the_end() -> None:
     made = forecaster("noisy", error=0.5)
-    made.begin([0])
+    made.begin([0], actual())
     for slot, (deficit, surplus) in enumerate([(70, 0), (110, 0), (0, 70)]):
-        foretold_kw = np.stack(made.forecast(actual(), slot))[:, 0, 0]
+        foretold_kw = np.stack(made.forecast(slot))[:, 0, 0]
         assert foretold_kw[:, 0].tolist() == [deficit, surplus]
         assert not foretold_kw[:, 3 - slot :].any()
         assert (foretold_kw >= 0).all()
@@ -107,33 +108,33 @@ def test_noisy_forecast_knows_the_present_and_nothing_beyond_the_end() -> None:
 
 def test_noisy_forecast_is_drawn_anew_in_each_slot() -> None:
     made = forecaster("noisy")
-    made.begin([0])
-    of_slot_2 = [made.forecast(actual(), slot)[1][0, 0, 2 - slot] for slot in (0, 1)]
+    made.begin([0], actual())
+    of_slot_2 = [made.forecast(slot)[1][0, 0, 2 - slot] for slot in (0, 1)]
     assert len({70.0, *of_slot_2}) == 3
 
 
 def test_noisy_forecast_has_the_given_error() -> None:
     # Surplus of slot 2 is 60 pv + 10 wt + 100 - 100 load: spread 0.1 * sqrt(60^2 + 10^2 + 100^2) = 11.70 kW.
     made = forecaster("noisy")
-    made.begin(list(range(4000)))
-    surplus_kw = made.forecast(actual(replicas=4000), 0)[1][:, 0, 2]
+    made.begin(list(range(4000)), actual(replicas=4000))
+    surplus_kw = made.forecast(0)[1][:, 0, 2]
     assert surplus_kw.mean() == pytest.approx(70, abs=0.8)
     assert surplus_kw.std() == pytest.approx(11.70, rel=0.05)
 
 
 def test_noisy_forecast_does_not_depend_on_the_other_replicas() -> None:
     alone, among = forecaster("noisy"), forecaster("noisy")
-    alone.begin([5])
-    among.begin([9, 5, 0])
+    alone.begin([5], actual())
+    among.begin([9, 5, 0], actual(replicas=3))
     for slot in range(3):
-        one = np.stack(alone.forecast(actual(), slot))
-        assert one[:, 0].tobytes() == np.stack(among.forecast(actual(replicas=3), slot))[:, 1].tobytes()
+        one = np.stack(alone.forecast(slot))
+        assert one[:, 0].tobytes() == np.stack(among.forecast(slot))[:, 1].tobytes()
 
 
 def test_new_episode_starts_its_own_stream() -> None:
     made = forecaster("noisy")
     first = []
     for episode in (3, 4, 3):
-        made.begin([episode])
-        first.append(np.stack(made.forecast(actual(), 0)).tobytes())
+        made.begin([episode], actual())
+        first.append(np.stack(made.forecast(0)).tobytes())
     assert first[0] == first[2] != first[1]

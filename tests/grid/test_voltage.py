@@ -5,7 +5,7 @@ import pytest
 from grid_cases import ENGINE_NAMES, column, outage, run, total_kwh
 
 from cosim.grid import voltage
-from cosim.grid.model import GridSlot
+from cosim.grid.accounts import GridSlot
 from cosim.ledger import Ledger
 from cosim.scenario import checks
 from cosim.system import System
@@ -22,12 +22,10 @@ def in_island(system: System, slots: list[GridSlot], island: int) -> np.ndarray:
 
 
 def check_ledger(system: System, slots: list[GridSlot]) -> None:
-    ledger, replicas = Ledger(0.5), len(slots[0].microgrids.load_kw)
-    for number, slot in enumerate(slots):
-        for record in (slot.microgrids, slot.reference):
-            ledger.check_grid(
-                record, np.zeros((replicas, 5)), np.arange(5), system.microgrids, tuple(range(replicas)), number
-            )
+    ledger, together = Ledger(0.5), GridSlot.together(slots)
+    nothing_kw = np.zeros((len(slots), 2 * together.replicas, 5))
+    replicas = range(together.replicas)
+    ledger.check_grid(together.cases, nothing_kw, np.arange(5), system.microgrids, replicas, range(len(slots)))
     assert ledger.max_error_kwh < 1e-9
 
 

@@ -13,10 +13,8 @@ from cosim.records.table import Records, Table, joined, row_table, slot_table, s
 def road_slots(episodes: tuple[int, ...], slots: int = 3, roads: int = 2) -> Table:
     """Flow says where a value came from: 100 episode + 10 slot + road."""
 
-    def flow(slot: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return np.array([[100.0 * e + 10 * slot + road for road in range(roads)] for e in episodes])
-
-    return slot_table("road_slots", episodes, [RoadSlots(flow(t), -flow(t)) for t in range(slots)])
+    flow = [[[100.0 * e + 10 * slot + road for road in range(roads)] for e in episodes] for slot in range(slots)]
+    return slot_table("road_slots", episodes, RoadSlots(np.array(flow), -np.array(flow)))
 
 
 def visit(episode: int, ev: int, plug_in_s: float | None) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from cosim.errors import ControllerError
+from cosim.grid.model import Outlook
 from cosim.interface import Action, Observation
 from cosim.schedule import Schedule
 from cosim.seeding import stream
-from cosim.simulators.controller import LAST_SLOT_PORTS, ControllerSimulator, check_action
-from cosim.simulators.grid import OUTLOOK_PORTS
-from cosim.simulators.traffic import STATE_PORTS
+from cosim.simulators.controller import ControllerSimulator, check_action
+from cosim.traffic.fleet_state import FleetState
 
 SPEC: Any = SimpleNamespace(fleet_size=3, max_move_km=10.0, max_discharge_share=0.7)
 EPISODES = (4, 5)
@@ -108,10 +108,10 @@ class Watcher:
         return Action.stay(observation.replicas, 3)
 
 
-def ports(replicas: int, last_replicas: int, value: float) -> dict[str, Any]:
-    """Ports as they are at a slot's start; the last slot's outcomes may be of a wider batch."""
-    return {name: np.full((replicas, 2), value) for name in (*STATE_PORTS, *OUTLOOK_PORTS)} | {
-        name: np.full((last_replicas, 2), value) for name in LAST_SLOT_PORTS
+def ports(replicas: int, value: float) -> dict[str, Any]:
+    return {
+        "state": FleetState(*(np.full((replicas, 2), value) for _ in fields(FleetState))),
+        "outlook": Outlook(*(np.full((replicas, 2), value) for _ in fields(Outlook))),
     }
 
 
@@ -120,25 +120,18 @@ def watched(replicas: int, episodes: int = 3, slots: int = 2) -> Watcher:
     schedule = Schedule(tuple(range(episodes)), replicas, slots)
     simulator = ControllerSimulator(watcher, SPEC, 11, schedule)
     for tick in range(schedule.ticks):
-        before = schedule.batch_at(max(tick - 1, 0))
-        simulator.run_slot(tick, ports(len(schedule.batch_at(tick)), len(before), tick + 1.0))
+        simulator.run_slot(tick, ports(len(schedule.batch_at(tick)), tick + 1.0))
     return watcher
 
 
-def test_the_first_slot_has_no_last_one() -> None:
-    first, second, *_ = watched(2).seen
-    assert not first.shed_kw.any()
-    assert not first.surplus_kw.any()
-    assert (second.shed_kw == 2.0).all()
-    assert (first.station_limit_kw == 1.0).all()
-
-
-def test_a_batch_may_be_narrower_than_the_one_before() -> None:
-    third = watched(2).seen[2]
+def test_an_observation_is_what_came_in() -> None:
+    first, second, third, *_ = watched(2).seen
+    assert (first.slot, second.slot, third.slot) == (0, 1, 0)
+    assert (first.energy_kwh == 1.0).all()
+    assert (second.station_limit_kw == 2.0).all()
+    # The second batch is narrower than the first.
     assert third.episode.tolist() == [2]
-    assert third.slot == 0
-    assert third.shed_kw.shape == third.station_limit_kw.shape == (1, 2)
-    assert not third.shed_kw.any()
+    assert third.shed_kw.shape == third.energy_kwh.shape == (1, 2)
 
 
 def test_each_episode_has_a_random_stream_of_its_own() -> None:
@@ -153,10 +146,10 @@ def test_each_episode_has_a_random_stream_of_its_own() -> None:
 def test_a_controller_may_work_on_its_observation_but_not_on_the_ports() -> None:
     class Scribbler(Watcher):
         def act(self, observation: Observation) -> Action:
-            for name in (*STATE_PORTS, *OUTLOOK_PORTS, *LAST_SLOT_PORTS):
-                getattr(observation, name)[:] = -1.0
+            for f in (*fields(FleetState), *fields(Outlook)):
+                getattr(observation, f.name)[:] = -1.0
             return Action.stay(2, 3)
 
-    received = ports(2, 2, 5.0)
+    received = ports(2, 5.0)
     ControllerSimulator(Scribbler(), SPEC, 11, Schedule((0, 1), 2, 2)).run_slot(1, received)
-    assert all((values == 5.0).all() for values in received.values())
+    assert all((values == 5.0).all() for port in received.values() for values in vars(port).values())

@@ -7,26 +7,25 @@ from cosim.traffic import cells
 from cosim.traffic.cells import CellMap
 
 
-def at(*points: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    x_km, y_km = np.array(points, dtype=float).T
-    return x_km, y_km
+def at(*points: tuple[float, float]) -> np.ndarray:
+    return np.array(points, dtype=float)
 
 
 def test_points_of_one_cell_have_its_number() -> None:
     # 3 columns and 2 rows of 2 km.
     cell_map = CellMap((0.0, 0.0), (5.0, 3.0), 2.0)
-    assert cell_map.cell(*at((0, 0), (1.9, 1.9), (0, 2), (2, 0), (4.5, 2.5))).tolist() == [0, 0, 1, 2, 5]
+    assert cell_map.cell(at((0, 0), (1.9, 1.9), (0, 2), (2, 0), (4.5, 2.5))).tolist() == [0, 0, 1, 2, 5]
 
 
 def test_the_far_edge_of_the_map_is_in_its_last_cell() -> None:
     cell_map = CellMap((-1.0, -1.0), (3.0, 3.0), 2.0)
-    assert cell_map.cell(*at((3, 3), (2.9, 2.9), (-1, -1), (1, 1))).tolist() == [8, 4, 0, 4]
+    assert cell_map.cell(at((3, 3), (2.9, 2.9), (-1, -1), (1, 1))).tolist() == [8, 4, 0, 4]
 
 
 def test_points_off_the_map_are_in_cells_at_its_edge() -> None:
     cell_map = CellMap((0.0, 0.0), (5.0, 3.0), 2.0)
-    inside = cell_map.cell(*at((0, 0), (5, 3), (0, 3), (5, 0), (3, 3)))
-    outside = cell_map.cell(*at((-7, -0.1), (99, 1e9), (-1e12, 4), (6, -1), (3, 50)))
+    inside = cell_map.cell(at((0, 0), (5, 3), (0, 3), (5, 0), (3, 3)))
+    outside = cell_map.cell(at((-7, -0.1), (99, 1e9), (-1e12, 4), (6, -1), (3, 50)))
     assert outside.tolist() == inside.tolist()
 
 
@@ -45,7 +44,7 @@ def test_where_nothing_is_there_is_still_room_for_it() -> None:
 
 def test_a_map_of_one_point_is_one_cell() -> None:
     cell_map = CellMap((4.0, 4.0), (4.0, 4.0), 2.0)
-    assert cell_map.cell(*at((4, 4), (0, 9))).tolist() == [0, 0]
+    assert cell_map.cell(at((4, 4), (0, 9))).tolist() == [0, 0]
     assert cell_map.near(np.array([[4.0, 4.0]]), np.array([[4.0, 4.0]]), 1.0).tolist() == [[0]]
 
 
@@ -63,7 +62,7 @@ def test_everything_within_reach_of_a_point_is_in_the_list_of_its_cell(
     points_km = generator.uniform((-6.0, -1.0), (size_km[0], 5.0 + size_km[1]), (400, 2))
     gap_km = np.maximum(np.maximum(low_km - points_km[:, None], points_km[:, None] - high_km), 0.0)
     within = (gap_km <= reach_km).all(axis=2)
-    for row, listed in zip(within, near[cell_map.cell(*points_km.T)], strict=True):
+    for row, listed in zip(within, near[cell_map.cell(points_km)], strict=True):
         assert set(np.flatnonzero(row)) <= set(listed.tolist())
         count = int((listed >= 0).sum())
         assert (np.diff(listed[:count]) > 0).all()
@@ -73,8 +72,8 @@ def test_everything_within_reach_of_a_point_is_in_the_list_of_its_cell(
 def test_a_map_has_not_too_many_cells_however_small_they_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "MOST_CELLS", 100)
     cell_map = CellMap((0.0, 0.0), (1000.0, 500.0), 1e-3)
-    number = cell_map.cell(*at((1000, 500)))
+    number = cell_map.cell(at((1000, 500)))
     # What is cut off at the edges makes a few more.
     assert 50 <= number[0] < 130
     assert len(cell_map.near(np.array([[1.0, 1.0]]), np.array([[2.0, 2.0]]), 1.0)) == number[0] + 1
-    assert CellMap((0.0, 0.0), (0.0, 1e8), 2.0).cell(*at((0, 1e8)))[0] < 100
+    assert CellMap((0.0, 0.0), (0.0, 1e8), 2.0).cell(at((0, 1e8)))[0] < 100

@@ -94,7 +94,7 @@ class Scene:
 
 
 def states(scene: Scene) -> list[EvState]:
-    return scene.replica.fleet.states()
+    return [EvState(state) for state in scene.replica.fleet.states()]
 
 
 # ------------------------------------------------------------------------------------- the long trace

@@ -27,8 +27,8 @@ def snap(roads: RoadNetwork, reach_km: float) -> RoadSnap:
 
 
 def nearest(index: RoadSnap, x_km: float, y_km: float) -> tuple[int, float] | None:
-    x, y = np.array([x_km]), np.array([y_km])
-    road, offset_km = index.nearest(CELLS[index].cell(x, y), x, y)
+    point_km = np.array([[x_km, y_km]])
+    road, offset_km = index.nearest(CELLS[index].cell(point_km), point_km)
     return (int(road[0]), float(offset_km[0])) if road[0] >= 0 else None
 
 

@@ -15,6 +15,7 @@ from cosim.interface import Action, EvState
 from cosim.ledger import Ledger
 from cosim.scenario.schema import FleetSection, FleetStart, LatticeRoads, Noise
 from cosim.scenario.uncertainty import draw_factors
+from cosim.traffic.accounts import TrafficSlot
 from cosim.traffic.start import battery_kind
 from cosim.traffic.target import ActionOutcome
 
@@ -25,11 +26,11 @@ EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 @given(cases())
 def test_the_ledger_closes_in_every_slot(case: Case) -> None:
     episodes = (0, 3)
+    kind, consumption = battery_kind(case.fleet), case.fleet.consumption_kwh_per_km
     ledger = Ledger(case.clock.slot_h)
     slots = case.run(episodes).slots
-    for number, slot in enumerate(slots):
-        kind, consumption = battery_kind(case.fleet), case.fleet.consumption_kwh_per_km
-        ledger.check_traffic(slot.evs, slot.stations, kind, consumption, episodes, number)
+    together = TrafficSlot.together(slots)
+    ledger.check_traffic(together.evs, together.stations, kind, consumption, episodes, range(len(slots)))
     for before, after in itertools.pairwise(slots):
         assert (before.evs.energy_end_kwh == after.evs.energy_start_kwh).all()
     assert ledger.max_error_kwh < 1e-9

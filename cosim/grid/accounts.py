@@ -1,0 +1,170 @@
+"""What happened in the grid, as it was found, and the records that follow from it.
+
+A slot keeps only what must be known when it ends. Costs, losses and flags are worked out of it when somebody asks,
+for one slot or, with one axis more, for all slots of a batch of episodes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from cosim.grid.dispatch import Dispatch
+from cosim.grid.microgrid import Availability, Microgrids
+from cosim.grid.network import Feeder
+from cosim.grid.outlook import EvLimits
+from cosim.grid.power_flow import PowerFlowResult
+from cosim.interface import Floats, Ints
+from cosim.records.schema import BusSlots, MicrogridSlots
+from cosim.scenario.schema import GridCosts
+from cosim.stacking import stacked
+from cosim.units import KW_PER_MW
+
+#: A limit counts as passed beyond this [kW, kvar].
+TOLERANCE_KW = 1e-6
+
+
+@dataclass(frozen=True)
+class GridAccounts:
+    """What does not change while records are worked out.
+
+    Attributes:
+        feeder: The network.
+        microgrids: The units.
+        limits: What EVs may draw and feed in.
+        costs: Prices.
+        slot_h: Length of a slot [h].
+    """
+
+    feeder: Feeder
+    microgrids: Microgrids
+    limits: EvLimits
+    costs: GridCosts
+    slot_h: float
+
+
+@dataclass(frozen=True)
+class GridState:
+    """Powers and energies of N cases in a slot; with T slots, every shape has a T in front.
+
+    Attributes:
+        p_kw: Active power drawn at each bus but the slack units' [kW], shape [N, B].
+        q_kvar: Reactive power drawn likewise [kvar], shape [N, B].
+        ess_start_kwh: Energy in storage at the slot's start [kWh], shape [N, M].
+        ess_end_kwh: Energy in storage at the slot's end [kWh], shape [N, M].
+        redispatched: 1 where a linear program dispatched, shape [N, M].
+        violated: 1 where a voltage is out of its band all the same, shape [N, M].
+    """
+
+    p_kw: Floats
+    q_kvar: Floats
+    ess_start_kwh: Floats
+    ess_end_kwh: Floats
+    redispatched: Ints
+    violated: Ints
+
+
+@dataclass(frozen=True)
+class GridSlot:
+    """What happened in the grid in a slot, or in T slots: N = 2R cases, R replicas and their references without EVs.
+
+    Attributes:
+        accounts: What does not change.
+        replicas: Number of replicas, R.
+        available: Load and renewables, shape [N, M].
+        dispatch: What the units did, shape [N, M].
+        flow: The power flow.
+        state: Powers and energies.
+    """
+
+    accounts: GridAccounts
+    replicas: int
+    available: Availability
+    dispatch: Dispatch
+    flow: PowerFlowResult
+    state: GridState
+
+    @classmethod
+    def together(cls, slots: Sequence[GridSlot]) -> GridSlot:
+        """T slots of the same episodes as one, every array with T in front."""
+        return cls(
+            slots[0].accounts,
+            slots[0].replicas,
+            stacked([slot.available for slot in slots]),
+            stacked([slot.dispatch for slot in slots]),
+            stacked([slot.flow for slot in slots]),
+            stacked([slot.state for slot in slots]),
+        )
+
+    @cached_property
+    def microgrids(self) -> MicrogridSlots:
+        """With EVs, shape [R, M]."""
+        return self._of_cases(slice(self.replicas))
+
+    @cached_property
+    def reference(self) -> MicrogridSlots:
+        """Had no EV ever taken part, shape [R, M]."""
+        return self._of_cases(slice(self.replicas, None))
+
+    @cached_property
+    def buses(self) -> BusSlots:
+        """At the buses, shape [R, B]."""
+        with_evs, without = slice(self.replicas), slice(self.replicas, None)
+        return BusSlots(
+            vm_pu=self.flow.vm_pu[..., with_evs, :],
+            p_kw=self.state.p_kw[..., with_evs, :],
+            q_kvar=self.state.q_kvar[..., with_evs, :],
+            reference_vm_pu=self.flow.vm_pu[..., without, :],
+        )
+
+    def _of_cases(self, cases: slice) -> MicrogridSlots:
+        return MicrogridSlots(*(getattr(self.cases, f.name)[..., cases, :] for f in fields(MicrogridSlots)))
+
+    @cached_property
+    def cases(self) -> MicrogridSlots:
+        """The replicas, then the same had no EV ever taken part, shape [N, M]."""
+        accounts, available, dispatch, state = self.accounts, self.available, self.dispatch, self.state
+        units, costs, limits, slot_h = accounts.microgrids, accounts.costs, accounts.limits, accounts.slot_h
+        load_kvar = accounts.feeder.per_island(state.q_kvar)
+        slack_kw, slack_kvar = self.flow.slack_p_mw * KW_PER_MW, self.flow.slack_q_mvar * KW_PER_MW
+        losses_kwh = (slack_kw - accounts.feeder.per_island(state.p_kw)) * slot_h
+        dg_kvar = np.minimum(np.maximum(load_kvar, -units.dg_q_max_kvar), units.dg_q_max_kvar)
+        over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
+        beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)
+        return MicrogridSlots(
+            load_kw=available.load_kw,
+            load_kvar=available.load_kvar,
+            served_kw=available.load_kw - dispatch.shed_kw,
+            shed_kw=dispatch.shed_kw,
+            ev_kw=dispatch.ev_kw,
+            pv_available_kw=available.pv_kw,
+            wt_available_kw=available.wt_kw,
+            pv_kw=dispatch.pv_kw,
+            wt_kw=dispatch.wt_kw,
+            curtailed_kw=dispatch.curtailed_kw,
+            dg_kw=dispatch.dg_kw,
+            dg_kvar=dg_kvar,
+            short_kvar=np.abs(load_kvar - dg_kvar),
+            ess_charge_kw=dispatch.ess_charge_kw,
+            ess_discharge_kw=dispatch.ess_discharge_kw,
+            ess_start_kwh=state.ess_start_kwh,
+            ess_end_kwh=state.ess_end_kwh,
+            slack_kw=slack_kw,
+            slack_kvar=slack_kvar,
+            slack_over_kw=over_kw,
+            losses_kwh=losses_kwh,
+            surplus_kw=limits.surplus_kw(available),
+            deficit_kw=limits.deficit_kw(available),
+            discharge_limit_kw=limits.feed_in_kw(available),
+            dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
+            shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
+            ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
+            curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
+            losses_cny=costs.dg_cny_per_kwh * losses_kwh,
+            redispatched=state.redispatched,
+            voltage_violated=state.violated,
+            slack_beyond_limit=beyond.astype(np.int64),
+        )
