@@ -47,13 +47,14 @@ class TrafficSimulator(SlotSimulator):
             Action(action[..., 0], action[..., 1], action[..., 2]), received["station_limit_kw"]
         )
         self._record.append(happened)
+        end = self._traffic.state()
         following = self.schedule.batch_at(tick + 1)
         if self.schedule.ends_batch(tick) and following:
             self._traffic.begin(following)
         return {
             "station_power_kw": happened.station_power_kw,
             "record": self._record,
-            "end": happened.end,
+            "end": end,
             "state": self._traffic.state(),
         }
 

@@ -18,7 +18,6 @@ from cosim.interface import Floats, Ints
 from cosim.records.schema import EvSlots, StationSlots
 from cosim.scenario.schema import FleetCosts
 from cosim.stacking import stacked
-from cosim.traffic.fleet_state import FleetState
 from cosim.traffic.trip import Trip
 from cosim.units import hours
 
@@ -92,7 +91,6 @@ class TrafficSlot:
         accounts: What does not change.
         ev_book: Per EV.
         station_book: Per station.
-        end: The state at the slot's end, or at that of the last slot.
         base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E]; with T slots, a list of T arrays.
         trips: Trips of each replica's episode so far, if they are kept.
         visits: Stays at stations of each replica's episode so far.
@@ -101,7 +99,6 @@ class TrafficSlot:
     accounts: TrafficAccounts
     ev_book: EvBook
     station_book: StationBook
-    end: FleetState
     base_flow_vph: Floats | Sequence[Floats]
     trips: Sequence[Sequence[Trip]]
     visits: Sequence[Sequence[Visit]]
@@ -114,7 +111,6 @@ class TrafficSlot:
             last.accounts,
             stacked([slot.ev_book for slot in slots]),
             stacked([slot.station_book for slot in slots]),
-            last.end,
             [np.asarray(slot.base_flow_vph) for slot in slots],
             last.trips,
             last.visits,

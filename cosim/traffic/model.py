@@ -179,7 +179,6 @@ class TrafficModel:
                 driven_s=[fleet.driven_s for fleet in fleets],
             ),
             StationBook(station_limit_kw, np.array([[tally.row() for tally in tallies] for _, tallies in ran])),
-            end,
             base_flow_vph,
             [replica.trips for replica in self._replicas],
             [replica.visits for replica in self._replicas],
