@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,9 +218,40 @@ class Controller(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a slot brought, for controllers that learn; fields' meanings stand in their `about`, as in `Observation`."""
+
+    slot: int = _seen(Visibility.PUBLIC, "Number of the slot that has ended.")
+    episode: Ints = _seen(Visibility.PUBLIC, "[R] Number of the episode.")
+    shedding_reward: Floats = _seen(Visibility.DERIVED, "[R, I] Reward for load that is served.")
+    cost_reward: Floats = _seen(Visibility.RAW, "[R, I] Reward for what the EV cost, <= 0.")
+    penalty_reward: Floats = _seen(Visibility.RAW, "[R, I] Reward for a move that cannot be made, <= 0.")
+    charged_kwh: Floats = _seen(Visibility.RAW, "[R, I] Energy drawn at chargers [kWh].")
+    discharged_kwh: Floats = _seen(Visibility.RAW, "[R, I] Energy fed in at chargers [kWh].")
+    driven_km: Floats = _seen(Visibility.RAW, "[R, I] Distance driven [km].")
+    station: Ints = _seen(Visibility.RAW, "[R, I] Station at the slot's end, -1 elsewhere.")
+    shed_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Load shed [kW].")
+    reference_shed_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Load that would be shed without EVs [kW].")
+
+    @property
+    def reward(self) -> Floats:
+        """All terms together, shape [R, I]."""
+        return self.shedding_reward + self.cost_reward + self.penalty_reward
+
+
+@runtime_checkable
+class LearningController(Controller, Protocol):
+    """A controller that is told, after each slot, what the slot brought."""
+
+    def learn(self, outcome: Outcome) -> None:
+        """Take in what a slot brought; called before `act` of the next slot, and once more after the last one."""
+        ...
+
+
 ControllerFactory = Callable[..., Controller]
 
 
-def observation_fields() -> Sequence[tuple[str, str, str]]:
-    """Name, visibility and meaning of each field of an observation, in order."""
-    return [(f.name, f.metadata["visibility"], f.metadata["about"]) for f in fields(Observation)]
+def fields_seen(kind: type[Observation | Outcome]) -> Sequence[tuple[str, str, str]]:
+    """Name, visibility and meaning of each field of an observation or an outcome, in order."""
+    return [(f.name, f.metadata["visibility"], f.metadata["about"]) for f in fields(kind)]

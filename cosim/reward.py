@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.interface import Floats
+from cosim.interface import Floats, Ints
 from cosim.records.schema import EvSlots, MicrogridSlots, Rewards
 from cosim.scenario.schema import RewardSection
+from cosim.sums import sum_by_column
 
 #: Microgrids that shed less than this in an episode do not count in fairness [kWh].
 COUNTED_KWH = 1.0
@@ -20,21 +21,39 @@ class RewardModel:
     Args:
         section: The scenario's `reward`.
         slot_h: Length of a slot [h].
+        station_microgrid: Microgrid that feeds each station, shape [H].
         penalised: Outcomes of an action that cost `move_penalty`.
     """
 
-    def __init__(self, section: RewardSection, slot_h: float, penalised: tuple[int, ...]) -> None:
+    def __init__(
+        self, section: RewardSection, slot_h: float, station_microgrid: Ints, penalised: tuple[int, ...]
+    ) -> None:
         self._section = section
         self._slot_h = slot_h
+        # The last entry is that of no station, -1.
+        self._microgrid_at = np.append(station_microgrid, -1)
         self._penalised = penalised
 
-    def of_slots(self, evs: EvSlots, microgrids: MicrogridSlots, reference: MicrogridSlots) -> Rewards:
-        """Reward each EV in each slot of its episode; the shedding term is shared equally.
+    def of_slots(
+        self,
+        evs: EvSlots,
+        microgrids: MicrogridSlots,
+        reference: MicrogridSlots,
+        restored_kwh: Floats | float = 0.0,
+        reference_kwh: Floats | float = 0.0,
+    ) -> Rewards:
+        """Reward each EV in each slot of its episode, from its first slot on or after some others.
+
+        With `credit: team` the shedding term is shared equally. With `individual` each microgrid's share of it goes
+        to the EVs that fed it, by their energies; what no EV fed (storage that was spared before, or its use) goes
+        to all.
 
         Args:
             evs: Per EV, shape [T, R, I].
             microgrids: With EVs, shape [T, R, M].
             reference: Without EVs, shape [T, R, M].
+            restored_kwh: Restored in the slots before [kWh], shape [R, M].
+            reference_kwh: Shed without EVs in the slots before [kWh], shape [R, M].
 
         Returns:
             The rewards, shape [T, R, I].
@@ -44,8 +63,7 @@ class RewardModel:
             fairness, see docs/model.md.
         """
         # Fairness is that of all that was restored so far.
-        restored_kwh = np.cumsum((reference.shed_kw - microgrids.shed_kw) * self._slot_h, axis=0)
-        fairness = jain_fairness(restored_kwh, np.cumsum(reference.shed_kw * self._slot_h, axis=0))
+        fairness = jain_fairness(*self._up_to_each(microgrids, reference, restored_kwh, reference_kwh))
         avoided_cny = (reference.shedding_cny - microgrids.shedding_cny).sum(axis=-1)
         shedding_cny = microgrids.shedding_cny.sum(axis=-1)
         term_cny = {
@@ -54,11 +72,55 @@ class RewardModel:
             "ratio": -shedding_cny / fairness,
         }[self._section.form]
         cost_cny = evs.battery_cny + evs.distance_cny + evs.time_cny
-        fleet = max(evs.outcome.shape[-1], 1)
-        shedding = np.broadcast_to(self._section.scale * term_cny[..., None] / fleet, cost_cny.shape).copy()
+        if self._section.credit == "individual":
+            avoided_cny = fairness[..., None] * (reference.shedding_cny - microgrids.shedding_cny)
+            shedding = self._section.scale * self._by_energy(avoided_cny, evs)
+        else:
+            fleet = max(evs.outcome.shape[-1], 1)
+            shedding = np.broadcast_to(self._section.scale * term_cny[..., None] / fleet, cost_cny.shape).copy()
         cost = -self._section.scale * cost_cny
         penalty = np.where(np.isin(evs.outcome, self._penalised), -self._section.move_penalty, 0.0)
         return Rewards(shedding=shedding, cost=cost, penalty=penalty, total=shedding + cost + penalty)
+
+    def so_far(
+        self,
+        microgrids: MicrogridSlots,
+        reference: MicrogridSlots,
+        restored_kwh: Floats | float,
+        reference_kwh: Floats | float,
+    ) -> tuple[Floats, Floats]:
+        """Restored, and shed without EVs, up to the end of some slots [kWh], each of shape [R, M].
+
+        Args:
+            microgrids: With EVs, shape [T, R, M].
+            reference: Without EVs, shape [T, R, M].
+            restored_kwh: Restored in the slots before [kWh].
+            reference_kwh: Shed without EVs in the slots before [kWh].
+        """
+        restored, shed = self._up_to_each(microgrids, reference, restored_kwh, reference_kwh)
+        return restored[-1], shed[-1]
+
+    def _up_to_each(
+        self,
+        microgrids: MicrogridSlots,
+        reference: MicrogridSlots,
+        restored_kwh: Floats | float,
+        reference_kwh: Floats | float,
+    ) -> tuple[Floats, Floats]:
+        gained_kwh = np.cumsum((reference.shed_kw - microgrids.shed_kw) * self._slot_h, axis=0)
+        lost_kwh = np.cumsum(reference.shed_kw * self._slot_h, axis=0)
+        return restored_kwh + gained_kwh, reference_kwh + lost_kwh
+
+    def _by_energy(self, value_cny: Floats, evs: EvSlots) -> Floats:
+        """Share the value of each microgrid [T, R, M] among the EVs that fed it, by their energies; [T, R, I]."""
+        at = self._microgrid_at[evs.station]
+        fed_kwh = sum_by_column(evs.discharged_kwh, at, value_cny.shape[-1])
+        fed = fed_kwh > 0.0
+        per_kwh_cny = np.where(fed, value_cny / np.where(fed, fed_kwh, 1.0), 0.0)
+        own_cny = np.take_along_axis(per_kwh_cny, np.maximum(at, 0), axis=-1) * evs.discharged_kwh * (at >= 0)
+        left_cny = np.where(fed, 0.0, value_cny).sum(axis=-1)
+        of_each: Floats = own_cny + left_cny[..., None] / max(evs.outcome.shape[-1], 1)
+        return of_each
 
 
 def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:

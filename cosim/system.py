@@ -18,6 +18,7 @@ from cosim.grid.network import Network, build_network, check_station_buses
 from cosim.grid.power_flow import find_engine
 from cosim.inputs import InputFile, InputFiles, sha256_of
 from cosim.interface import FleetSpec, Floats, Ints
+from cosim.reward import RewardModel
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
 from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
@@ -26,6 +27,7 @@ from cosim.traffic.model import TrafficModel
 from cosim.traffic.navigation import RoadNavigator
 from cosim.traffic.road_network import RoadNetwork, build_roads, station_nodes
 from cosim.traffic.routing import Router
+from cosim.traffic.target import PENALISED
 
 T = TypeVar("T")
 
@@ -81,6 +83,10 @@ class System:
         """
         parts = (self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
         return TrafficModel(*parts, keep_trips=keep_trips)
+
+    def reward_model(self) -> RewardModel:
+        """What turns slots into rewards."""
+        return RewardModel(self.scenario.reward, self.clock.slot_h, self.supply.microgrid, PENALISED)
 
 
 #: Says what is wrong with a controller's name and options: the field and the problem, or None.

@@ -66,6 +66,13 @@ CONNECTIONS = (
 )
 
 
+#: For a controller that learns: what the last slot brought.
+OUTCOME_CONNECTIONS = (
+    Connection("Traffic", "Controller", (("record", "traffic"),), shifted=True),
+    Connection("Grid", "Controller", (("record", "grid"),), shifted=True),
+)
+
+
 @dataclass(frozen=True)
 class Simulators:
     """The simulators of a run, in the order in which they step in a slot.
@@ -93,6 +100,16 @@ class Simulators:
             "Recorder": self.recorder,
         }
 
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections between them."""
+        return CONNECTIONS + OUTCOME_CONNECTIONS * self.controller.learns
+
+    def end(self, schedule: Schedule) -> None:
+        """Tell a controller that learns of the very last slot, which no other one follows."""
+        if self.controller.learns:
+            traffic, grid = self.traffic.ports["record"][-1], self.grid.ports["record"][-1]
+            self.controller.learn(schedule.ticks - 1, traffic, grid)
+
     def first_ports(self) -> dict[str, dict[str, Any]]:
         """Values that shifted connections carry into the first slot, by sender."""
         return {"Traffic": self.traffic.first_ports(), "Grid": self.grid.first_ports()}
@@ -119,7 +136,7 @@ def make_simulators(
     """
     ledger = Ledger(system.clock.slot_h)
     return Simulators(
-        controller=ControllerSimulator(controller, system.spec, system.scenario.seed, schedule),
+        controller=ControllerSimulator(controller, system.spec, system.scenario.seed, schedule, system.reward_model()),
         traffic=TrafficSimulator(system, schedule, keep_trips=complete),
         grid=GridSimulator(system, schedule, on_slot),
         recorder=RecorderSimulator(system, schedule, ledger, complete, on_batch),
@@ -153,6 +170,7 @@ def run_world(simulators: Simulators, schedule: Schedule, slot_s: int) -> None:
             raise SimulationError(
                 f"simulator {name!r} stopped at slot {simulator.ticks_done} of {schedule.ticks}; the run is incomplete"
             )
+    simulators.end(schedule)
 
 
 def _run_to_end(simulators: Simulators, schedule: Schedule, slot_s: int) -> None:
@@ -164,7 +182,7 @@ def _run_to_end(simulators: Simulators, schedule: Schedule, slot_s: int) -> None
             factory = world.start(PythonStarter(ready), sim_id=name)
             entity[name] = getattr(factory, name)()
         first = simulators.first_ports()
-        for source, target, ports, shifted in CONNECTIONS:
+        for source, target, ports, shifted in simulators.connections():
             if shifted:
                 initial = {port: first[source][port] for port, _ in ports}
                 world.connect(entity[source], entity[target], *ports, time_shifted=True, initial_data=initial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cosim.schedule import Schedule
-from cosim.world import CONNECTIONS, Simulators
+from cosim.world import Simulators
 
 
 def run_plain_loop(simulators: Simulators, schedule: Schedule) -> None:
@@ -16,9 +16,10 @@ def run_plain_loop(simulators: Simulators, schedule: Schedule) -> None:
                 continue
             due[name] = simulator.tick_after(tick)
             received = {}
-            for source, target, ports, shifted in CONNECTIONS:
+            for source, target, ports, shifted in simulators.connections():
                 if target == name:
                     values = held[source] if shifted else by_name[source].ports
                     received |= {into: values[out] for out, into in ports}
             simulator.advance(tick, received)
         held = {name: by_name[name].ports for name in held}
+    simulators.end(schedule)

@@ -27,6 +27,7 @@ ROOMS = (
     ("cosim.charging", "cosim.grid"),
     ("cosim.traffic",),
     ("cosim.ledger", "cosim.reward"),
+    ("cosim.outcome",),
     ("cosim.system",),
     ("cosim.simulators",),
     ("cosim.world",),

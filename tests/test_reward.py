@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,9 @@ EVS = slots_of(
 )
 
 
-def model(form: str) -> RewardModel:
-    return RewardModel(RewardSection(form=form, scale=0.001, move_penalty=0.1), 0.5, PENALISED)
+def model(form: str, credit: str = "team") -> RewardModel:
+    section = RewardSection(form=form, credit=credit, scale=0.001, move_penalty=0.1)
+    return RewardModel(section, 0.5, np.array([1, 0]), PENALISED)
 
 
 # Of 100 and 50 kW are 50 and 0 restored: shares 1/2 and 0, so Jain 1/2; 1000 CNY shed, 500 avoided, 3 EVs.
@@ -104,3 +105,29 @@ def test_jain(restored_kwh: list[float], reference_kwh: list[float], fairness: f
 def test_shedding_over_fairness_stays_finite_where_shares_cancel() -> None:
     rewards = model("ratio").of_slots(EVS, grid(90.0, 110.0), grid(100.0, 100.0))
     assert rewards.shedding[0, 0, 0] == pytest.approx(-2000.0 / 0.5 / 3 / 1000)
+
+
+def test_individual_credit_goes_to_those_who_fed_by_their_energies() -> None:
+    # Station 0 hangs on microgrid 1, station 1 on microgrid 0. EVs 0 and 1 feed microgrid 1, 30 to 10 kWh; EV 2 feeds
+    # nowhere. Microgrid 0 gets 5 of 50 kWh back from its storage, microgrid 1 20 of 50: Jain 0.5^2 / (2 x 0.17).
+    evs = slots_of(EvSlots, station=[0, 0, -1], discharged_kwh=[30.0, 10.0, 0.0])
+    evs = replace(evs, station=evs.station.astype(int))
+    rewards = model("avoided", "individual").of_slots(evs, grid(90.0, 60.0), grid(100.0, 100.0))
+    fairness, per_kw = 0.25 / (2 * 0.17), 0.5 * 20.0 / 1000
+    own, left = fairness * 40.0 * per_kw, fairness * 10.0 * per_kw / 3
+    assert rewards.shedding[0, 0] == pytest.approx([own * 0.75 + left, own * 0.25 + left, left])
+    team = model("avoided").of_slots(evs, grid(90.0, 60.0), grid(100.0, 100.0))
+    assert rewards.shedding.sum() == pytest.approx(team.shedding.sum())
+
+
+def test_a_slot_after_others_is_rewarded_as_in_its_episode() -> None:
+    evs = EvSlots(*(np.repeat(getattr(EVS, f.name), 2, axis=0) for f in fields(EvSlots)))
+    both = [
+        MicrogridSlots(*(np.concatenate([getattr(slot, f.name) for slot in slots]) for f in fields(MicrogridSlots)))
+        for slots in ([grid(0.0, 50.0), grid(50.0, 7.0)], [grid(50.0, 50.0)] * 2)
+    ]
+    of_episode = model("ratio").of_slots(evs, *both).total
+    alone = model("ratio").of_slots(
+        EVS, grid(50.0, 7.0), grid(50.0, 50.0), np.array([[25.0, 0.0]]), np.array([[25.0, 25.0]])
+    )
+    assert of_episode[1:].tolist() == alone.total.tolist()

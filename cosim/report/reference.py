@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, observation_fields
+from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, Outcome, fields_seen
 from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.schema import Scenario, Section
 from cosim.traffic.target import ActionOutcome
@@ -107,9 +107,13 @@ def interface_page() -> str:
     Returns:
         The page `docs/reference/interface.md` in Markdown.
     """
-    lines = [INTERFACE_INTRODUCTION, "## Observation", "", inspect.cleandoc(Observation.__doc__ or ""), ""]
-    lines += ["| field | who may see it | meaning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {visibility} | {about} |" for name, visibility, about in observation_fields()]
+    lines = [INTERFACE_INTRODUCTION]
+    for kind in (Observation, Outcome):
+        lines += [f"## {kind.__name__}", "", inspect.cleandoc(kind.__doc__ or ""), ""]
+        lines += ["| field | who may see it | meaning |", "|---|---|---|"]
+        lines += [f"| `{name}` | {visibility} | {about} |" for name, visibility, about in fields_seen(kind)]
+        lines.append("")
+    lines.pop()
     for heading, cls in (("Action", Action), ("FleetSpec", FleetSpec), ("Navigator", Navigator)):
         lines += ["", f"## {heading}", "", "```text", inspect.cleandoc(cls.__doc__ or ""), "```"]
         for name, member in vars(cls).items():

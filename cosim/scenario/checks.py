@@ -16,6 +16,7 @@ from cosim.scenario.schema import (
     MicrogridSection,
     NetworkSection,
     Profile,
+    RewardSection,
     Roads,
     StationSection,
     TntpFlow,
@@ -191,6 +192,11 @@ def _charge_bounds(path: str, soc_min: float, soc_max: float) -> Issues:
         yield ScenarioIssue(dotted(path, "soc_min"), f"must be below soc_max, {soc_max:g}, got {soc_min:g}")
 
 
+def _reward_credit(reward: RewardSection) -> Issues:
+    if reward.credit == "individual" and reward.form != "avoided":
+        yield ScenarioIssue("reward.credit", f"'individual' needs form 'avoided', got {reward.form!r}")
+
+
 CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
     (_hourly_profiles, ("profiles",)),
     (_network_origin, ("network",)),
@@ -205,4 +211,5 @@ CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
     (_microgrid_profiles, ("network", "profiles")),
     (_flow_profile, ("congestion", "profiles")),
     (_controller_name, ("controller",)),
+    (_reward_credit, ("reward",)),
 )

@@ -358,6 +358,11 @@ class RewardSection(Section):
         description="Fairness times avoided shedding cost; fairness times shedding cost, as printed in the paper; "
         "or shedding cost divided by fairness.",
     )
+    credit: Literal["team", "individual"] = Field(
+        "team",
+        description="Who earns the shedding term: all EVs in equal parts; or, of each microgrid's part, those that fed "
+        "it, by their energies, which needs `form: avoided`.",
+    )
     scale: Positive = Field(1e-3, description="Factor on the money terms [1/CNY].")
     move_penalty: NonNegative = Field(0.1, description="Taken off for a move that leaves the area or finds no road.")
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from cosim.errors import ControllerError
-from cosim.interface import Action, Controller, FleetSpec, Floats, Observation
+from cosim.errors import ControllerError, CosimError
+from cosim.grid.accounts import GridSlot
+from cosim.interface import Action, Controller, FleetSpec, Floats, LearningController, Observation
+from cosim.outcome import Outcomes
+from cosim.reward import RewardModel
 from cosim.schedule import Schedule
 from cosim.seeding import stream
 from cosim.simulators.base import Ports, SlotSimulator, episode_text
+from cosim.traffic.accounts import TrafficSlot
 
 #: The fleet and its surroundings as a slot begins, and what the microgrids publish.
 INPUTS = ("state", "outlook")
+#: What happened in the last slot, for a controller that learns.
+OUTCOME_INPUTS = ("traffic", "grid")
 #: An action may miss its range by this much, for rounding.
 ROUNDING = 1e-9
 
@@ -29,35 +37,61 @@ class ControllerSimulator(SlotSimulator):
         spec: What it knows before the first slot.
         seed: The scenario's seed.
         schedule: Which episodes run when.
+        reward: Rewards for a controller that learns.
     """
 
-    def __init__(self, controller: Controller, spec: FleetSpec, seed: int, schedule: Schedule) -> None:
-        super().__init__("Controller", INPUTS, ("action",), {}, schedule)
+    def __init__(
+        self, controller: Controller, spec: FleetSpec, seed: int, schedule: Schedule, reward: RewardModel
+    ) -> None:
+        self.learns = isinstance(controller, LearningController)
+        """Whether the controller is told what each slot brought."""
+        super().__init__("Controller", INPUTS + OUTCOME_INPUTS * self.learns, ("action",), {}, schedule)
         self._controller = controller
+        self._outcomes = Outcomes(reward)
         self._spec = spec
         self._seed = seed
         self._generators: dict[int, np.random.Generator] = {}
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
-        """Make the observation, ask the controller, check its answer."""
+        """Tell the controller of the last slot if it learns, make the observation, ask it, check its answer."""
         episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
+        if self.learns and tick > 0:
+            self.learn(tick - 1, received["traffic"][-1], received["grid"][-1])
         if slot == 0:
             self._generators = {}
         observation = self._observe(episodes, slot, received)
-        try:
+        with self._errors("act", tick):
             action = self._controller.act(observation)
-        except ControllerError:
+        return {"action": check_action(action, self._spec, episodes, slot)}
+
+    def learn(self, tick: int, traffic: TrafficSlot, grid: GridSlot) -> None:
+        """Tell a controller that learns what a slot brought.
+
+        Args:
+            tick: Number of the slot, over all batches.
+            traffic: What happened on the roads and at the stations.
+            grid: What happened in the grid.
+        """
+        outcome = self._outcomes.of_slot(self.schedule.batch_at(tick), self.schedule.slot(tick), traffic, grid)
+        with self._errors("learn", tick):
+            cast(LearningController, self._controller).learn(outcome)
+
+    @contextmanager
+    def _errors(self, what: str, tick: int) -> Iterator[None]:
+        """Turn whatever a controller raises into an error that says where."""
+        try:
+            yield
+        except CosimError:
             raise
         except (Exception, SystemExit) as error:
             # A controller that exits would end the run as if it were good.
             who = type(self._controller).__name__
-            where = f"{episode_text(self.schedule, tick)}, slot {slot}"
+            where = f"{episode_text(self.schedule, tick)}, slot {self.schedule.slot(tick)}"
             frame = traceback.extract_tb(error.__traceback__)[-1]
             line = f"{Path(frame.filename).name}:{frame.lineno}"
             raise ControllerError(
-                f"{where}: {who}.act raised {type(error).__name__}: {error} ({line}; more with --debug)"
+                f"{where}: {who}.{what} raised {type(error).__name__}: {error} ({line}; more with --debug)"
             ) from error
-        return {"action": check_action(action, self._spec, episodes, slot)}
 
     def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:
         seen = {**vars(received["state"]), **vars(received["outlook"])}

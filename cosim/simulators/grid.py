@@ -37,7 +37,7 @@ class GridSimulator(SlotSimulator):
 
     def first_ports(self) -> dict[str, Any]:
         """The observation ports before the first slot."""
-        return {"station_limit_kw": self._outlook.station_limit_kw, "outlook": self._outlook}
+        return {"station_limit_kw": self._outlook.station_limit_kw, "outlook": self._outlook, "record": []}
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
         """Dispatch with the stations' power, and solve the power flow."""

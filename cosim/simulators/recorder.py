@@ -14,14 +14,12 @@ from cosim.interface import Floats
 from cosim.ledger import Ledger
 from cosim.records.schema import RoadSlots
 from cosim.records.table import Records, Table, row_table, slot_table
-from cosim.reward import RewardModel
 from cosim.schedule import Schedule
 from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.system import System
 from cosim.traffic.accounts import TrafficSlot
 from cosim.traffic.congestion import TravelTime
 from cosim.traffic.start import battery_kind
-from cosim.traffic.target import PENALISED
 from cosim.traffic.trip import Trip
 
 INPUTS = ("traffic", "grid")
@@ -54,7 +52,7 @@ class RecorderSimulator(SlotSimulator):
         self._complete = complete
         self._on_batch = on_batch
         self._travel_time = TravelTime(system.roads)
-        self._reward = RewardModel(system.scenario.reward, system.clock.slot_h, PENALISED)
+        self._reward = system.reward_model()
 
     def tick_after(self, tick: int) -> int:
         """The last slot of a batch; mosaik has every simulator step at 0 too."""

@@ -36,7 +36,7 @@ class TrafficSimulator(SlotSimulator):
 
     def first_ports(self) -> dict[str, Any]:
         """The observation ports before the first slot."""
-        return {"state": self._traffic.state()}
+        return {"state": self._traffic.state(), "record": []}
 
     def run_slot(self, tick: int, received: Ports) -> dict[str, Any]:
         """Apply the actions, and run the events of the slot."""

@@ -411,7 +411,7 @@ def across() -> Iterator[Damage]:
         (("fleet", "start", "place"), "home", "fleet.start.place"), (("forecast", "kind"), "crystal", "forecast.kind"),
         (("fleet", "p_sch_max"), 1.5, "p_sch_max"), (("uncertainty", "pv", "std"), 1.5, "uncertainty.pv.std"),
         (("uncertainty", "pv", "clip_sigma"), 0, "uncertainty.pv.clip_sigma"),
-        (("reward", "form"), "sum", "reward.form"),
+        (("reward", "form"), "sum", "reward.form"), (("reward", "credit"), "own", "reward.credit"),
         (("controller", "name"), "greedi", "controller.name"),
         (("controller", "options"), {"x": 1}, "controller.options"),
         (("controller", "options"), {"spec": 1}, "controller.options"),

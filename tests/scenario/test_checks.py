@@ -20,6 +20,10 @@ SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
             ],
         ),
         (["profiles.wt.values=[1]"], ["profiles.wt.values: must have as many values as there are hours, 4, got 1"]),
+        (
+            ["reward.form=ratio", "reward.credit=individual"],
+            ["reward.credit: 'individual' needs form 'avoided', got 'ratio'"],
+        ),
         (["network.case=null"], ["network: must have either case or file, got neither"]),
         (["network.file=net.json"], ["network.file: must be left out when case is given"]),
         (

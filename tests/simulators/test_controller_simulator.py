@@ -20,6 +20,7 @@ from cosim.traffic.fleet_state import FleetState
 
 SPEC: Any = SimpleNamespace(fleet_size=3, max_move_km=10.0, max_discharge_share=0.7)
 EPISODES = (4, 5)
+NO_REWARD: Any = None
 
 
 def action(**changes: Any) -> Action:
@@ -118,7 +119,7 @@ def ports(replicas: int, value: float) -> dict[str, Any]:
 def watched(replicas: int, episodes: int = 3, slots: int = 2) -> Watcher:
     watcher = Watcher()
     schedule = Schedule(tuple(range(episodes)), replicas, slots)
-    simulator = ControllerSimulator(watcher, SPEC, 11, schedule)
+    simulator = ControllerSimulator(watcher, SPEC, 11, schedule, NO_REWARD)
     for tick in range(schedule.ticks):
         simulator.run_slot(tick, ports(len(schedule.batch_at(tick)), tick + 1.0))
     return watcher
@@ -151,5 +152,5 @@ def test_a_controller_may_work_on_its_observation_but_not_on_the_ports() -> None
             return Action.stay(2, 3)
 
     received = ports(2, 5.0)
-    ControllerSimulator(Scribbler(), SPEC, 11, Schedule((0, 1), 2, 2)).run_slot(1, received)
+    ControllerSimulator(Scribbler(), SPEC, 11, Schedule((0, 1), 2, 2), NO_REWARD).run_slot(1, received)
     assert all((values == 5.0).all() for port in received.values() for values in vars(port).values())
