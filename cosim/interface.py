@@ -108,6 +108,8 @@ class FleetSpec:
         station_microgrid: Microgrid that feeds each station, shape [H].
         station_share: Share of its microgrid's power that each station may use, shape [H].
         microgrid_name: Names of the microgrids.
+        road_position_km: Middle of each directed road on the map [km], shape [E, 2].
+        road_capacity_vph: Capacity of each directed road [vehicles/h], shape [E].
         navigator: Distances and headings along the roads.
     """
 
@@ -131,6 +133,8 @@ class FleetSpec:
     station_microgrid: Ints
     station_share: Floats
     microgrid_name: tuple[str, ...]
+    road_position_km: Floats
+    road_capacity_vph: Floats
     navigator: Navigator
 
 

@@ -71,6 +71,14 @@ class System:
         """The scenario."""
         return self.file.scenario
 
+    def with_seed(self, seed: int) -> System:
+        """The same with other random streams.
+
+        Args:
+            seed: Seed of all random streams, >= 0.
+        """
+        return replace(self, file=replace(self.file, scenario=self.scenario.model_copy(update={"seed": seed})))
+
     def grid_model(self) -> GridModel:
         """A grid that no episode has begun in yet."""
         return GridModel(self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
@@ -272,5 +280,7 @@ def _spec(
         station_microgrid=supply.microgrid,
         station_share=supply.share,
         microgrid_name=microgrids.name,
+        road_position_km=roads.middle_km,
+        road_capacity_vph=roads.capacity_vph,
         navigator=navigator,
     )

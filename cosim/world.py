@@ -110,6 +110,15 @@ class Simulators:
             traffic, grid = self.traffic.ports["record"][-1], self.grid.ports["record"][-1]
             self.controller.learn(schedule.ticks - 1, traffic, grid)
 
+    def begin(self, schedule: Schedule) -> None:
+        """Go on with the episodes of another schedule, from its first tick.
+
+        Args:
+            schedule: Which episodes run when.
+        """
+        for simulator in self.by_name().values():
+            simulator.begin(schedule)
+
     def first_ports(self) -> dict[str, dict[str, Any]]:
         """Values that shifted connections carry into the first slot, by sender."""
         return {"Traffic": self.traffic.first_ports(), "Grid": self.grid.first_ports()}

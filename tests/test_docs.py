@@ -53,6 +53,20 @@ def test_controller_guide_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["metrics"]["energy_consumption_ratio"]["mean"] > 0.01
 
 
+def test_learning_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = fenced(ROOT / "docs" / "guides" / "learning_with_pettingzoo.md", "python")
+    for full, small in (("EPISODES = 12, 16, 4, 2", "EPISODES = 6, 12, 3, 1"), ("= 1, 7, 16", "= 1, 7, 4")):
+        assert code.count(full) == 1
+        code = code.replace(full, small)
+    shutil.copy(ROOT / "scenarios" / "outage_33bus.yaml", tmp_path / "outage.yaml")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    untrained, *_, trained = capsys.readouterr().out.splitlines()
+    assert float(trained.split()[-1]) > float(untrained.split()[-1])
+
+
 def test_every_metric_is_defined() -> None:
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []

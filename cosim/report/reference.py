@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, Outcome, fields_seen
 from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.schema import Scenario, Section
+from cosim.state_image import StateImage
 from cosim.traffic.target import ActionOutcome
 
 SCENARIO_INTRODUCTION: Final = """\
@@ -121,6 +122,8 @@ def interface_page() -> str:
                 function = getattr(cls, name)
                 about = inspect.cleandoc(function.__doc__ or "")
                 lines += ["", f"`{name}{inspect.signature(function)}`:", "", "```text", about, "```"]
+    lines += ["", "## StateImage", "", "From `cosim.state_image`, for controllers that look at a map.", ""]
+    lines += ["```text", inspect.cleandoc(StateImage.__doc__ or ""), "```"]
     lines += ["", "## EvState", "", "| code | name |", "|---|---|"]
     lines += [f"| {code.value} | {code.name.lower()} |" for code in EvState]
     return "\n".join([*lines, ""])

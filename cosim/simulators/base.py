@@ -65,6 +65,15 @@ class SlotSimulator(mosaik_api_v3.Simulator):
         self.cpu_s = 0.0
         self.ticks_done = 0
 
+    def begin(self, schedule: Schedule) -> None:
+        """Go on with the episodes of another schedule, from its first tick.
+
+        Args:
+            schedule: Which episodes run when.
+        """
+        self.schedule = schedule
+        self.ticks_done = 0
+
     def init(self, sid: str, time_resolution: float = 1.0, **sim_params: Any) -> Any:
         """Answer mosaik with the description of the simulator."""
         return self.meta

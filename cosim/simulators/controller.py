@@ -59,7 +59,7 @@ class ControllerSimulator(SlotSimulator):
             self.learn(tick - 1, received["traffic"][-1], received["grid"][-1])
         if slot == 0:
             self._generators = {}
-        observation = self._observe(episodes, slot, received)
+        observation = self.observe(tick, received)
         with self._errors("act", tick):
             action = self._controller.act(observation)
         return {"action": check_action(action, self._spec, episodes, slot)}
@@ -93,7 +93,14 @@ class ControllerSimulator(SlotSimulator):
                 f"{where}: {who}.{what} raised {type(error).__name__}: {error} ({line}; more with --debug)"
             ) from error
 
-    def _observe(self, episodes: tuple[int, ...], slot: int, received: Ports) -> Observation:
+    def observe(self, tick: int, received: Ports) -> Observation:
+        """What the controller sees when a slot begins.
+
+        Args:
+            tick: Number of the slot, over all batches.
+            received: Value of each input port.
+        """
+        episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
         seen = {**vars(received["state"]), **vars(received["outlook"])}
         return Observation(
             slot=slot,

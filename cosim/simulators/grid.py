@@ -32,6 +32,11 @@ class GridSimulator(SlotSimulator):
         self._system = system
         self._on_slot = on_slot
         self._grid: GridModel = system.grid_model()
+        self.begin(schedule)
+
+    def begin(self, schedule: Schedule) -> None:
+        """Go on with the episodes of another schedule."""
+        super().begin(schedule)
         self._grid.begin(schedule.batch(0))
         self._outlook = self._grid.outlook()
 

@@ -32,6 +32,11 @@ class TrafficSimulator(SlotSimulator):
         super().__init__("Traffic", INPUTS, OUTPUTS, _children(system), schedule)
         self._system = system
         self._traffic: TrafficModel = system.traffic_model(keep_trips=keep_trips)
+        self.begin(schedule)
+
+    def begin(self, schedule: Schedule) -> None:
+        """Go on with the episodes of another schedule; the ways that are known already are kept."""
+        super().begin(schedule)
         self._traffic.begin(schedule.batch(0))
 
     def first_ports(self) -> dict[str, Any]:

@@ -95,6 +95,12 @@ class RoadNetwork:
         ends: Floats = self.node_km[self.head] - self.node_km[self.tail]
         return np.hypot(ends[:, 0], ends[:, 1])
 
+    @cached_property
+    def middle_km(self) -> Floats:
+        """Position of each road's middle on the map [km], shape [E, 2]."""
+        middle_km: Floats = (self.node_km[self.tail] + self.node_km[self.head]) / 2.0
+        return middle_km
+
     def position_km(self, road: Ints, node: Ints, offset_km: Floats) -> Floats:
         """Positions of places on the map.
 

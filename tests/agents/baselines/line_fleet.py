@@ -52,6 +52,8 @@ def fleet(size: int = 1, chargers: int = 10) -> FleetSpec:
         station_microgrid=np.arange(3),
         station_share=np.ones(3),
         microgrid_name=("1", "2", "3"),
+        road_position_km=np.zeros((0, 2)),
+        road_capacity_vph=np.zeros(0),
         navigator=Line(),
     )
 
