@@ -13,18 +13,32 @@ from typing import TYPE_CHECKING, Any
 from cosim._version import __version__
 
 if TYPE_CHECKING:
+    from cosim.evaluation import Comparison, compare
     from cosim.experiment import Results, run
     from cosim.loading import load
     from cosim.records.store import read_records
     from cosim.system import System
     from cosim.verification import Verification, verify
 
-__all__ = ["Results", "System", "Verification", "__version__", "load", "read_records", "run", "verify"]
+__all__ = [
+    "Comparison",
+    "Results",
+    "System",
+    "Verification",
+    "__version__",
+    "compare",
+    "load",
+    "read_records",
+    "run",
+    "verify",
+]
 
 _HOME = {
+    "Comparison": "cosim.evaluation",
     "Results": "cosim.experiment",
     "System": "cosim.system",
     "Verification": "cosim.verification",
+    "compare": "cosim.evaluation",
     "load": "cosim.loading",
     "read_records": "cosim.records.store",
     "run": "cosim.experiment",

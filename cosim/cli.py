@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -109,11 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="number of episodes (default: 16, or with --resume those that the run was to have)",
     )
-    run.add_argument("--replicas", type=_count, metavar="R", help="episodes side by side; changes no result")
-    run.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     run.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
-    run.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
-    run.add_argument("--workers", type=_count, default=1, metavar="N", help="processes; changes no result (default: 1)")
+    _add_run_options(run)
     run.add_argument("--out", metavar="DIR", help="write records, metadata and summary to a new folder")
     run.add_argument(
         "--resume",
@@ -121,6 +117,22 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with the run in DIR, which was interrupted or is to have more episodes; begins one in a new folder",
     )
     _add_json_and_code(run)
+
+    compare = _add(commands, "compare", _compare, "run controllers on the same held-out episodes and compare them")
+    _add_scenario(compare)
+    compare.add_argument(
+        "--controllers", required=True, metavar="A,B,...", help="who is compared; see `cosim controllers`"
+    )
+    compare.add_argument("--against", metavar="NAME", help="whom the others are held against (default: the first)")
+    compare.add_argument(
+        "--vary",
+        action="append",
+        metavar="K=V",
+        help="a number of the scenario and its values, fleet.size=20:60:10 (both ends included) or fleet.size=20,30",
+    )
+    compare.add_argument("--episodes", type=_count, default=256, metavar="N", help="number of episodes (default: 256)")
+    _add_run_options(compare)
+    _add_json_and_code(compare)
 
     verify = _add(commands, "verify", _verify, "run a stored run again and compare every record to the last bit")
     verify.add_argument("folder", metavar="DIR", help="run folder, also of a run that was interrupted")
@@ -152,6 +164,15 @@ def _add_scenario(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="K=V",
         help="override a field, e.g. fleet.size=40",
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--replicas", type=_count, metavar="R", help="episodes side by side; changes no result")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
+    parser.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
+    parser.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="processes; changes no result (default: 1)"
     )
 
 
@@ -203,6 +224,43 @@ def _run(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _compare(options: argparse.Namespace) -> int:
+    from cosim.evaluation import check_request, compare
+
+    controllers = [name.strip() for name in options.controllers.split(",")]
+    try:
+        if len(options.vary or ()) > 1:
+            raise ValueError("--vary can be given once")
+        check_request(controllers, options.against, options.episodes, options.replicas, options.workers)
+    except ValueError as error:
+        print(f"cosim compare: {error}", file=sys.stderr)
+        return OTHER
+    with _quiet(options), _progress_bar(show=not options.json) as progress:
+        comparison = compare(
+            options.file,
+            controllers,
+            vary=options.vary[0] if options.vary else None,
+            against=options.against,
+            episodes=options.episodes,
+            replicas=options.replicas,
+            workers=options.workers,
+            seed=options.seed,
+            engine=options.engine,
+            overrides=options.overrides,
+            allow_code=options.allow_code,
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(comparison.summary(), allow_nan=False))
+        return GOOD
+    from rich.console import Console
+
+    from cosim.report.terminal import comparison_view
+
+    Console().print(comparison_view(comparison.summary()))
+    return GOOD
+
+
 def _verify(options: argparse.Namespace) -> int:
     from cosim.verification import verify
 
@@ -226,19 +284,12 @@ def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
 
 def _load(options: argparse.Namespace) -> System:
     """Load the scenario; mistakes in options of their own are shown as they were typed."""
-    from cosim.loading import choices, load
+    from cosim.loading import load_as_typed, typed_choices
     from cosim.scenario.source import override_source
-    from cosim.scenario.wording import one_line
 
-    chosen = {"seed": options.seed, "engine": options.engine, "controller": options.controller}
-    typed: dict[str, str] = {}
-    for name, value in chosen.items():
-        typed |= {override_source(override): one_line(f"--{name} {value}") for override in choices(**{name: value})}
-    try:
-        return load(options.file, [*choices(**chosen), *options.overrides])
-    except ScenarioError as error:
-        issues = [replace(issue, source=typed.get(issue.source, issue.source)) for issue in error.issues]
-        raise ScenarioError(issues) from error
+    chosen = typed_choices(seed=options.seed, engine=options.engine, controller=options.controller)
+    overrides = [(override, override_source(override)) for override in options.overrides]
+    return load_as_typed(options.file, [*chosen, *overrides])
 
 
 @contextmanager

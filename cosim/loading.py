@@ -9,13 +9,16 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from cosim.errors import ControllerError
+from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
 from cosim.inputs import sha256_of
 from cosim.interface import Controller
 from cosim.scenario.loader import parse_document
-from cosim.scenario.source import Document
+from cosim.scenario.source import Document, override_source
+from cosim.scenario.wording import one_line
 from cosim.system import System, build_system, load_system
 
 
@@ -55,6 +58,58 @@ def load(scenario: str | Path, overrides: Sequence[str] = ()) -> System:
     from agents.registry import problem_with
 
     return load_system(scenario, overrides, problem_with)
+
+
+def load_as_typed(scenario: str | Path, typed: Sequence[tuple[str, str]]) -> System:
+    """Load a scenario with overrides that were typed in other words, which is how their mistakes are shown.
+
+    Args:
+        scenario: The scenario file.
+        typed: Overrides, each with the words that stand for it, e.g. `("seed=-1", "--seed -1")`; the last has the
+            last word.
+
+    Returns:
+        The system, ready to run.
+
+    Raises:
+        ScenarioError: If anything is wrong; holds every mistake that can be found.
+    """
+    words = {override_source(override): one_line(as_typed) for override, as_typed in typed}
+    try:
+        return load(scenario, [override for override, _ in typed])
+    except ScenarioError as error:
+        issues = [replace(issue, source=words.get(issue.source, issue.source)) for issue in error.issues]
+        raise ScenarioError(issues) from error
+
+
+def typed_choices(**chosen: Any) -> list[tuple[str, str]]:
+    """The overrides that `choices` gives, each with the option of the command line that stands for it.
+
+    Args:
+        chosen: What `choices` takes.
+    """
+    return [(override, f"--{name} {value}") for name, value in chosen.items() for override in choices(**{name: value})]
+
+
+def with_controller(system: System, name: str) -> System:
+    """The same system with another controller; options that the system's controller has are meant for this one too.
+
+    Args:
+        system: The scenario, built.
+        name: Name of the other controller.
+
+    Raises:
+        ScenarioError: If there is none of that name, or it does not take the options.
+    """
+    _check_owner_of_agents()
+    from agents.registry import problem_with
+
+    section = system.scenario.controller.model_copy(update={"name": name})
+    problem = problem_with(name, section.options)
+    if problem is not None:
+        raise ScenarioError([ScenarioIssue(f"controller.{problem[0]}", problem[1], one_line(f"--controllers {name}"))])
+    scenario = system.scenario.model_copy(update={"controller": section})
+    return replace(system, file=replace(system.file, scenario=scenario))
 
 
 def load_document(document: Document) -> System:

@@ -236,7 +236,7 @@ class EpisodeTotals:
         sums = _resampled_sums(np.stack([restored, reference], axis=1), seed)
         # A resample of nothing but episodes without shedding has no ratio.
         ratios = _ratio(sums[:, 0], sums[:, 1])
-        return Estimate(mean, *_interval(ratios[~np.isnan(ratios)]), "1")
+        return Estimate(mean, *interval(ratios[~np.isnan(ratios)]), "1")
 
 
 def _floats() -> array[float]:
@@ -257,7 +257,7 @@ def estimate(values: Floats, unit: str, seed: int) -> Estimate:
     if len(values) == 1:
         return Estimate(mean, None, None, unit)
     means = _resampled_sums(values[:, None], seed)[:, 0] / len(values)
-    return Estimate(mean, *_interval(means), unit)
+    return Estimate(mean, *interval(means), unit)
 
 
 def _resampled_sums(values: Floats, seed: int) -> Floats:
@@ -272,7 +272,12 @@ def _resampled_sums(values: Floats, seed: int) -> Floats:
     return np.concatenate(sums)
 
 
-def _interval(resampled: Floats) -> tuple[float, float]:
+def interval(resampled: Floats) -> tuple[float, float]:
+    """The interval that holds 95 % of resampled values, as much of the rest below it as above.
+
+    Args:
+        resampled: One value per resample, none of them NaN.
+    """
     low, high = np.quantile(resampled, [(1.0 - COVERAGE) / 2.0, (1.0 + COVERAGE) / 2.0])
     return float(low), float(high)
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("cosim._version",),
     ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
-    ("cosim.clock", "cosim.schedule"),
+    ("cosim.clock", "cosim.schedule", "cosim.episodes"),
     ("cosim.interface",),
     ("cosim.state_image",),
     (
@@ -34,11 +34,11 @@ ROOMS = (
     ("cosim.world",),
     ("cosim.plain_loop",),
     ("cosim.effort", "cosim.metrics"),
-    ("cosim.workers",),
+    ("cosim.workers", "cosim.statistics"),
     ("cosim.report", "cosim.summary"),
     ("cosim.loading",),
     ("cosim.experiment",),
-    ("cosim.verification", "cosim.env"),
+    ("cosim.verification", "cosim.env", "cosim.evaluation"),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
 )

@@ -361,6 +361,8 @@ def test_interrupt_ends_with_1_and_one_word(run_own: Any) -> None:
         ("run", "x.yaml", "--replicas", "-3"),
         ("run", "x.yaml", "--workers", "0"),
         ("verify",),
+        ("compare", "x.yaml"),
+        ("compare", "x.yaml", "--controllers", "idle", "--episodes", "0"),
         ("run", "x.yaml", "--episodes", "1.5"),
         ("run", "x.yaml", "--seed", "one"),
         ("run", "x.yaml", "--epi", "3"),
@@ -446,6 +448,106 @@ def test_verify_of_no_run_folder_ends_with_3(said: Any, tmp_path: Path) -> None:
     assert said("verify", tmp_path) == (3, "", f"{tmp_path} is no run folder: there is no metadata.yaml in it\n")
 
 
+COMPARE = ("compare", SCENARIO, *QUICK[2:])
+
+
+def test_compare_prints_one_object_with_these_keys(said: Any) -> None:
+    words = ("--controllers", "idle,random", "--vary", "fleet.size=3:5:2", "--json")
+    code, out, err = said(*COMPARE, *words)
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 1
+    comparison = json.loads(out, parse_constant=pytest.fail)
+    assert list(comparison) == ["scenario", "engine", "episodes", "first_episode", "against", "points"]
+    assert (comparison["episodes"], comparison["first_episode"], comparison["against"]) == (2, 2_000_000, "idle")
+    assert [point["vary"] for point in comparison["points"]] == [{"fleet.size": 3}, {"fleet.size": 5}]
+    ratios = ["load_restoration_ratio", "restoration_fairness", "energy_consumption_ratio"]
+    for point in comparison["points"]:
+        assert list(point) == ["vary", "seed", "controllers", "interquartile_means", "differences", "decision_time_s"]
+        assert list(point["controllers"]) == list(point["interquartile_means"]) == ["idle", "random"]
+        assert list(point["differences"]) == ["random"]
+        for estimates in point["controllers"].values():
+            assert list(estimates) == [*ratios, "fraction_of_bound"]
+            assert estimates.pop("fraction_of_bound") is None
+        for part in ("controllers", "interquartile_means", "differences"):
+            for estimates in point[part].values():
+                assert list(estimates) == ratios
+                assert all(list(estimate) == ["mean", "low", "high"] for estimate in estimates.values())
+        assert all(time_s > 0.0 for time_s in point["decision_time_s"].values())
+
+
+@pytest.mark.parametrize("against", ["random", "coordinated", "agents.baselines.idle:IdleController"])
+def test_compare_shows_a_table_per_point_on_80_columns(
+    said: Any, monkeypatch: pytest.MonkeyPatch, against: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = f"idle, {against}, greedy"
+    code, out, err = said(*COMPARE, "--controllers", names, "--vary", "fleet.size=3,5", "--against", against)
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    for text in ("fleet.size = 3", "fleet.size = 5", "IQM", "energy consumption", "0.000 – 0.000"):
+        assert text in out
+    # Nothing is cut off: a heading for means and one for differences at each point.
+    assert out.count("95 % interval") == 2 * 2
+    assert "…" not in out
+    assert "fraction of bound" not in out
+
+
+def test_a_ratio_that_no_episode_has_is_null_in_a_comparison(said: Any) -> None:
+    words = (*COMPARE, "--controllers", "idle,random", "--set", "fleet.size=0")
+    point = json.loads(said(*words, "--json")[1])["points"][0]
+    for part, name in (("controllers", "idle"), ("interquartile_means", "random"), ("differences", "random")):
+        assert point[part][name]["energy_consumption_ratio"] == {"mean": None, "low": None, "high": None}
+    code, out, _ = said(*words)
+    assert code == 0
+    assert "none" in out
+
+
+def test_controllers_of_somebody_else_can_be_compared(said: Any, folder: Path) -> None:
+    words = ("compare", folder / "scenario.yaml", *QUICK[2:], "--controllers", "idle,cli_controllers:Prints", "--json")
+    code, out, err = said(*words, "--allow-code")
+    assert (code, err) == (0, "thinking\n" * 12)
+    assert list(json.loads(out)["points"][0]["controllers"]) == ["idle", "cli_controllers:Prints"]
+    code, out, err = said(*words)
+    assert (code, out) == (3, "")
+    assert "allow it with --allow-code" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--controllers", "nobody,idle"), "--controllers nobody: controller.name: there is no controller 'nobody'"),
+        (("--controllers", "idle,nobody"), "--controllers nobody: controller.name: there is no controller 'nobody'"),
+        (("--engine", "steam"), "--engine steam: network.engine: must be one of"),
+        (("--set", "fleet.sise=4"), "--set fleet.sise=4: fleet.sise: unknown key; did you mean 'size'"),
+        (("--vary", "fleet.sise=4,5"), "--vary fleet.sise=4,5: fleet.sise: unknown key; did you mean 'size'"),
+        # Nothing runs before all points are looked at.
+        (("--vary", "fleet.size=4:-1:-5"), "--vary fleet.size=4:-1:-5: fleet.size: must be at least 0, got -1"),
+        (("--vary", "fleet.size=4,4.5"), "--vary fleet.size=4,4.5: fleet.size: must be a whole number, got 4.5"),
+        (("--vary", "stations.9.bus=4,5"), "--vary stations.9.bus=4,5: stations: has 5 items, numbered from 0"),
+        (("--vary", "fleet.size=4:9:0"), "--vary fleet.size=4:9:0: the step must not be 0"),
+    ],
+)
+def test_a_comparison_that_is_wrong_ends_with_2(said: Any, words: tuple[str, ...], problem: str) -> None:
+    code, out, err = said(*COMPARE, "--controllers", "idle", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(problem)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--controllers", "idle,"), "name one or more controllers, e.g. idle,greedy"),
+        (("--controllers", "idle,greedy,idle"), "controller 'idle' is named twice"),
+        (("--controllers", "idle", "--against", "greedy"), "'greedy' is none of the controllers to compare: idle"),
+        (("--controllers", "idle", "--vary", "seed=1,2", "--vary", "fleet.size=1,2"), "--vary can be given once"),
+        (("--controllers", "idle", "--episodes", "1000001"), "episodes must be 1 to 1,000,000, got 1,000,001"),
+    ],
+)
+def test_a_comparison_that_cannot_be_meant_ends_with_1(said: Any, words: tuple[str, ...], problem: str) -> None:
+    assert said(*COMPARE, *words) == (1, "", f"cosim compare: {problem}\n")
+
+
 def test_check_says_that_a_scenario_is_good(said: Any) -> None:
     code, out, err = said("check", SCENARIO, "--set", "controller.name=idle")
     assert (code, err) == (0, "")
@@ -480,7 +582,9 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert [line.split()[0] for line in out.splitlines()] == ["lindistflow", "power-grid-model", "pandapower"]
 
 
-@pytest.mark.parametrize("words", [(), ("run",), ("verify",), ("check",), ("schema",), ("controllers",), ("engines",)])
+@pytest.mark.parametrize(
+    "words", [(), ("run",), ("compare",), ("verify",), ("check",), ("schema",), ("controllers",), ("engines",)]
+)
 def test_help_of_each_command_ends_with_0(said: Any, words: tuple[str, ...]) -> None:
     code, out, err = said(*words, "--help")
     assert (code, err) == (0, "")

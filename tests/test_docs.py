@@ -67,6 +67,18 @@ def test_learning_guide_runs(
     assert float(trained.split()[-1]) > float(untrained.split()[-1])
 
 
+def test_comparison_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    guide = ROOT / "docs" / "guides" / "comparison.md"
+    (code,), (command,) = fenced(guide, "python"), fenced(guide, "sh")
+    names: dict[str, object] = {}
+    exec(code.replace("episodes=64", "episodes=2"), names)
+    assert len(names["comparison"].episodes) == 3 * 2 * 2  # type: ignore[attr-defined]
+    words = command.replace("20:60:10", "30").split()[1:]
+    assert main([*words, "--json", "--episodes", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["points"][0]["vary"] == {"fleet.size": 30}
+
+
 def test_every_metric_is_defined() -> None:
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,12 @@ COST_NAMES = {
     "ess": "storage",
     "curtailment": "curtailed",
     "total": "total",
+}
+#: What controllers are compared by, in a word or two.
+RATIO_NAMES = {
+    "load_restoration_ratio": "load restoration",
+    "restoration_fairness": "restoration fairness",
+    "energy_consumption_ratio": "energy consumption",
 }
 
 
@@ -38,12 +45,73 @@ def verification_view(verification: Mapping[str, Any]) -> Group:
     return Group(*parts, *map(Text, _verdict(verification)))
 
 
+def comparison_view(comparison: Mapping[str, Any]) -> Group:
+    """The tables that `cosim compare` shows, one per point.
+
+    Args:
+        comparison: What `Comparison.summary` gives.
+    """
+    first, count = comparison["first_episode"], comparison["episodes"]
+    held_out = f"held-out episodes {first} to {first + count - 1}" if count > 1 else f"held-out episode {first}"
+    parts: list[Text | Table] = [Text(f"{comparison['scenario']}: {held_out}, engine {comparison['engine']}")]
+    for point in comparison["points"]:
+        varied = [f"{path} = {value}" for path, value in point["vary"].items() if path != "seed"]
+        parts += [
+            Text("\n" + ", ".join([*varied, f"seed {point['seed']}"]), style="bold"),
+            _ratios(point, comparison["against"]),
+            Text(f"CPU time to decide, per slot of an episode: {_decision_times(point)}"),
+        ]
+    return Group(*parts, Text("\nIQM: interquartile mean; differences: of means, on the same episodes"))
+
+
+def _ratios(point: Mapping[str, Any], against: str) -> Table:
+    """What each controller reaches, ratio by ratio."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(overflow="fold", min_width=20, max_width=30)
+    for heading in ("mean", "95 % interval", "IQM"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if point["differences"]:
+        table.add_column(Text(f"less {against}"), justify="right", overflow="fold", max_width=11)
+        table.add_column("95 % interval", justify="right", no_wrap=True)
+    for ratio, label in RATIO_NAMES.items():
+        table.add_row(Text(label, style="bold"))
+        for name, estimates in point["controllers"].items():
+            middle, differences = point["interquartile_means"][name][ratio], point["differences"].get(name)
+            cells = [*_cells(estimates[ratio]), _short(middle["mean"])]
+            table.add_row(Text(f"  {name}"), *cells, *(_cells(differences[ratio], "+") if differences else ()))
+        table.add_section()
+    fractions = {name: estimates["fraction_of_bound"] for name, estimates in point["controllers"].items()}
+    if any(fractions.values()):
+        table.add_row(Text("fraction of bound", style="bold"))
+        for name, fraction in fractions.items():
+            table.add_row(Text(f"  {name}"), *_cells(fraction))
+        table.add_section()
+    return table
+
+
+def _decision_times(point: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {1e3 * decision_time_s:.3f} ms" for name, decision_time_s in point["decision_time_s"].items()
+    )
+
+
+def _cells(estimate: Mapping[str, float | None], sign: str = "") -> tuple[str, str]:
+    """A mean and its interval."""
+    low, high = (_short(estimate[end], sign) for end in ("low", "high"))
+    return _short(estimate["mean"], sign), "" if estimate["low"] is None else f"{low} – {high}"
+
+
+def _short(value: float | None, sign: str = "") -> str:
+    """A number of a narrow table; with sign "+" also positive ones have theirs."""
+    return "none" if value is None else f"{value:{sign}.3f}"
+
+
 def _dependencies(dependencies: Sequence[Mapping[str, str]]) -> Table:
     table = Table(title="what the results may depend on", title_justify="left")
     for heading in ("", "stored", "now", ""):
         table.add_column(heading, overflow="fold")
     for dependency in dependencies:
-        stored, now = (_short(dependency[when]) for when in ("stored", "now"))
+        stored, now = (_abbreviated(dependency[when]) for when in ("stored", "now"))
         differs = dependency["stored"] != dependency["now"]
         cells = (Text(text) for text in (dependency["name"], stored, now, "differs" if differs else ""))
         table.add_row(*cells, style="bold red" if differs else None)
@@ -84,7 +152,7 @@ def _verdict(verification: Mapping[str, Any]) -> list[str]:
     return [*lines, f"{verification['folder']}, {verification['episodes']} episodes: {same}"]
 
 
-def _short(text: str) -> str:
+def _abbreviated(text: str) -> str:
     """The beginning of a fingerprint; other texts as they are."""
     return f"{text[:12]}..." if len(text) == 64 and text.isalnum() else text
 

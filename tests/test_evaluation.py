@@ -1,0 +1,232 @@
+"""`cosim.compare`: the same held-out episodes for all controllers, varied scenarios, bounds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cosim
+from cosim.errors import ScenarioError
+from cosim.evaluation import RATIOS
+from cosim.experiment import Tally, run_episodes
+from cosim.grid import case
+from cosim.interface import Floats
+from cosim.loading import load_controller
+from cosim.report.terminal import comparison_view
+from cosim.schedule import Schedule
+from cosim.system import System
+
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
+RULES = ("idle", "greedy", "coordinated")
+EPISODES = 6
+CONTROLLER = """
+from cosim.interface import Action
+
+EPISODES = set()
+
+
+class Remembers:
+    def __init__(self, spec, *, share=0.0):
+        self.fleet_size = spec.fleet_size
+
+    def act(self, observation):
+        EPISODES.update(observation.episode.tolist())
+        return Action.stay(observation.replicas, self.fleet_size)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_net() -> Iterator[None]:
+    """Reads pandapower's case once: that takes longer than a whole run."""
+    cases = case._known_cases()
+    net = cases["case33bw"]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
+        yield
+
+
+def compare(controllers: Sequence[str] = RULES, **choices: Any) -> cosim.Comparison:
+    return cosim.compare(SCENARIO, controllers, **{"episodes": EPISODES, "engine": "lindistflow", **choices})
+
+
+@pytest.fixture(scope="module")
+def comparison() -> cosim.Comparison:
+    return compare(vary="fleet.size=10:20:10")
+
+
+def values_of(comparison: cosim.Comparison) -> list[tuple[float, str, list[bytes]]]:
+    """Values of each point and controller, to the last bit."""
+    return [
+        (*point.vary.values(), name, [evaluation.values[ratio].tobytes() for ratio in RATIOS])  # type: ignore[misc]
+        for point in comparison.points
+        for name, evaluation in point.controllers.items()
+    ]
+
+
+def without_times(comparison: cosim.Comparison) -> dict[str, Any]:
+    summary = comparison.summary()
+    for point in summary["points"]:
+        del point["decision_time_s"]
+    return summary
+
+
+def test_values_are_those_of_the_held_out_episodes(comparison: cosim.Comparison) -> None:
+    assert comparison.episode == tuple(range(2_000_000, 2_000_000 + EPISODES))
+    overrides = ["fleet.size=20", "controller.name=greedy", "network.engine=lindistflow"]
+    system = cosim.load(SCENARIO, overrides)
+    tally = Tally(system, keep=False)
+    run_episodes(
+        system,
+        load_controller(system, allow_code=False),
+        Schedule(tuple(comparison.episode), 4, system.clock.slots),
+        workers=1,
+        complete=False,
+        allow_code=False,
+        on_slots=lambda slots: None,
+        on_batch=lambda numbers, records, _: tally.add(numbers, records),
+    )
+    greedy = comparison.points[1].controllers["greedy"]
+    for ratio in RATIOS:
+        assert greedy.values[ratio].shape == (1, EPISODES)
+        assert greedy.values[ratio][0].tolist() == tally.totals.metric[ratio].tolist()
+        assert greedy.means[ratio].mean == pytest.approx(np.mean(tally.totals.metric[ratio]))
+
+
+def test_all_controllers_run_the_same_episodes_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "evaluation_controller.py").write_text(CONTROLLER)
+    (tmp_path / "scenario.yaml").write_text(SCENARIO.read_text())
+    seen: dict[str, set[int]] = {}
+
+    def keep(system: System, episodes: Sequence[int]) -> Floats:
+        seen["bound"] = set(episodes)
+        return np.ones(len(episodes))
+
+    name = "evaluation_controller:Remembers"
+    path = list(sys.path)
+    options = ["network.engine=lindistflow", "controller.options.share=0.5"]
+    comparison = cosim.compare(
+        tmp_path / "scenario.yaml", [name], episodes=3, overrides=options, allow_code=True, bound=keep
+    )
+    assert seen["bound"] == set(comparison.episode) == {2_000_000, 2_000_001, 2_000_002}
+    assert list(comparison.points[0].controllers) == [name]
+    assert comparison.points[0].controllers[name].differences == {}
+    assert sys.path == path
+
+
+def test_differences_are_in_pairs(comparison: cosim.Comparison) -> None:
+    assert comparison.against == "idle"
+    for point in comparison.points:
+        assert point.controllers["idle"].differences == {}
+        greedy, coordinated = (point.controllers[name] for name in ("greedy", "coordinated"))
+        for ratio in RATIOS:
+            idle = point.controllers["idle"].values[ratio]
+            assert greedy.differences[ratio].mean == pytest.approx((greedy.values[ratio] - idle).mean())
+        assert coordinated.differences["load_restoration_ratio"].low > 0.1  # type: ignore[operator]
+
+
+def test_differences_against_another(comparison: cosim.Comparison) -> None:
+    other = compare(vary="fleet.size=10:20:10", against="greedy")
+    assert values_of(other) == values_of(comparison)
+    for one, two in zip(comparison.points, other.points, strict=True):
+        assert list(two.controllers) == list(one.controllers) == list(RULES)
+        assert two.controllers["greedy"].differences == {}
+        for ratio in RATIOS:
+            there, back = one.controllers["greedy"].differences[ratio], two.controllers["idle"].differences[ratio]
+            assert back.mean == pytest.approx(-there.mean)  # type: ignore[operator]
+            assert [back.low, back.high] == pytest.approx([-there.high, -there.low], abs=1e-3)  # type: ignore[operator]
+
+
+def test_who_else_is_compared_and_how_wide_changes_nothing(comparison: cosim.Comparison) -> None:
+    alone = compare(("greedy",), vary="fleet.size=20", replicas=1)
+    (point,) = alone.summary()["points"]
+    assert point["controllers"]["greedy"] == comparison.summary()["points"][1]["controllers"]["greedy"]
+
+
+def test_workers_change_nothing() -> None:
+    assert without_times(compare(("random",), episodes=4, workers=2)) == without_times(compare(("random",), episodes=4))
+
+
+def test_points_are_scenarios_of_their_own(comparison: cosim.Comparison) -> None:
+    assert [point.vary for point in comparison.points] == [{"fleet.size": 10}, {"fleet.size": 20}]
+    few, many = (point.controllers["coordinated"].means["load_restoration_ratio"] for point in comparison.points)
+    assert few.high < many.low  # type: ignore[operator]
+
+
+def test_the_seed_may_vary() -> None:
+    seeds = compare(("random",), vary="seed=3,4", episodes=2).points
+    assert [point.seed for point in seeds] == [3, 4]
+    one, other = (point.controllers["random"].values["energy_consumption_ratio"] for point in seeds)
+    assert (one != other).all()
+
+
+def test_lengths_of_episodes_may_vary_and_progress_counts_all_slots() -> None:
+    told: list[tuple[int, int]] = []
+    compare(("idle", "random"), vary="clock.slots=2,3", episodes=3, progress=lambda *counts: told.append(counts))
+    assert told[0] == (3, 3 * 2 * (2 + 3))
+    assert told[-1] == (30, 30)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_episodes_are_a_data_frame(comparison: cosim.Comparison) -> None:
+    frame = comparison.episodes
+    assert frame.columns.tolist() == ["fleet.size", "controller", "training_seed", "episode", *RATIOS]
+    assert len(frame) == 2 * 3 * EPISODES
+    rows = frame[(frame["fleet.size"] == 20) & (frame.controller == "coordinated")]
+    assert rows.episode.tolist() == list(comparison.episode)
+    mean = comparison.points[1].controllers["coordinated"].means["load_restoration_ratio"].mean
+    assert rows.load_restoration_ratio.mean() == pytest.approx(mean)
+
+
+def test_a_bound_gives_fractions_of_it() -> None:
+    def twice(system: System, episodes: Sequence[int]) -> Floats:
+        assert system.scenario.fleet.size == 10
+        return np.linspace(0.5, 1.5, len(episodes))
+
+    comparison = compare(("idle", "greedy"), vary="fleet.size=10", bound=twice)
+    greedy = comparison.points[0].controllers["greedy"]
+    assert greedy.fraction_of_bound is not None
+    # The bounds have a mean of 1.
+    assert greedy.fraction_of_bound.mean == pytest.approx(greedy.means["load_restoration_ratio"].mean)
+    found = comparison.summary()["points"][0]["controllers"]["greedy"]["fraction_of_bound"]
+    assert list(found) == ["mean", "low", "high"]
+    titles = [cell for part in comparison_view(comparison.summary()).renderables for cell in rows_of(part)]
+    assert "fraction of bound" in titles
+
+
+def rows_of(part: Any) -> list[str]:
+    """Texts of the first column, if it is a table."""
+    return [str(cell) for cell in part.columns[0].cells] if hasattr(part, "columns") else []
+
+
+@pytest.mark.parametrize(
+    ("choices", "problem"),
+    [
+        ({"episodes": 0}, "episodes must be 1 to 1,000,000, got 0"),
+        ({"replicas": 0}, "replicas and workers must be at least 1, got 0 and 1"),
+        ({"workers": 0}, "replicas and workers must be at least 1, got None and 0"),
+        ({"controllers": ()}, "name one or more controllers"),
+        ({"controllers": ("idle", "idle")}, "controller 'idle' is named twice"),
+        ({"against": "random"}, "'random' is none of the controllers to compare: idle, greedy, coordinated"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(choices: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        compare(**choices)
+
+
+def test_nothing_runs_before_all_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosim.evaluation.run_episodes", lambda *_, **__: pytest.fail("ran"))
+    for choices in ({"vary": "fleet.size=4:-1:-5"}, {"controllers": ("idle", "nobody")}):
+        with pytest.raises(ScenarioError):
+            compare(**choices)
+
+
+def test_options_are_meant_for_all_controllers() -> None:
+    with pytest.raises(ScenarioError, match=r"controller\.options: does not take these options"):
+        compare(("idle",), overrides=["controller.options.share=0.5"])
