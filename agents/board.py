@@ -104,6 +104,10 @@ class IntentionBoard:
         """Offers of each EV [kWh], > 0 drawn, shape [R, I, T]."""
         return self._offer_kwh.astype(np.float64)
 
+    def own_kwh(self, replica: Ints, ev: Ints) -> Floats:
+        """Offers of some EVs [kWh], > 0 drawn, shape [N, T]."""
+        return self._offer_kwh[replica, ev].astype(np.float64)
+
     def publish(self, replica: Ints, ev: Ints, intentions: Intentions) -> None:
         """Replace the intentions of some EVs; one message each.
 

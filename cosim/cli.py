@@ -139,6 +139,21 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--workers", type=_count, default=1, metavar="N", help="processes (default: 1)")
     _add_json_and_code(verify)
 
+    train = _add(commands, "train", _train, "train a fleet")
+    _add_scenario(train)
+    train.add_argument("--algorithm", required=True, metavar="NAME", help="what learns, e.g. maddqn")
+    train.add_argument("--episodes", type=_count, default=4000, metavar="N", help="episodes (default: 4000)")
+    train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the training (default: 0)")
+    train.add_argument(
+        "--order", default="sequential", metavar="ORDER", help="EVs decide `sequential`ly (default) or `simultaneous`ly"
+    )
+    train.add_argument("--start", default="", metavar="FILE", help="weights to begin with; for team-ppo maddqn's")
+    train.add_argument(
+        "--replicas", type=_count, default=64, metavar="R", help="episodes of a round, side by side (default: 64)"
+    )
+    train.add_argument("--out", required=True, metavar="DIR", help="new folder for weights and learning curve")
+    train.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
     _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
     _add(commands, "controllers", _controllers, "list the controllers that ship")
@@ -277,6 +292,44 @@ def _verify(options: argparse.Namespace) -> int:
     return GOOD if verification.same else DIFFERS
 
 
+def _train(options: argparse.Namespace) -> int:
+    from cosim.loading import load
+    from cosim.scenario.overrides import parse_value
+    from cosim.scenario.source import override_source
+    from cosim.training import Training, train
+
+    chosen, settings = [], {}
+    for override in options.overrides:
+        name, equals, value = override.partition("=")
+        if name.startswith("algorithm.") and equals:
+            settings[name.removeprefix("algorithm.")] = parse_value(value, name, override_source(override))
+        else:
+            chosen.append(override)
+    with _spinner("loading", show=not options.json):
+        system = load(options.file, chosen)
+    command = " ".join(["cosim", *sys.argv[1:]])
+    training = Training(
+        algorithm=options.algorithm,
+        episodes=options.episodes,
+        seed=options.seed,
+        order=options.order,
+        settings=settings,
+        replicas=options.replicas,
+        command=command,
+        start=options.start,
+    )
+    with _training_bar(options.episodes, show=not options.json) as on_round:
+        trained = train(system, training, options.out, on_round)
+    if options.json:
+        print(json.dumps({**vars(trained), "folder": str(trained.folder)}, allow_nan=False))
+    else:
+        best = "none" if trained.best is None else f"{trained.best:.3f}"
+        print(f"{trained.episodes} episodes in {trained.cpu_s:.0f} CPU s; best restoration on validation {best}")
+        print(f"weights and learning curve in {trained.folder}; run them with")
+        print(f"  --controller {options.algorithm} --set controller.options.weights={trained.folder}/best.safetensors")
+    return GOOD
+
+
 def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
     """A controller may print; with --json that must not be where the object goes."""
     return redirect_stdout(sys.stderr) if options.json else nullcontext()
@@ -317,6 +370,28 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("slots", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _training_bar(episodes: int, *, show: bool) -> Iterator[Callable[..., None] | None]:
+    """A bar with restoration, losses, speed and time left, on standard error and on terminals only."""
+    if not show or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("first round", total=episodes)
+
+        def on_round(of_round: Any, best: float | None) -> None:
+            logged = " ".join(f"{name} {value:.3g}" for name, value in of_round.logged.items())
+            kept = "" if best is None else f", best validation {best:.3f}"
+            text = f"restoration {of_round.restoration:.3f}{kept} {logged}"
+            bar.update(task, completed=of_round.episodes, description=text)
+
+        yield on_round
 
 
 def _check(options: argparse.Namespace) -> int:

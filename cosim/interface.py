@@ -253,6 +253,25 @@ class LearningController(Controller, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TrainingRound:
+    """What a round of training brought: episodes side by side, and the updates after them.
+
+    Attributes:
+        episodes: Episodes of training so far.
+        validates: Whether it was one of validation.
+        restoration: Mean load restoration ratio.
+        reward: Mean over EVs and episodes of the sum of an episode's credits.
+        logged: Means of what the updates logged.
+    """
+
+    episodes: int
+    validates: bool
+    restoration: float
+    reward: float
+    logged: dict[str, float] = field(default_factory=dict)
+
+
 ControllerFactory = Callable[..., Controller]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
 from cosim.inputs import sha256_of
@@ -20,6 +20,9 @@ from cosim.scenario.loader import parse_document
 from cosim.scenario.source import Document, override_source
 from cosim.scenario.wording import one_line
 from cosim.system import System, build_system, load_system
+
+if TYPE_CHECKING:
+    from agents.training import Trainer
 
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
@@ -151,6 +154,22 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
     # Only who may run code may take modules from beside the scenario: there could be a `torch.py`.
     with nullcontext() if is_own(section.name) else _importable(system.file.folder):
         return make_controller(section.name, system.spec, section.options)
+
+
+def make_trainer(system: System, **asked: Any) -> Trainer:
+    """Make what trains a fleet; see `agents.training.Trainer`.
+
+    Raises:
+        ControllerError: If what is asked cannot be trained, or a package is missing.
+    """
+    _check_owner_of_agents()
+    try:
+        from agents.training import Trainer
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
+    return Trainer(system.spec, **asked)
 
 
 def _check_owner_of_agents() -> None:

@@ -38,7 +38,7 @@ ROOMS = (
     ("cosim.report", "cosim.summary"),
     ("cosim.loading",),
     ("cosim.experiment",),
-    ("cosim.verification", "cosim.env", "cosim.evaluation"),
+    ("cosim.verification", "cosim.env", "cosim.evaluation", "cosim.training"),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
 )
@@ -51,6 +51,7 @@ FOREIGN = {
     "pandapower": ("cosim.grid",),
     "power_grid_model": ("cosim.grid",),
     "torch": ("agents",),
+    "safetensors": ("agents",),
     "pyarrow": ("cosim.records",),
     "yaml": ("cosim.scenario", "cosim.records"),
     "rich": ("cosim.cli", "cosim.report"),

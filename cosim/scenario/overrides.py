@@ -50,14 +50,24 @@ def _apply(document: Document, assignment: str) -> None:
     if len(keys) > MAX_DEPTH:
         raise ScenarioError([ScenarioIssue("", f"path is longer than {MAX_DEPTH} levels", source)])
     path = dotted("", *keys)
-    _assign(document.tree, keys, _parse_value(text, path, source), source)
+    _assign(document.tree, keys, parse_value(text, path, source), source)
     # What an earlier override set below this path is gone.
     for below in [known for known in document.overrides if known.startswith(f"{path}.")]:
         del document.overrides[below]
     document.overrides[path] = assignment
 
 
-def _parse_value(text: str, path: str, source: str) -> Any:
+def parse_value(text: str, path: str, source: str) -> Any:
+    """Read the value of an assignment.
+
+    Args:
+        text: What stands behind the equals sign, YAML.
+        path: What stands before it.
+        source: Where it comes from, for messages.
+
+    Raises:
+        ScenarioError: If it is no YAML, or nothing.
+    """
     try:
         value, _ = parse_yaml(text, source)
     except ScenarioError as error:

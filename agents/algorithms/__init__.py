@@ -1,0 +1,1 @@
+"""Algorithms that learn, one file each."""

@@ -1,0 +1,403 @@
+"""AD-MADDPG: attention, convolution and memory over what an EV sees; one actor and one critic learn for all EVs.
+
+Sections as in every algorithm: settings, networks, decision, update. The actor points at stations: it gives every
+choice of `agents.options` a probability. The critic values every choice, knowing what all others have decided. So the
+deterministic policy gradient of eq. (28) is taken over the probabilities, where the critic is linear and its gradient
+exact, instead of over heading, distance and power, where it is flat but for small islands around stations.
+
+Source:
+    Wu, Cai, Li 2025, eq. (25)-(29) and algorithms 1 and 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.board import IntentionBoard
+from agents.learning import Arrays, Exploration, Shapes, linear
+from agents.options import CHARGERS, MODES, OWN_FEATURES, SLOT_KWH, SLOTS_AHEAD, STATION_FEATURES, Outlook
+from agents.replay import EpisodeReplay, n_step_rows
+from agents.turns import Turn
+from cosim.interface import FleetSpec, Ints, Observation
+from cosim.state_image import CHANNELS, OWN, SIDE, StateImage
+
+# ------------------------------------------------------------------------------------------------------- settings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set with `--set algorithm.K=V`.
+
+    Attributes:
+        width: Width of all layers between.
+        memory: Slots that the LSTM looks back on, the present one included; 1 is no memory.
+        steps: N of the N-step returns.
+        gamma: Discount.
+        slots: Slots of an update; all EVs of each are its rows.
+        updates: Updates per round of episodes side by side.
+        actor_rate: Adam's learning rate of the actor at the beginning.
+        critic_rate: Of the critic.
+        rate_end: Share of both that is left at the end; linear between.
+        target_rate: Share of the networks that goes into the targets per update.
+        entropy: Reward for undecided probabilities at the beginning.
+        entropy_end: At the end.
+        epsilon: Share of random choices at the beginning.
+        epsilon_end: At `epsilon_until` of the episodes, and after.
+        epsilon_until: Share of the episodes over which it falls.
+        priority: Exponent of the priorities.
+        correction: Exponent of the weights that correct for them at the beginning; 1 at the end.
+        gradient_norm: Gradients are clipped to it.
+        replay_episodes: Episodes kept.
+    """
+
+    width: int = 64
+    memory: int = 3
+    steps: int = 4
+    gamma: float = 1.0
+    slots: int = 8
+    updates: int = 768
+    actor_rate: float = 5e-4
+    critic_rate: float = 1e-3
+    rate_end: float = 0.1
+    target_rate: float = 0.01
+    entropy: float = 0.05
+    entropy_end: float = 0.005
+    epsilon: float = 0.3
+    epsilon_end: float = 0.02
+    epsilon_until: float = 0.7
+    priority: float = 0.5
+    correction: float = 0.4
+    gradient_norm: float = 1.0
+    replay_episodes: int = 1500
+
+
+#: What a critic knows of the others at each station: energy fed and drawn, and chargers used, in the slots to come.
+OTHERS_FEATURES = 3 * SLOTS_AHEAD
+#: Priorities are never below this.
+SMALLEST_PRIORITY = 1e-3
+
+
+# ------------------------------------------------------------------------------------------------------- networks
+
+
+class Encoder(nn.Module):
+    """From a window of maps and vectors to what an EV remembers: CNN, feature attention, LSTM.
+
+    Args:
+        vector: Length of an EV's vector.
+        width: Width of its layers.
+    """
+
+    def __init__(self, vector: int, width: int) -> None:
+        super().__init__()
+        self.map = nn.Sequential(
+            nn.Conv2d(len(CHANNELS), 16, 3, stride=2),
+            nn.GroupNorm(4, 16),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2),
+            nn.GroupNorm(4, 32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, stride=2),
+            nn.GroupNorm(4, 64),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(576, width),
+            nn.ReLU(),
+        )
+        self.vector = nn.Sequential(nn.Linear(vector, width), nn.ReLU())
+        self.attention = nn.Linear(2 * width, 2 * width)
+        self.memory = nn.LSTM(2 * width, width, batch_first=True)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
+        """What EVs remember.
+
+        Args:
+            maps: What the maps of a window were encoded to by `map`, shape [N, L, width].
+            vectors: Vectors of the window, shape [N, L, V].
+
+        Returns:
+            Shape [N, width].
+        """
+        features = torch.cat([maps, self.vector(vectors)], dim=-1)
+        # Eq. (25), times the number of features, so that the scale stays.
+        weights = torch.softmax(self.attention(features), dim=-1) * features.shape[-1]
+        remembered: Tensor = self.norm(self.memory(features * weights)[0][:, -1])
+        return remembered
+
+
+class Pointer(nn.Module):
+    """From what an EV remembers, and how it sees each station, to a number per choice; for any number of stations.
+
+    Args:
+        vector: Length of an EV's vector.
+        station: Features of a station.
+        width: Width of its layers.
+    """
+
+    def __init__(self, vector: int, station: int, width: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(vector, width)
+        self.station = nn.Sequential(nn.Linear(station + OWN_FEATURES, width), nn.ReLU(), nn.Linear(width, width))
+        self.query = nn.Linear(width, width)
+        last = nn.Linear(width, MODES)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            last.bias.zero_()
+        self.score = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
+
+    def forward(self, maps: Tensor, vectors: Tensor, stations: Tensor, own: Tensor) -> Tensor:
+        """A number for each choice.
+
+        Args:
+            maps: Encoded maps of the window, shape [N, L, width].
+            vectors: Vectors of the window, shape [N, L, V].
+            stations: Features of the stations now, shape [N, H, F].
+            own: The EV's own features now, shape [N, OWN_FEATURES].
+
+        Returns:
+            Shape [N, H * 3].
+        """
+        query = self.query(self.encoder(maps, vectors))
+        seen = torch.cat([stations, own[:, None].expand(-1, stations.shape[1], -1)], dim=-1)
+        numbers: Tensor = self.score(self.station(seen) + query[:, None])
+        return numbers.flatten(1)
+
+
+class Admaddpg:
+    """The algorithm.
+
+    Args:
+        spec: The fleet.
+        settings: Its settings.
+        seed: Seed of the networks' first weights.
+    """
+
+    credit = "individual"
+
+    def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.settings = settings
+        self._spec = spec
+        self._image = StateImage(spec)
+        self._stations = len(spec.station_name)
+        self._vector = self._stations * STATION_FEATURES + OWN_FEATURES + len(OWN)
+        self.actor, self.actor_target = (Pointer(self._vector, STATION_FEATURES, settings.width) for _ in range(2))
+        central = STATION_FEATURES + OTHERS_FEATURES
+        self.critic, self.critic_target = (Pointer(self._vector, central, settings.width) for _ in range(2))
+        self.actor_target.load_state_dict(self.actor.state_dict())
+        self.critic_target.load_state_dict(self.critic.state_dict())
+        self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate)
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
+        self._priority = np.zeros((settings.replay_episodes, spec.slots))
+        self._prioritised = 0
+
+    def shapes(self, slots: int, evs: int) -> Shapes:
+        """What is kept of an episode."""
+        return {
+            "map": ((slots, len(CHANNELS), SIDE, SIDE), np.float16),
+            "vector": ((slots, evs, self._vector), np.float32),
+            "possible": ((slots, evs, self._stations * MODES), np.bool_),
+            "others": ((slots, evs, self._stations, OTHERS_FEATURES), np.float16),
+        }
+
+    def weights(self) -> dict[str, Tensor]:
+        """The actor's."""
+        return self.actor.state_dict()
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over the actor's."""
+        self.actor.load_state_dict(weights)
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """It begins with untrained networks only."""
+        raise NotImplementedError
+
+    # --------------------------------------------------------------------------------------------------- decision
+
+    def begin_slot(self, observation: Observation) -> Arrays:
+        """Encode the map, once for all EVs."""
+        image = self._image.image(observation)
+        self._own = self._image.own(observation)
+        with torch.no_grad():
+            seen: Tensor = self.actor.encoder.map(torch.from_numpy(image))
+        if observation.slot == 0:
+            # Before its first slot an EV remembers that slot.
+            self._maps = seen[:, None].repeat(1, self.settings.memory, 1)
+            evs = self._spec.fleet_size
+            self._vectors = np.zeros((observation.replicas, evs, self.settings.memory, self._vector), dtype=np.float32)
+        else:
+            self._maps = torch.cat([self._maps[:, 1:], seen[:, None]], dim=1)
+            self._vectors = np.roll(self._vectors, -1, axis=2)
+        self._first = observation.slot == 0
+        return {"map": image}
+
+    def inputs(self, turn: Turn) -> Arrays:
+        """What the networks see."""
+        choices, count = turn.choices, len(turn.ev)
+        own = self._own[turn.replica, turn.ev]
+        vector = np.concatenate([choices.station.reshape(count, -1), choices.own, own], axis=1)
+        if self._first:
+            self._vectors[turn.replica, turn.ev] = vector[:, None]
+        else:
+            self._vectors[turn.replica, turn.ev, -1] = vector
+        return {"vector": vector, "possible": choices.possible.reshape(count, -1)}
+
+    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
+        """The choice of highest probability, or a random one."""
+        with torch.no_grad():
+            vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev])
+            numbers = self.actor(self._maps[turn.replica], vectors, *self.parts(vectors[:, -1])).numpy()
+        possible = seen["possible"]
+        choice: Ints = np.where(possible, numbers, -np.inf).argmax(axis=1)
+        return choice if exploration is None else exploration.mixed(choice, possible, turn.replica)
+
+    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
+        """What all others of each EV have decided for the slots to come."""
+        spec, slot = self._spec, outlook.slot
+        replicas, evs, stations = board.replicas, spec.fleet_size, self._stations
+        others = np.zeros((replicas, evs, stations, 3, SLOTS_AHEAD), dtype=np.float32)
+        ahead = slice(slot, min(slot + SLOTS_AHEAD, spec.slots))
+        count = ahead.stop - ahead.start
+        own_kwh = board.offer_kwh[..., ahead]
+        at = (board.station[..., None] == np.arange(stations))[..., None]
+        own = (np.maximum(-own_kwh, 0.0), np.maximum(own_kwh, 0.0), own_kwh != 0.0)
+        scales = (SLOT_KWH, SLOT_KWH, CHARGERS)
+        for k, of_all in enumerate((board.fed_kwh, board.drawn_kwh, board.chargers)):
+            others[..., k, :count] = (of_all[:, None, :, ahead] - at * own[k][:, :, None]) / scales[k]
+        return {"others": others.reshape(replicas, evs, stations, -1)}
+
+    def parts(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the stations and the EV's own, within its vector."""
+        split = self._stations * STATION_FEATURES
+        return vector[:, :split].reshape(len(vector), self._stations, STATION_FEATURES), vector[
+            :, split : split + OWN_FEATURES
+        ]
+
+    # ----------------------------------------------------------------------------------------------------- update
+
+    def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
+        """One update of critic and actor on all EVs of some slots: eq. (26) to (29)."""
+        settings = self.settings
+        self._prioritise(replay)
+        episode, slot, weight = self._slots(replay, progress, generator)
+        later = slot + settings.steps
+        goes_on = later < replay.arrays["reward"].shape[1]
+        now, then = Window(self, replay, episode, slot), Window(self, replay, episode, np.where(goes_on, later, slot))
+        reward = torch.from_numpy(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
+
+        # Eq. (27): the value of what the target actor would do N slots later.
+        with torch.no_grad():
+            chances = then.chances(self.actor_target)
+            value_later = (chances * then.values(self.critic_target)).sum(dim=1)
+            value_later[torch.from_numpy(~np.repeat(goes_on, now.evs))] = 0.0
+            wanted = reward + settings.gamma**settings.steps * value_later
+        decided = now.decided & (then.decided | torch.from_numpy(~np.repeat(goes_on, now.evs)))
+
+        # Eq. (26): the critic.
+        values = now.values(self.critic)
+        value = values.gather(1, now.choice.clamp(min=0)[:, None])[:, 0]
+        error = nn.functional.smooth_l1_loss(value, wanted, reduction="none") * decided
+        of_slot = error.view(-1, now.evs).sum(dim=1) / decided.view(-1, now.evs).sum(dim=1).clamp(1)
+        critic_loss = (of_slot * torch.from_numpy(weight)).mean()
+        rate = linear(1.0, settings.rate_end, progress)
+        _step(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
+        size = (value.detach() - wanted).abs().mul(decided).view(-1, now.evs).mean(dim=1).numpy()
+        self._priority[episode, slot] = (size + SMALLEST_PRIORITY) ** settings.priority
+
+        # Eq. (28): the actor, by the critic's value of each choice.
+        chances = now.chances(self.actor)
+        undecided = -(chances * chances.clamp(min=1e-8).log()).sum(dim=1)
+        entropy = linear(settings.entropy, settings.entropy_end, progress)
+        gain = (chances * values.detach()).sum(dim=1) + entropy * undecided
+        actor_loss = -(gain * decided).sum() / decided.sum().clamp(1)
+        _step(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
+
+        for target, network in ((self.actor_target, self.actor), (self.critic_target, self.critic)):
+            with torch.no_grad():
+                torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), settings.target_rate)
+        return {
+            "critic_loss": float(critic_loss.detach()),
+            "value": float(value.detach().mean()),
+            "entropy": float(undecided.detach().mean()),
+        }
+
+    def _prioritise(self, replay: EpisodeReplay) -> None:
+        """New episodes begin with the greatest priority so far."""
+        for number in range(self._prioritised, replay.stored):
+            self._priority[number % replay.capacity] = self._priority.max(initial=0.0) or 1.0
+        self._prioritised = replay.stored
+
+    def _slots(
+        self, replay: EpisodeReplay, progress: float, generator: np.random.Generator
+    ) -> tuple[Ints, Ints, NDArray[np.float32]]:
+        """Slots by priority, and the weights that correct for it."""
+        priority = self._priority[: len(replay)].ravel()
+        total = np.cumsum(priority)
+        at = np.searchsorted(total, generator.random(self.settings.slots) * total[-1], side="right")
+        at = np.minimum(at, len(priority) - 1)
+        weight = (len(priority) * priority[at] / total[-1]) ** -linear(self.settings.correction, 1.0, progress)
+        slots = self._priority.shape[1]
+        return at // slots, at % slots, (weight / weight.max()).astype(np.float32)
+
+
+class Window:
+    """All EVs in some slots, with the slots before that they remember.
+
+    Args:
+        algorithm: What is trained.
+        replay: Where they are.
+        episode: Episode of each slot, shape [S].
+        slot: Number of each, shape [S].
+    """
+
+    def __init__(self, algorithm: Admaddpg, replay: EpisodeReplay, episode: Ints, slot: Ints) -> None:
+        self._algorithm = algorithm
+        memory = algorithm.settings.memory
+        # Before its first slot an EV remembers that slot.
+        back = np.maximum(slot[:, None] + np.arange(1 - memory, 1), 0)
+        arrays = replay.arrays
+        self.evs = arrays["choice"].shape[2]
+        self._map = torch.from_numpy(arrays["map"][episode[:, None], back].astype(np.float32))
+        vectors = torch.from_numpy(arrays["vector"][episode[:, None], back])
+        self._vectors = vectors.transpose(1, 2).flatten(0, 1)
+        self._possible = torch.from_numpy(arrays["possible"][episode, slot]).flatten(0, 1)
+        self._others = torch.from_numpy(arrays["others"][episode, slot].astype(np.float32)).flatten(0, 1)
+        self.choice = torch.from_numpy(arrays["choice"][episode, slot].astype(np.int64)).flatten()
+        self.decided = self.choice >= 0
+        self._stations, self._own = algorithm.parts(self._vectors[:, -1])
+        evs = np.arange(self.evs)
+        self.rows = (np.repeat(episode, self.evs), np.repeat(slot, self.evs), np.tile(evs, len(slot)))
+
+    def chances(self, actor: Pointer) -> Tensor:
+        """The actor's probability of each choice, shape [S * I, H * 3]."""
+        numbers = actor(self._maps(actor), self._vectors, self._stations, self._own)
+        # Where nothing is possible, nothing is chosen either.
+        possible = self._possible | ~self._possible.any(dim=1, keepdim=True)
+        return torch.softmax(numbers.masked_fill(~possible, -1e9), dim=1)
+
+    def values(self, critic: Pointer) -> Tensor:
+        """The critic's value of each choice, shape [S * I, H * 3]."""
+        stations = torch.cat([self._stations, self._others], dim=-1)
+        values: Tensor = critic(self._maps(critic), self._vectors, stations, self._own)
+        return values
+
+    def _maps(self, network: Pointer) -> Tensor:
+        """The maps of the window, each encoded once and shared by all EVs, shape [S * I, L, width]."""
+        slots, memory = self._map.shape[:2]
+        encoded: Tensor = network.encoder.map(self._map.flatten(0, 1))
+        return encoded.view(slots, memory, -1).repeat_interleave(self.evs, dim=0)
+
+
+def _step(optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor, rate: float, norm: float) -> None:
+    optimiser.param_groups[0]["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), norm)
+    optimiser.step()

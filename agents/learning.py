@@ -1,0 +1,244 @@
+"""A fleet that learns while it drives: decides, is told what each slot brought, and updates its networks.
+
+It is a controller like any other. In the episodes of training it explores, keeps what it saw and updates between
+rounds of episodes; in those of validation it only decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.baselines.plan import go_and_serve
+from agents.board import IntentionBoard
+from agents.credit import Credit, TeamCredit
+from agents.options import Outlook
+from agents.replay import EpisodeReplay
+from agents.turns import Order, Turn, turns
+from cosim.interface import Action, FleetSpec, Floats, Ints, Observation, Outcome, TrainingRound
+
+Arrays = dict[str, NDArray[Any]]
+Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
+
+
+def linear(first: float, last: float, progress: float) -> float:
+    """A value between two, by progress from 0 to 1."""
+    return first + (last - first) * min(max(progress, 0.0), 1.0)
+
+
+class Exploration:
+    """Random choices among those that make sense, at a rate that rises over the replicas.
+
+    Args:
+        rate: Mean share of random choices.
+        replicas: Number of replicas.
+        generator: Draws them.
+    """
+
+    def __init__(self, rate: float, replicas: int, generator: np.random.Generator) -> None:
+        self._rate: Floats = np.minimum(rate * np.linspace(0.05, 1.95, replicas), 1.0)
+        self.generator = generator
+
+    def mixed(self, choice: Ints, possible: NDArray[np.bool_], replica: Ints) -> Ints:
+        """Choices with some replaced by random ones, shape [N]."""
+        drawn = self.generator.random((2, len(choice)))
+        count = possible.sum(axis=1)
+        # The k-th of those that are possible.
+        nth = np.minimum((drawn[1] * count).astype(np.int64), np.maximum(count - 1, 0))
+        at_random = (np.cumsum(possible, axis=1) > nth[:, None]).argmax(axis=1)
+        return np.where(drawn[0] < self._rate[replica], at_random, choice)
+
+
+class Algorithm(Protocol):
+    """What an algorithm must do to train a fleet."""
+
+    settings: Any
+    credit: str
+    """`individual` or `team`: what EVs are rewarded by in training."""
+
+    def shapes(self, slots: int, evs: int) -> Shapes:
+        """What is kept of an episode beside choices and rewards: shape and type by name."""
+        ...
+
+    def begin_slot(self, observation: Observation) -> Arrays:
+        """Look at a slot before anybody decides; what is kept of it, shape [R, ...]. Slot 0 begins new episodes."""
+        ...
+
+    def inputs(self, turn: Turn) -> Arrays:
+        """What the networks see as the EVs of a turn decide, shape [N, ...]."""
+        ...
+
+    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
+        """The choice of each EV by the networks, shape [N]; the best one without exploration."""
+        ...
+
+    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
+        """What is kept of a slot when all have decided, shape [R, I, ...]."""
+        ...
+
+    def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
+        """One update; returns what is logged."""
+        ...
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that decide, by name."""
+        ...
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over weights that decide."""
+        ...
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with weights of the line that `agents.catalogue.Line.starts_from` names."""
+        ...
+
+
+class FleetDecider:
+    """Decides for all EVs with an algorithm's networks, in turn or at once.
+
+    Args:
+        spec: The fleet.
+        algorithm: Its networks.
+        order: Whether EVs decide one after another.
+    """
+
+    def __init__(self, spec: FleetSpec, algorithm: Algorithm, order: Order) -> None:
+        self._spec = spec
+        self._algorithm = algorithm
+        self._order: Order = order
+        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots)
+        """Intentions of the episodes that run."""
+
+    def decide(
+        self,
+        observation: Observation,
+        exploration: Exploration | None = None,
+        kept: Arrays | None = None,
+    ) -> tuple[Action, Outlook]:
+        """The action of a slot.
+
+        Args:
+            observation: What is known.
+            exploration: Random choices; none without.
+            kept: Where what was seen and chosen is written, by name, shape [R, T, ...].
+        """
+        if observation.slot == 0 or self.board.replicas != observation.replicas:
+            self.board.begin(observation.replicas)
+        outlook, slot = Outlook(self._spec, observation), observation.slot
+        of_slot = self._algorithm.begin_slot(observation)
+        station = np.full(observation.station.shape, -1, dtype=np.int64)
+        power_share = np.zeros(observation.station.shape)
+        for turn in turns(self._order, self.board, outlook):
+            seen = self._algorithm.inputs(turn)
+            choice = self._algorithm.choose(turn, seen, exploration)
+            choice = np.where(turn.choices.possible.any(axis=(1, 2)), choice, -1)
+            turn.take(choice)
+            station[turn.replica, turn.ev] = turn.station
+            power_share[turn.replica, turn.ev] = turn.power_share
+            if kept is not None:
+                for name, values in {**seen, "choice": choice}.items():
+                    kept[name][turn.replica, slot, turn.ev] = values
+        if kept is not None:
+            for name, values in {**of_slot, **self._algorithm.end_slot(self.board, outlook)}.items():
+                kept[name][:, slot] = values
+        return go_and_serve(self._spec, observation, station, power_share), outlook
+
+
+class FleetInTraining:
+    """A learning controller: explores, keeps, updates; and only decides in episodes of validation.
+
+    Args:
+        spec: The fleet.
+        algorithm: What is trained.
+        order: Whether EVs decide one after another.
+        episodes: Episodes of training in all.
+        validation_from: Episodes from this number on are of validation.
+        seed: Seed of exploration and of the replay's draws.
+        on_round: Called after each round of episodes side by side.
+    """
+
+    def __init__(
+        self,
+        spec: FleetSpec,
+        algorithm: Algorithm,
+        *,
+        order: Order,
+        episodes: int,
+        validation_from: int,
+        seed: int,
+        on_round: Callable[[TrainingRound], None],
+    ) -> None:
+        self._spec = spec
+        self._algorithm = algorithm
+        self._decider = FleetDecider(spec, algorithm, order)
+        self._credit = Credit(spec) if algorithm.credit == "individual" else TeamCredit(spec)
+        self._total = episodes
+        self._validation_from = validation_from
+        self._generator = np.random.default_rng(seed)
+        self._on_round = on_round
+        evs = spec.fleet_size
+        self._shapes = {
+            **algorithm.shapes(spec.slots, evs),
+            "choice": ((spec.slots, evs), np.int16),
+            "reward": ((spec.slots, evs), np.float32),
+        }
+        self.replay = EpisodeReplay(algorithm.settings.replay_episodes, self._shapes)
+        self.episodes = 0
+        """Episodes of training so far."""
+
+    def act(self, observation: Observation) -> Action:
+        """Decide; keep what was seen."""
+        if observation.slot == 0:
+            self._begin(observation)
+        if self._validates:
+            action, outlook = self._decider.decide(observation)
+        else:
+            action, outlook = self._decider.decide(observation, self._exploration, self._kept)
+        self._credit.expect(self._decider.board, outlook)
+        return action
+
+    def learn(self, outcome: Outcome) -> None:
+        """Take in a slot; after the last one of a round, update."""
+        self._kept["reward"][:, outcome.slot] = self._credit.of_slot(outcome)
+        self._restored_kwh += (outcome.reference_shed_kw - outcome.shed_kw).sum(axis=1) * self._spec.slot_h
+        self._reference_kwh += outcome.reference_shed_kw.sum(axis=1) * self._spec.slot_h
+        if outcome.slot == self._spec.slots - 1:
+            self._end_round()
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        return self.episodes / self._total
+
+    def _begin(self, observation: Observation) -> None:
+        count = observation.replicas
+        self._validates = bool(observation.episode[0] >= self._validation_from)
+        names = ("reward",) if self._validates else tuple(self._shapes)
+        self._kept: Arrays = {name: np.zeros((count, *self._shapes[name][0]), self._shapes[name][1]) for name in names}
+        if not self._validates:
+            self._kept["choice"][:] = -1
+        settings = self._algorithm.settings
+        rate = linear(settings.epsilon, settings.epsilon_end, self.progress / settings.epsilon_until)
+        self._exploration = Exploration(rate, count, self._generator)
+        self._credit.begin(count)
+        self._restored_kwh, self._reference_kwh = np.zeros((2, count))
+
+    def _end_round(self) -> None:
+        logged: dict[str, float] = {}
+        reward = float(self._kept["reward"].sum(axis=1).mean())
+        if not self._validates:
+            self.replay.add(self._kept)
+            self.episodes += len(self._restored_kwh)
+            updates = [
+                self._algorithm.update(self.replay, self.progress, self._generator)
+                for _ in range(self._algorithm.settings.updates)
+            ]
+            logged = {name: float(np.mean([update[name] for update in updates])) for name in updates[0]}
+        counted = self._reference_kwh > 0.0
+        ratio = self._restored_kwh[counted] / self._reference_kwh[counted]
+        restoration = float(ratio.mean()) if counted.any() else 0.0
+        self._on_round(TrainingRound(self.episodes, self._validates, restoration, reward, logged))

@@ -1,0 +1,74 @@
+"""Whole episodes as arrays: what a learner needs is a slice of them, and nothing is stored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.interface import Ints
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class EpisodeReplay:
+    """The last episodes, oldest overwritten first.
+
+    Args:
+        capacity: Number of episodes kept.
+        shapes: Shape and type of each quantity of one episode, the slot first, by name.
+    """
+
+    def __init__(self, capacity: int, shapes: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
+        self.capacity = capacity
+        self.arrays: Arrays = {name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in shapes.items()}
+        self.stored = 0
+        """Episodes ever stored."""
+
+    def __len__(self) -> int:
+        return min(self.stored, self.capacity)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def add(self, episodes: Arrays) -> None:
+        """Store some episodes, arrays with the episode first."""
+        count = len(next(iter(episodes.values())))
+        at = (self.stored + np.arange(count)) % self.capacity
+        for name, values in episodes.items():
+            self.arrays[name][at] = values
+        self.stored += count
+
+    def rows(self, name: str, episode: Ints, slot: Ints, ev: Ints) -> NDArray[Any]:
+        """A quantity of some EVs in some slots, shape [N, ...]."""
+        values: NDArray[Any] = self.arrays[name][episode, slot, ev]
+        return values
+
+
+def n_step_rows(reward: NDArray[np.float32], steps: int, gamma: float, episode: Ints, slot: Ints, ev: Ints) -> Any:
+    """N-step returns of some EVs from some slots on, up to their episode's end.
+
+    Args:
+        reward: Rewards, shape [episodes, T, I].
+        steps: N.
+        gamma: Discount.
+        episode: Episode of each row, shape [N].
+        slot: Slot of each.
+        ev: EV of each.
+
+    Returns:
+        Sum of the discounted rewards of slots t to t + N - 1, shape [N].
+
+    Source:
+        Wu, Cai, Li 2025, eq. (29).
+    """
+    slots = reward.shape[1]
+    total = np.zeros(len(slot), dtype=np.float32)
+    for k in range(steps):
+        inside = slot + k < slots
+        total += np.where(inside, gamma**k * reward[episode, np.minimum(slot + k, slots - 1), ev], 0.0)
+    return total

@@ -1,0 +1,55 @@
+"""Fleets that have learned: they only decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agents.learning import FleetDecider
+from agents.weights import load_weights
+from cosim.interface import Action, FleetSpec, Observation
+
+FOLDER = Path(__file__).parent / "fleets"
+
+
+class TrainedFleet:
+    """Decides with trained networks.
+
+    Args:
+        spec: The fleet.
+        weights: The weights file; default: those that ship.
+    """
+
+    LINE = ""
+
+    def __init__(self, spec: FleetSpec, weights: str = "") -> None:
+        path = Path(weights) if weights else FOLDER / f"{self.LINE}.safetensors"
+        algorithm, self.card = load_weights(path, spec, self.LINE)
+        self._decider = FleetDecider(spec, algorithm, self.card.order)
+
+    def act(self, observation: Observation) -> Action:
+        """The best choice of each EV by the networks."""
+        return self._decider.decide(observation)[0]
+
+
+class MaddqnFleet(TrainedFleet):
+    """MADDQN."""
+
+    LINE = "maddqn"
+
+
+class AdmaddpgFleet(TrainedFleet):
+    """AD-MADDPG."""
+
+    LINE = "admaddpg"
+
+
+class AdmaddpgNoLstmFleet(TrainedFleet):
+    """AD-MADDPG that remembers no earlier slot."""
+
+    LINE = "admaddpg-no-lstm"
+
+
+class TeamPpoFleet(TrainedFleet):
+    """MADDQN, fine-tuned by the team's reward."""
+
+    LINE = "team-ppo"

@@ -1,0 +1,61 @@
+"""The order in which EVs decide within a slot: one after another on a board of intentions, or all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from agents.board import IntentionBoard
+from agents.options import Choices, Outlook
+from cosim.interface import EvState, Ints
+
+Order = Literal["sequential", "simultaneous"]
+
+
+class Turn:
+    """The EVs that decide at one moment, and what they can choose from.
+
+    Args:
+        board: Everybody's intentions; those of the turn are published on it.
+        outlook: What is known as the slot begins.
+        replica: Replica of each, shape [N].
+        ev: Number of each EV, shape [N].
+    """
+
+    def __init__(self, board: IntentionBoard, outlook: Outlook, replica: Ints, ev: Ints) -> None:
+        self.board, self.outlook = board, outlook
+        self.replica, self.ev = replica, ev
+        self.choices: Choices = outlook.choices(board, replica, ev)
+
+    def take(self, choice: Ints) -> None:
+        """Publish the intentions that follow from choices, shape [N]; -1 stays."""
+        intentions, self.power_share = self.choices.taken(choice)
+        self.station = intentions.station
+        self.board.publish(self.replica, self.ev, intentions)
+
+
+def turns(order: Order, board: IntentionBoard, outlook: Outlook) -> Iterator[Turn]:
+    """The turns of a slot; each must be taken before the next.
+
+    EVs that drive do not decide. In sequential order the nearest to a station is first, ties by number, and the
+    replicas' turns run side by side.
+
+    Args:
+        order: Whether EVs decide one after another or all at once.
+        board: Everybody's intentions.
+        outlook: What is known as the slot begins.
+    """
+    choosing = outlook.observation.state != int(EvState.DRIVING)
+    if order == "simultaneous":
+        replica, ev = np.nonzero(choosing)
+        if len(ev):
+            yield Turn(board, outlook, replica, ev)
+        return
+    nearest_km = np.where(choosing, np.min(outlook.trips.distance_km, axis=-1), np.inf)
+    in_order = np.argsort(nearest_km, axis=1, kind="stable")
+    count = choosing.sum(axis=1)
+    for number in range(int(count.max(initial=0))):
+        replica = np.flatnonzero(count > number)
+        yield Turn(board, outlook, replica, in_order[replica, number])

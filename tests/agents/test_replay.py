@@ -1,0 +1,25 @@
+"""Episodes in the replay, and N-step returns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents.replay import EpisodeReplay, n_step_rows
+
+
+def test_the_oldest_episodes_are_overwritten() -> None:
+    replay = EpisodeReplay(3, {"reward": ((2, 1), np.float32)})
+    assert len(replay) == 0
+    for first in (0, 2):
+        replay.add({"reward": np.array([[[first], [first]], [[first + 1], [first + 1]]], dtype=np.float32)})
+    assert (len(replay), replay.stored) == (3, 4)
+    assert replay.arrays["reward"][:, 0, 0].tolist() == [3.0, 1.0, 2.0]
+    assert replay.rows("reward", np.array([0, 1]), np.array([1, 0]), np.array([0, 0])).tolist() == [3.0, 1.0]
+    assert replay.size_bytes == 3 * 2 * 4
+
+
+def test_n_step_returns_end_with_the_episode() -> None:
+    reward = np.arange(1.0, 5.0, dtype=np.float32).reshape(1, 4, 1)
+    at, ev = np.array([0, 1, 3]), np.zeros(3, dtype=int)
+    assert n_step_rows(reward, 3, 0.5, ev, at, ev).tolist() == pytest.approx([1 + 1 + 0.75, 2 + 1.5 + 1, 4])

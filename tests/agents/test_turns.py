@@ -1,0 +1,51 @@
+"""Who decides when."""
+
+from __future__ import annotations
+
+import numpy as np
+from line_fleet import fleet, observe
+
+from agents.board import IntentionBoard
+from agents.options import Outlook
+from agents.turns import turns
+from cosim.interface import EvState
+
+
+def test_the_nearest_to_a_station_first_and_replicas_side_by_side() -> None:
+    observation = observe([[5, 12, 2], [0, 0, 0]], 57.0)
+    board = IntentionBoard(3, 3, 12)
+    board.begin(2)
+    seen = []
+    for turn in turns("sequential", board, Outlook(fleet(3), observation)):
+        seen.append((turn.replica.tolist(), turn.ev.tolist()))
+        turn.take(np.zeros(2, dtype=np.int64))
+    assert seen == [([0, 1], [1, 0]), ([0, 1], [2, 1]), ([0, 1], [0, 2])]
+    assert board.station.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_a_turn_sees_what_the_turns_before_it_took() -> None:
+    observation = observe([[12, 12]], 57.0, deficit_kw=(0.0, 40.0, 0.0))
+    board = IntentionBoard(2, 3, 12)
+    board.begin(1)
+    left = []
+    for turn in turns("sequential", board, Outlook(fleet(2), observation)):
+        left.append(float(turn.choices.station[0, 1, 4]))
+        turn.take(np.array([1 * 3 + 2]))
+    assert np.allclose(left, [0.2, 0.0])
+
+
+def test_at_once_is_one_turn_and_who_drives_does_not_decide() -> None:
+    observation = observe([[0, 12, 0]], 57.0, state=[[EvState.PARKED, EvState.DRIVING, EvState.PARKED]])
+    board = IntentionBoard(3, 3, 12)
+    board.begin(1)
+    (turn,) = turns("simultaneous", board, Outlook(fleet(3), observation))
+    assert turn.ev.tolist() == [0, 2]
+    assert [t.ev.tolist() for t in _all_taken(board, Outlook(fleet(3), observation))] == [[0], [2]]
+
+
+def _all_taken(board: IntentionBoard, outlook: Outlook) -> list:
+    taken = []
+    for turn in turns("sequential", board, outlook):
+        turn.take(np.full(len(turn.ev), -1))
+        taken.append(turn)
+    return taken
