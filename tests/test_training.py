@@ -1,0 +1,155 @@
+"""Trainings of a few episodes: they repeat to the last bit, keep what they should, and refuse what they cannot do."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cosim
+from cosim.cli import main
+from cosim.episodes import VALIDATION
+from cosim.errors import ControllerError, RecordError
+from cosim.system import System
+from cosim.training import Training, _schedule, train
+
+SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
+FEW: Mapping[str, Mapping[str, Any]] = {
+    "maddqn": {"updates": 2, "rows": 64, "replay_episodes": 8},
+    "admaddpg": {"updates": 2, "slots": 2, "replay_episodes": 8},
+    "admaddpg-no-lstm": {"updates": 2, "slots": 2, "replay_episodes": 8},
+    "team-ppo": {"rows": 128, "warm_up": 1, "replay_episodes": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    return cosim.load(SCENARIO, ["network.engine=lindistflow", "fleet.size=5"])
+
+
+def short(algorithm: str, **changes: Any) -> Training:
+    asked: dict[str, Any] = {"episodes": 6, "replicas": 2, "settings": FEW[algorithm], "command": "as a test"}
+    return Training(algorithm, **{**asked, **changes})
+
+
+@pytest.mark.parametrize("algorithm", sorted(FEW))
+@pytest.mark.parametrize("order", ["sequential", "simultaneous"])
+def test_a_training_repeats_to_the_last_bit_and_its_weights_decide(
+    algorithm: str, order: str, system: System, tmp_path: Path
+) -> None:
+    trained = [train(system, short(algorithm, order=order), tmp_path / name) for name in ("a", "b")]
+    other = train(system, short(algorithm, order=order, seed=1), tmp_path / "c")
+    a, b, c = ((tmp_path / name / "last.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+    assert trained[0].last == trained[1].last
+    assert other.episodes == 6
+    card = json.loads((tmp_path / "a" / "last.json").read_text())
+    assert (card["algorithm"], card["order"], card["episodes"], card["fleet_size"]) == (algorithm, order, 6, 5)
+    # The trained fleet is a controller like any other, and does not depend on how many episodes run side by side.
+    options = {"weights": str(tmp_path / "a" / "best.safetensors")}
+    runs = [run_with(algorithm, options, replicas) for replicas in (1, 3)]
+    assert runs[0] == runs[1]
+
+
+def run_with(controller: str, options: Mapping[str, str], replicas: int) -> list[float]:
+    overrides = [f"controller.name={controller}", f"controller.options={json.dumps(options)}", "fleet.size=5"]
+    results = cosim.run(cosim.load(SCENARIO, [*overrides, "network.engine=lindistflow"]), episodes=3, replicas=replicas)
+    found: list[float] = results.ev_slots["energy_end_kwh"].tolist()
+    return found
+
+
+def test_the_curve_has_a_row_per_round(system: System, tmp_path: Path) -> None:
+    rounds = []
+    trained = train(system, short("maddqn"), tmp_path / "run", lambda of_round, best: rounds.append((of_round, best)))
+    with (tmp_path / "run" / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["kind"] for row in rows] == ["training"] * 3 + ["validation"]
+    assert [int(row["episodes"]) for row in rows] == [2, 4, 6, 6]
+    assert all(float(row["loss"]) >= 0.0 for row in rows[:3])
+    assert rows[3]["loss"] == ""
+    assert float(rows[3]["restoration"]) == trained.last == trained.best == rounds[-1][1]
+    assert set(trained.by_component) == {"controller", "traffic", "grid", "recorder"}
+
+
+def test_validation_stands_between_rounds_and_at_the_end() -> None:
+    schedule = _schedule(Training("maddqn", 18 * 4 - 1, replicas=4), 12)
+    kinds = "".join("v" if schedule.batch(n)[0] in VALIDATION else "t" for n in range(schedule.batches))
+    assert kinds == "t" * 8 + "v" + "t" * 8 + "v" + "tt" + "v"
+    trained_on = [episode for episode in schedule.episodes if episode not in VALIDATION]
+    assert trained_on == list(range(72))
+
+
+def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_path: Path) -> None:
+    train(system, short("maddqn"), tmp_path / "q")
+    start = str(tmp_path / "q" / "best.safetensors")
+    # The critic alone learns in the first round, so the actor still decides as it began.
+    tuned = train(system, short("team-ppo", start=start, episodes=2), tmp_path / "p")
+    begun = json.loads((tmp_path / "q" / "best.json").read_text())["validation"]
+    assert tuned.last == pytest.approx(begun)
+    with pytest.raises(ControllerError, match="maddqn begins with untrained networks; leave --start out"):
+        train(system, short("maddqn", start=start), tmp_path / "r")
+    with pytest.raises(ControllerError, match=r"holds weights of 'team-ppo', not of 'maddqn'"):
+        train(system, short("team-ppo", start=str(tmp_path / "p" / "last.safetensors")), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"algorithm": "maddpgg"}, "there is no algorithm 'maddpgg'; there are 'maddqn', 'admaddpg'"),
+        ({"order": "any"}, "order must be one of sequential, simultaneous, got 'any'"),
+        ({"settings": {"hiden": 3}}, "algorithm.hiden: maddqn has no such setting; it has hidden, steps"),
+        ({"settings": {"hidden": 2.5}}, "algorithm.hidden: must be a whole number, not below 0, got 2.5"),
+        ({"settings": {"gamma": "x"}}, "algorithm.gamma: must be a number, not below 0, got 'x'"),
+        ({"algorithm": "admaddpg-no-lstm", "settings": {"memory": 3}}, "algorithm.memory: is 1 in admaddpg-no-lstm"),
+        ({"start": "none.safetensors", "algorithm": "team-ppo", "settings": {}}, "none.json: cannot be read"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_anything_runs(
+    changes: Mapping[str, Any], problem: str, system: System, tmp_path: Path
+) -> None:
+    asked = short("maddqn")
+    with pytest.raises(ControllerError) as caught:
+        train(system, Training(**{**vars(asked), **changes}), tmp_path / "run")
+    assert problem in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_use_is_refused(system: System, tmp_path: Path) -> None:
+    (tmp_path / "note").write_text("mine")
+    with pytest.raises(RecordError, match="is not empty; a training needs a folder of its own"):
+        train(system, short("maddqn"), tmp_path)
+
+
+def test_a_fleet_of_none_cannot_learn(tmp_path: Path) -> None:
+    nobody = cosim.load(SCENARIO, ["fleet.size=0"])
+    with pytest.raises(ControllerError, match=r"a fleet of no EV cannot learn"):
+        train(nobody, short("maddqn"), tmp_path / "run")
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "train",
+        str(SCENARIO),
+        "--algorithm",
+        "maddqn",
+        "--episodes",
+        "2",
+        "--replicas",
+        "2",
+        "--set",
+        "fleet.size=3",
+    ]
+    words += ["--set", "algorithm.updates=1", "--set", "algorithm.rows=32"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "2 episodes in" in out
+    assert "--controller maddqn --set controller.options.weights=" in out
+    assert main([*words, "--json", "--out", str(tmp_path / "again")]) == 0
+    assert json.loads(capsys.readouterr().out)["episodes"] == 2
+    assert main([*words, "--out", str(tmp_path / "run")]) == 3
+    assert "is not empty" in capsys.readouterr().err
