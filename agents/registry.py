@@ -53,6 +53,16 @@ CONTROLLERS = (
     Entry(
         "team-ppo", "agents.trained:TeamPpoFleet", "trained: MADDQN fine-tuned by the team's reward", "learn", "torch"
     ),
+    Entry(
+        "mpc",
+        "agents.baselines.mpc:MpcController",
+        "the fleet's linear program to the episode's end, in each slot anew, rounded to whole EVs",
+    ),
+    Entry(
+        "best_response",
+        "agents.baselines.best_response:BestResponseController",
+        "each EV's best plan to the episode's end on what the others' leave, in turns",
+    ),
 )
 
 

@@ -130,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="K=V",
         help="a number of the scenario and its values, fleet.size=20:60:10 (both ends included) or fleet.size=20,30",
     )
+    compare.add_argument(
+        "--bound",
+        action="store_true",
+        help="show what part of the bound each reaches; takes about a second per episode and point, see `cosim bound`",
+    )
     compare.add_argument("--episodes", type=_count, default=256, metavar="N", help="number of episodes (default: 256)")
     _add_run_options(compare)
     _add_json_and_code(compare)
@@ -153,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", required=True, metavar="DIR", help="new folder for weights and learning curve")
     train.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    bound = _add(commands, "bound", _bound, "bound the load restoration ratio that any controller can reach")
+    _add_scenario(bound)
+    bound.add_argument("--episodes", type=_count, default=16, metavar="N", help="number of episodes (default: 16)")
+    bound.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
+    bound.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
     _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
@@ -213,7 +224,7 @@ def _run(options: argparse.Namespace) -> int:
 
     with _spinner("loading", show=not options.json):
         system = _load(options)
-    with _quiet(options), _progress_bar(show=not options.json) as progress:
+    with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
         results = run(
             system,
             episodes=options.episodes,
@@ -240,6 +251,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from cosim.bound import ratio_bounds
     from cosim.evaluation import check_request, compare
 
     controllers = [name.strip() for name in options.controllers.split(",")]
@@ -250,7 +262,7 @@ def _compare(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"cosim compare: {error}", file=sys.stderr)
         return OTHER
-    with _quiet(options), _progress_bar(show=not options.json) as progress:
+    with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
         comparison = compare(
             options.file,
             controllers,
@@ -263,6 +275,7 @@ def _compare(options: argparse.Namespace) -> int:
             engine=options.engine,
             overrides=options.overrides,
             allow_code=options.allow_code,
+            bound=ratio_bounds if options.bound else None,
             progress=progress,
         )
     if options.json:
@@ -279,7 +292,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from cosim.verification import verify
 
-    with _quiet(options), _progress_bar(show=not options.json) as progress:
+    with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
         verification = verify(options.folder, workers=options.workers, allow_code=options.allow_code, progress=progress)
     if options.json:
         print(json.dumps(verification.summary(), allow_nan=False))
@@ -330,6 +343,24 @@ def _train(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _bound(options: argparse.Namespace) -> int:
+    from cosim.bound import restoration_bound
+
+    with _spinner("loading", show=not options.json):
+        system = _load(options)
+    with _progress_bar("episodes", show=not options.json) as progress:
+        bound = restoration_bound(system, episodes=options.episodes, progress=progress)
+    if options.json:
+        print(json.dumps(bound.summary(), allow_nan=False))
+        return GOOD
+    from rich.console import Console
+
+    from cosim.report.terminal import bound_view
+
+    Console().print(bound_view(bound.summary()))
+    return GOOD
+
+
 def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:
     """A controller may print; with --json that must not be where the object goes."""
     return redirect_stdout(sys.stderr) if options.json else nullcontext()
@@ -340,7 +371,7 @@ def _load(options: argparse.Namespace) -> System:
     from cosim.loading import load_as_typed, typed_choices
     from cosim.scenario.source import override_source
 
-    chosen = typed_choices(seed=options.seed, engine=options.engine, controller=options.controller)
+    chosen = typed_choices(**{name: getattr(options, name, None) for name in ("seed", "engine", "controller")})
     overrides = [(override, override_source(override)) for override in options.overrides]
     return load_as_typed(options.file, [*chosen, *overrides])
 
@@ -358,7 +389,7 @@ def _spinner(what: str, *, show: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
+def _progress_bar(what: str, *, show: bool) -> Iterator[Progress | None]:
     """A bar with the time left, on standard error and on terminals only."""
     if not show or not sys.stderr.isatty():
         yield None
@@ -366,9 +397,9 @@ def _progress_bar(*, show: bool) -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("slots of all episodes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("slots", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

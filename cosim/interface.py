@@ -1,4 +1,4 @@
-"""The border between the co-simulation and who decides: agents see this file and nothing else of it.
+"""The border between the co-simulation and who decides: agents see this file and, to plan, `cosim.planning`.
 
 Every array has the replica as its first axis. R = replicas, I = EVs, H = stations, M = microgrids,
 B = buses, E = directed roads, T = slots of an episode.
@@ -58,6 +58,11 @@ class Navigator(Protocol):
     @property
     def station_distance_km(self) -> Floats:
         """Road distance from each station to each other one [km], shape [H, H]; inf where there is no way."""
+        ...
+
+    @property
+    def station_travel_time_h(self) -> Floats:
+        """Usual driving time from each station to each other one [h], shape [H, H]; inf where there is no way."""
         ...
 
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:

@@ -561,6 +561,27 @@ def test_check_says_all_mistakes_at_once(said: Any) -> None:
     assert sorted(line.split(": ")[0] for line in err.splitlines()) == sorted(f"--set {text}" for text in wrong)
 
 
+def test_bound_shows_ratio_and_relaxations(said: Any) -> None:
+    words = ("bound", SCENARIO, "--episodes", "2", "--set", "fleet.size=5", "--set", "network.engine=lindistflow")
+    code, out, err = said(*words, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    ratios = [episode["load_restoration_ratio"] for episode in found["per_episode"]]
+    assert [episode["episode"] for episode in found["per_episode"]] == [0, 1]
+    assert found["load_restoration_ratio"]["mean"] == pytest.approx(sum(ratios) / 2)
+    assert (found["fleet_size"], found["episodes"], len(found["relaxations"])) == (5, 2, 8)
+    code, out, err = said(*words)
+    assert (code, err) == (0, "")
+    assert f"{sum(ratios) / 2:.4f}" in out
+    assert out.count("\n- ") == 8
+
+
+def test_bound_of_a_wrong_scenario_ends_with_2(said: Any) -> None:
+    code, out, err = said("bound", SCENARIO, "--set", "fleet.size=-1")
+    assert (code, out) == (2, "")
+    assert "fleet.size" in err
+
+
 def test_schema_describes_every_field(said: Any) -> None:
     code, out, _ = said("schema")
     schema = json.loads(out)
@@ -582,9 +603,10 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert [line.split()[0] for line in out.splitlines()] == ["lindistflow", "power-grid-model", "pandapower"]
 
 
-@pytest.mark.parametrize(
-    "words", [(), ("run",), ("compare",), ("verify",), ("check",), ("schema",), ("controllers",), ("engines",)]
-)
+COMMANDS = ("run", "compare", "verify", "train", "bound", "check", "schema", "controllers", "engines")
+
+
+@pytest.mark.parametrize("words", [(), *((command,) for command in COMMANDS)])
 def test_help_of_each_command_ends_with_0(said: Any, words: tuple[str, ...]) -> None:
     code, out, err = said(*words, "--help")
     assert (code, err) == (0, "")

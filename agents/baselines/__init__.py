@@ -1,1 +1,1 @@
-"""Controllers that follow rules: what learned fleets are measured against."""
+"""Controllers that follow rules or plan: what learned fleets are measured against."""

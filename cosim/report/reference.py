@@ -64,7 +64,7 @@ INTERFACE_INTRODUCTION: Final = """\
 # The interface of controllers
 
 A controller is any class with a method `act(observation) -> action`, made as `Class(spec, **options)`. It sees
-`cosim.interface` and nothing else of the co-simulation. Every array has the replica as its first axis: R replicas,
+`cosim.interface` and, to plan, `cosim.planning`. Every array has the replica as its first axis: R replicas,
 I EVs, H stations, M microgrids, E directed roads, T slots. [How to write one](../guides/controller.md) has an
 example. `raw` fields are private to a vehicle, `public` ones are published by stations, microgrids and roads.
 """

@@ -106,6 +106,32 @@ def _short(value: float | None, sign: str = "") -> str:
     return "none" if value is None else f"{value:{sign}.3f}"
 
 
+def bound_view(bound: Mapping[str, Any]) -> Group:
+    """What `cosim bound` shows.
+
+    Args:
+        bound: What `RestorationBound.summary` gives.
+    """
+    ratio, episodes = bound["load_restoration_ratio"], bound["episodes"]
+    table = Table(
+        title=Text(f"{bound['scenario']}: load restoration ratio that no controller can exceed"), title_justify="left"
+    )
+    for heading in ("EVs", "episodes", "mean", "95 % interval", "lowest", "highest", "exact to"):
+        table.add_column(heading, justify="right")
+    counted = [e for e in bound["per_episode"] if e["load_restoration_ratio"] is not None]
+    ratios = [e["load_restoration_ratio"] for e in counted]
+    gaps = [e["load_restoration_ratio"] - e["load_restoration_ratio_of_walks"] for e in counted]
+    ends = (min(ratios), max(ratios), max(gaps)) if counted else (None, None, None)
+    interval = "" if ratio["low"] is None else f"{_number(ratio['low'])} to {_number(ratio['high'])}"
+    table.add_row(str(bound["fleet_size"]), str(episodes), _number(ratio["mean"]), interval, *map(_number, ends))
+    remarks = ["", "It is a bound because the program allows more than the simulation:"]
+    remarks += [f"- {relaxation}" for relaxation in bound["relaxations"]]
+    if bound["episodes_without_shedding"]:
+        remarks.append(f"{bound['episodes_without_shedding']} episodes shed nothing without EVs: no restoration ratio")
+    remarks.append(f"seed {bound['seed']}, {bound['wall_s']:.1f} s")
+    return Group(table, *map(Text, remarks))
+
+
 def _dependencies(dependencies: Sequence[Mapping[str, str]]) -> Table:
     table = Table(title="what the results may depend on", title_justify="left")
     for heading in ("", "stored", "now", ""):

@@ -49,6 +49,12 @@ class RoadNavigator:
         distance_km: Floats = self._distance_km[self._station_node]
         return distance_km
 
+    @cached_property
+    def station_travel_time_h(self) -> Floats:
+        """Usual driving time from each station to each other one [h], shape [H, H]; inf where there is no way."""
+        travel_time_h: Floats = hours(1.0) * self._time_s[self._station_node]
+        return travel_time_h
+
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         """Road distance from places to every station [km]; see `cosim.interface.Navigator`."""
         return self._from_places(self._distance_km, self._roads.length_km, edge, node, offset_km)

@@ -17,6 +17,7 @@ class Line:
     """Fulfils `Navigator` for places at the nodes of the line."""
 
     station_distance_km = np.abs(STATION_KM[:, None] - STATION_KM).astype(float)
+    station_travel_time_h = station_distance_km / 40.0
 
     def distance_km(self, edge: Ints, node: Ints, offset_km: Floats) -> Floats:
         return np.abs(STATION_KM - node[..., None]).astype(float)
