@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from agents.learning import FleetDecider
 from agents.weights import load_weights
 from cosim.interface import Action, FleetSpec, Observation
@@ -22,6 +24,8 @@ class TrainedFleet:
     LINE = ""
 
     def __init__(self, spec: FleetSpec, weights: str = "") -> None:
+        # One thread: with small networks more threads only wait for each other.
+        torch.set_num_threads(1)
         path = Path(weights) if weights else FOLDER / f"{self.LINE}.safetensors"
         algorithm, self.card = load_weights(path, spec, self.LINE)
         self._decider = FleetDecider(spec, algorithm, self.card.order)
