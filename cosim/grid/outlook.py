@@ -104,6 +104,9 @@ class Forecaster:
         if self._kind == "shape":
             load_kw, pv_kw, wt_kw = self._shapes[:, None, slot:] * self._factor[:, :, slot, None]
             return Availability(load_kw, actual.load_kvar, pv_kw, wt_kw, actual.p_factor, actual.q_factor)
+        if self._kind == "persistence":
+            to_come = actual.load_kw[:, slot:].shape
+            return Availability(*(np.broadcast_to(power[:, slot, None], to_come) for power in vars(actual).values()))
         truth = Availability(*(power[..., slot:, :] for power in vars(actual).values()))
         if self._kind == "noisy":
             names = ("load_kw", "load_kvar", "pv_kw", "wt_kw")

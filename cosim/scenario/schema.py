@@ -333,10 +333,10 @@ class UncertaintySection(Section):
 class ForecastSection(Section):
     """What controllers are told about the rest of the episode."""
 
-    kind: Literal["shape", "perfect", "noisy", "none"] = Field(
+    kind: Literal["shape", "persistence", "perfect", "noisy", "none"] = Field(
         "shape",
-        description="Known daily shapes scaled by what is measured now; the truth; the truth with an error; "
-        "or nothing but the last slot's values.",
+        description="Known daily shapes scaled by what is measured now; that all stays as it is now; the truth; the "
+        "truth with an error; or nothing but the last slot's values.",
     )
     error: Annotated[float, Field(ge=0, le=1)] = Field(
         0.1, description="Standard deviation of the relative error of `noisy`, drawn anew in each slot."

@@ -80,7 +80,7 @@ def test_profile_of_zeros_gives_no_nan() -> None:
     # At night nothing is measured, so the morning is as the shape says.
     dawn = replace(EXPECTED, pv_kw=np.array([[0.0], [40], [60]]))
     truth = Availability(*(kw[None] for kw in vars(dawn).values()))
-    for kind in ("shape", "perfect", "noisy", "none"):
+    for kind in ("shape", "persistence", "perfect", "noisy", "none"):
         made = forecaster(kind, dawn)
         made.begin([0], truth)
         for slot in range(3):
@@ -88,6 +88,11 @@ def test_profile_of_zeros_gives_no_nan() -> None:
     made = forecaster("shape", dawn)
     made.begin([0], truth)
     assert [kw[0, 0].tolist() for kw in made.forecast(0)] == [[90, 110, 0], [0, 0, 70]]
+
+
+def test_persistence_says_that_all_stays_as_it_is() -> None:
+    assert foretold("persistence", actual(), 0) == [[70, 70, 70], [0, 0, 0]]
+    assert foretold("persistence", actual(), 2) == [[0, 0, 0], [70, 0, 0]]
 
 
 def test_no_forecast_says_what_was() -> None:
