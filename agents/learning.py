@@ -16,8 +16,8 @@ from torch import Tensor
 from agents.baselines.plan import go_and_serve
 from agents.board import IntentionBoard
 from agents.credit import Credit, TeamCredit
+from agents.episode_replay import EpisodeReplay
 from agents.options import Outlook
-from agents.replay import EpisodeReplay
 from agents.turns import Order, Turn, turns
 from cosim.interface import Action, FleetSpec, Floats, Ints, Observation, Outcome, TrainingRound
 

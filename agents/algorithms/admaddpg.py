@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.board import IntentionBoard
+from agents.episode_replay import EpisodeReplay, n_step_rows
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import CHARGERS, MODES, OWN_FEATURES, SLOT_KWH, SLOTS_AHEAD, STATION_FEATURES, Outlook
-from agents.replay import EpisodeReplay, n_step_rows
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
 from cosim.state_image import CHANNELS, OWN, SIDE, StateImage

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.board import IntentionBoard
+from agents.episode_replay import EpisodeReplay, n_step_rows
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
-from agents.replay import EpisodeReplay, n_step_rows
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from agents.algorithms.maddqn import q_network
 from agents.board import IntentionBoard
+from agents.episode_replay import EpisodeReplay
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import (
     CHARGERS,
@@ -32,7 +33,6 @@ from agents.options import (
     STATION_FEATURES,
     Outlook,
 )
-from agents.replay import EpisodeReplay
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.algorithms.team_ppo import Decisions
-from agents.replay import EpisodeReplay
+from agents.episode_replay import EpisodeReplay
 
 
 def replay() -> EpisodeReplay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.replay import EpisodeReplay, n_step_rows
+from agents.episode_replay import EpisodeReplay, n_step_rows
 
 
 def test_the_oldest_episodes_are_overwritten() -> None:
