@@ -48,6 +48,9 @@ CONTROLLERS = (
     Entry("maddqn", "agents.trained:MaddqnFleet", "trained: double deep Q-network", "learn", "torch"),
     Entry("admaddpg", "agents.trained:AdmaddpgFleet", "trained: AD-MADDPG, attention, CNN, LSTM", "learn", "torch"),
     Entry(
+        "admaddpg-no-lstm", "agents.trained:AdmaddpgNoLstmFleet", "trained: AD-MADDPG without LSTM", "learn", "torch"
+    ),
+    Entry(
         "team-ppo", "agents.trained:TeamPpoFleet", "trained: MADDQN fine-tuned by the team's reward", "learn", "torch"
     ),
     Entry(
