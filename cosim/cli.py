@@ -76,6 +76,9 @@ def _kept(options: argparse.Namespace) -> str:
     out = getattr(options, "out", None)
     if not out:
         return ""
+    weights = Path(out) / "last.safetensors"
+    if weights.exists():
+        return f"; the weights so far are in {weights}"
     from cosim.records.store import StoredRun
 
     try:
@@ -449,8 +452,8 @@ def _controllers(options: argparse.Namespace) -> int:
     from agents.registry import CONTROLLERS
 
     for entry in CONTROLLERS:
-        print(f"{entry.name:14} {entry.about}" + (f" (needs ev-cosim[{entry.extra}])" if entry.extra else ""))
-    print(f"{'module:Class':14} your own, with --allow-code; see docs/guides/controller.md")
+        print(f"{entry.name:17} {entry.about}" + (f" (needs ev-cosim[{entry.extra}])" if entry.extra else ""))
+    print(f"{'module:Class':17} your own, with --allow-code; see docs/guides/controller.md")
     return GOOD
 
 

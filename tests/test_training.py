@@ -153,3 +153,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out)["episodes"] == 2
     assert main([*words, "--out", str(tmp_path / "run")]) == 3
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_keeps_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agents.algorithms.maddqn.Maddqn.update", interrupted)
+    words = ["train", str(SCENARIO), "--algorithm", "maddqn", "--episodes", "2", "--replicas", "2"]
+    assert main([*words, "--set", "fleet.size=3", "--out", str(tmp_path / "run")]) == 1
+    said = f"interrupted; the weights so far are in {tmp_path / 'run' / 'last.safetensors'}"
+    assert said in capsys.readouterr().err
+    # They are whole.
+    assert len(run_with("maddqn", {"weights": str(tmp_path / "run" / "last.safetensors")}, 3)) == 3 * 12 * 5
