@@ -88,9 +88,9 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         if name in line.presets:
             raise ControllerError(f"algorithm.{name}: is {line.presets[name]!r} in {line.name}")
         whole = known[name].type == "int"
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value < 0:
-            kind = "a whole number" if whole else "a number"
-            raise ControllerError(f"algorithm.{name}: must be {kind}, not below 0, got {value!r}")
+        least, kind = (1, "a whole number") if whole else (0, "a number")
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not value >= least:
+            raise ControllerError(f"algorithm.{name}: must be {kind} of at least {least}, got {value!r}")
         values[name] = value if whole else float(value)
     return settings(**{**values, **line.presets})
 

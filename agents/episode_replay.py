@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 from cosim.interface import Ints
 
 Arrays = dict[str, NDArray[Any]]
+
+
+def episode_bytes(shapes: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
+    """Memory that one episode takes, by the shape and type of its quantities."""
+    return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes.values())
 
 
 class EpisodeReplay:

@@ -6,6 +6,7 @@ rounds of episodes; in those of validation it only decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from agents.credit import Credit, TeamCredit
 from agents.episode_replay import EpisodeReplay
 from agents.options import Outlook
 from agents.turns import Order, Turn, turns
+from cosim.errors import ControllerError
 from cosim.interface import Action, FleetSpec, Floats, Ints, Observation, Outcome, TrainingRound
 
 Arrays = dict[str, NDArray[Any]]
@@ -59,6 +61,8 @@ class Algorithm(Protocol):
     settings: Any
     credit: str
     """`individual` or `team`: what EVs are rewarded by in training."""
+    on_policy: bool
+    """Whether it learns from the last round's episodes only, not from all that a replay holds."""
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode beside choices and rewards: shape and type by name."""
@@ -148,6 +152,13 @@ class FleetDecider:
         return go_and_serve(self._spec, observation, station, power_share), outlook
 
 
+def kept_shapes(spec: FleetSpec, algorithm: Algorithm) -> Shapes:
+    """What is kept of an episode of a fleet: shape and type by name."""
+    of_evs = (spec.slots, spec.fleet_size)
+    shapes = algorithm.shapes(*of_evs)
+    return {**shapes, "choice": (of_evs, np.int16), "reward": (of_evs, np.float32)}
+
+
 class FleetInTraining:
     """A learning controller: explores, keeps, updates; and only decides in episodes of validation.
 
@@ -180,13 +191,9 @@ class FleetInTraining:
         self._validation_from = validation_from
         self._generator = np.random.default_rng(seed)
         self._on_round = on_round
-        evs = spec.fleet_size
-        self._shapes = {
-            **algorithm.shapes(spec.slots, evs),
-            "choice": ((spec.slots, evs), np.int16),
-            "reward": ((spec.slots, evs), np.float32),
-        }
-        self.replay = EpisodeReplay(algorithm.settings.replay_episodes, self._shapes)
+        self._shapes = kept_shapes(spec, algorithm)
+        if not algorithm.on_policy:
+            self.replay = EpisodeReplay(algorithm.settings.replay_episodes, self._shapes)
         self.episodes = 0
         """Episodes of training so far."""
 
@@ -231,13 +238,21 @@ class FleetInTraining:
         logged: dict[str, float] = {}
         reward = float(self._kept["reward"].sum(axis=1).mean())
         if not self._validates:
+            count = len(self._restored_kwh)
+            if self._algorithm.on_policy:
+                self.replay = EpisodeReplay(count, self._shapes)
             self.replay.add(self._kept)
-            self.episodes += len(self._restored_kwh)
+            self.episodes += count
             updates = [
                 self._algorithm.update(self.replay, self.progress, self._generator)
                 for _ in range(self._algorithm.settings.updates)
             ]
             logged = {name: float(np.mean([update[name] for update in updates])) for name in updates[0]}
+            for name, value in logged.items():
+                if not math.isfinite(value):
+                    raise ControllerError(
+                        f"{name} is {value} after {self.episodes} episodes of training; it cannot go on"
+                    )
         counted = self._reference_kwh > 0.0
         ratio = self._restored_kwh[counted] / self._reference_kwh[counted]
         restoration = float(ratio.mean()) if counted.any() else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 
 from agents.catalogue import ORDERS, Line, find_line, make_algorithm, make_settings
-from agents.learning import FleetInTraining
+from agents.episode_replay import episode_bytes
+from agents.learning import FleetInTraining, kept_shapes
 from agents.weights import FleetCard, load_weights, save_weights
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec, TrainingRound
@@ -55,6 +57,7 @@ class Trainer:
         torch.set_num_threads(1)
         self._algorithm = make_algorithm(line, spec, made, seed)
         self._spec, self._episodes, self._seed = spec, episodes, seed
+        self._check_memory()
         if start:
             self._start_from(Path(start), line)
         self.settings: dict[str, Any] = asdict(made)
@@ -75,6 +78,18 @@ class Trainer:
         self.last: float | None = None
         """The last one."""
         self._fleet: FleetInTraining | None = None
+
+    def _check_memory(self) -> None:
+        """Refuse a replay that does not fit, before anything runs."""
+        if self._algorithm.on_policy or not hasattr(os, "sysconf"):
+            return
+        count = self._algorithm.settings.replay_episodes
+        size_bytes = count * episode_bytes(kept_shapes(self._spec, self._algorithm))
+        if size_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+            raise ControllerError(
+                f"a replay of {count:,} episodes takes {size_bytes / 1e9:,.1f} GB of memory; "
+                "set algorithm.replay_episodes to less"
+            )
 
     def _start_from(self, path: Path, line: Line) -> None:
         if not line.starts_from:

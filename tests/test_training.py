@@ -22,7 +22,7 @@ FEW: Mapping[str, Mapping[str, Any]] = {
     "maddqn": {"updates": 2, "rows": 64, "replay_episodes": 8},
     "admaddpg": {"updates": 2, "slots": 2, "replay_episodes": 8},
     "admaddpg-no-lstm": {"updates": 2, "slots": 2, "replay_episodes": 8},
-    "team-ppo": {"rows": 128, "warm_up": 1, "replay_episodes": 2},
+    "team-ppo": {"rows": 128, "warm_up": 1},
 }
 
 
@@ -103,8 +103,13 @@ def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_p
         ({"algorithm": "maddpgg"}, "there is no algorithm 'maddpgg'; there are 'maddqn', 'admaddpg'"),
         ({"order": "any"}, "order must be one of sequential, simultaneous, got 'any'"),
         ({"settings": {"hiden": 3}}, "algorithm.hiden: maddqn has no such setting; it has hidden, steps"),
-        ({"settings": {"hidden": 2.5}}, "algorithm.hidden: must be a whole number, not below 0, got 2.5"),
-        ({"settings": {"gamma": "x"}}, "algorithm.gamma: must be a number, not below 0, got 'x'"),
+        ({"settings": {"hidden": 2.5}}, "algorithm.hidden: must be a whole number of at least 1, got 2.5"),
+        ({"settings": {"gamma": "x"}}, "algorithm.gamma: must be a number of at least 0, got 'x'"),
+        ({"settings": {"updates": 0}}, "algorithm.updates: must be a whole number of at least 1, got 0"),
+        (
+            {"settings": {"replay_episodes": 10**9}},
+            "a replay of 1,000,000,000 episodes takes 25,980.0 GB of memory; set algorithm.replay_episodes to less",
+        ),
         ({"algorithm": "admaddpg-no-lstm", "settings": {"memory": 3}}, "algorithm.memory: is 1 in admaddpg-no-lstm"),
         ({"start": "none.safetensors", "algorithm": "team-ppo", "settings": {}}, "none.json: cannot be read"),
     ],
@@ -168,3 +173,11 @@ def test_an_interrupted_training_keeps_its_weights(
     assert said in capsys.readouterr().err
     # They are whole.
     assert len(run_with("maddqn", {"weights": str(tmp_path / "run" / "last.safetensors")}, 3)) == 3 * 12 * 5
+
+
+def test_a_learner_that_sees_nan_stops_and_names_it(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.algorithms.maddqn.Maddqn.update", lambda *_: {"loss": float("nan")})
+    with pytest.raises(ControllerError, match=r"loss is nan after 2 episodes of training; it cannot go on"):
+        train(system, short("maddqn"), tmp_path / "run")

@@ -180,6 +180,7 @@ class Admaddpg:
     """
 
     credit = "individual"
+    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)

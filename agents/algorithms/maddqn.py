@@ -83,6 +83,7 @@ class Maddqn:
     """
 
     credit = "individual"
+    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)

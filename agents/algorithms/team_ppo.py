@@ -63,7 +63,6 @@ class Settings:
         epsilon: Share of random choices; it draws from its probabilities instead.
         epsilon_end: Likewise.
         epsilon_until: Likewise.
-        replay_episodes: Episodes of a round: nothing older is learned from.
     """
 
     hidden: int = 128
@@ -83,7 +82,6 @@ class Settings:
     epsilon: float = 0.0
     epsilon_end: float = 0.0
     epsilon_until: float = 1.0
-    replay_episodes: int = 128
 
 
 # ------------------------------------------------------------------------------------------------------- networks
@@ -106,6 +104,7 @@ class TeamPpo:
     """
 
     credit = "team"
+    on_policy = True
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
