@@ -38,9 +38,8 @@ class Outcomes:
         slots = TrafficSlot.together([traffic]), GridSlot.together([grid])
         evs, microgrids, reference = slots[0].evs, slots[1].microgrids, slots[1].reference
         rewards = self._reward.of_slots(evs, microgrids, reference, self._restored_kwh, self._reference_kwh)
-        self._restored_kwh, self._reference_kwh = self._reward.so_far(
-            microgrids, reference, self._restored_kwh, self._reference_kwh
-        )
+        so_far = self._reward.so_far(microgrids, reference, self._restored_kwh, self._reference_kwh)
+        self._restored_kwh, self._reference_kwh = (kwh[-1] for kwh in so_far)
         return Outcome(
             slot=slot,
             episode=np.array(episodes, dtype=np.int64),

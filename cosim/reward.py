@@ -63,18 +63,17 @@ class RewardModel:
             fairness, see docs/model.md.
         """
         # Fairness is that of all that was restored so far.
-        fairness = jain_fairness(*self._up_to_each(microgrids, reference, restored_kwh, reference_kwh))
-        avoided_cny = (reference.shedding_cny - microgrids.shedding_cny).sum(axis=-1)
+        fairness = jain_fairness(*self.so_far(microgrids, reference, restored_kwh, reference_kwh))
+        avoided_cny = reference.shedding_cny - microgrids.shedding_cny
         shedding_cny = microgrids.shedding_cny.sum(axis=-1)
         term_cny = {
-            "avoided": fairness * avoided_cny,
+            "avoided": fairness * avoided_cny.sum(axis=-1),
             "literal": -fairness * shedding_cny,
             "ratio": -shedding_cny / fairness,
         }[self._section.form]
         cost_cny = evs.battery_cny + evs.distance_cny + evs.time_cny
         if self._section.credit == "individual":
-            avoided_cny = fairness[..., None] * (reference.shedding_cny - microgrids.shedding_cny)
-            shedding = self._section.scale * self._by_energy(avoided_cny, evs)
+            shedding = self._section.scale * self._by_energy(fairness[..., None] * avoided_cny, evs)
         else:
             fleet = max(evs.outcome.shape[-1], 1)
             shedding = np.broadcast_to(self._section.scale * term_cny[..., None] / fleet, cost_cny.shape).copy()
@@ -89,7 +88,7 @@ class RewardModel:
         restored_kwh: Floats | float,
         reference_kwh: Floats | float,
     ) -> tuple[Floats, Floats]:
-        """Restored, and shed without EVs, up to the end of some slots [kWh], each of shape [R, M].
+        """Restored, and shed without EVs, up to the end of each of some slots [kWh], each of shape [T, R, M].
 
         Args:
             microgrids: With EVs, shape [T, R, M].
@@ -97,16 +96,6 @@ class RewardModel:
             restored_kwh: Restored in the slots before [kWh].
             reference_kwh: Shed without EVs in the slots before [kWh].
         """
-        restored, shed = self._up_to_each(microgrids, reference, restored_kwh, reference_kwh)
-        return restored[-1], shed[-1]
-
-    def _up_to_each(
-        self,
-        microgrids: MicrogridSlots,
-        reference: MicrogridSlots,
-        restored_kwh: Floats | float,
-        reference_kwh: Floats | float,
-    ) -> tuple[Floats, Floats]:
         gained_kwh = np.cumsum((reference.shed_kw - microgrids.shed_kw) * self._slot_h, axis=0)
         lost_kwh = np.cumsum(reference.shed_kw * self._slot_h, axis=0)
         return restored_kwh + gained_kwh, reference_kwh + lost_kwh
