@@ -124,7 +124,17 @@ def _parser() -> argparse.ArgumentParser:
     compare = _add(commands, "compare", _compare, "run controllers on the same held-out episodes and compare them")
     _add_scenario(compare)
     compare.add_argument(
-        "--controllers", required=True, metavar="A,B,...", help="who is compared; see `cosim controllers`"
+        "--controllers",
+        required=True,
+        metavar="A,B,...",
+        help="who is compared; see `cosim controllers`; NAME=CONTROLLER gives one another name",
+    )
+    compare.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="A=FILE,...",
+        help="weights of a controller that has learned, one file per training seed (default: those that ship)",
     )
     compare.add_argument("--against", metavar="NAME", help="whom the others are held against (default: the first)")
     compare.add_argument(
@@ -139,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         help="show what part of the bound each reaches; takes about a second per episode and point, see `cosim bound`",
     )
     compare.add_argument("--episodes", type=_count, default=256, metavar="N", help="number of episodes (default: 256)")
+    compare.add_argument("--csv", metavar="FILE", help="write the ratios of every episode to a new file")
     _add_run_options(compare)
     _add_json_and_code(compare)
 
@@ -261,7 +272,9 @@ def _compare(options: argparse.Namespace) -> int:
     try:
         if len(options.vary or ()) > 1:
             raise ValueError("--vary can be given once")
-        check_request(controllers, options.against, options.episodes, options.replicas, options.workers)
+        weights = _weights(options.weights)
+        check_request(controllers, options.against, options.episodes, options.replicas, options.workers, weights)
+        _check_new_file(options.csv)
     except ValueError as error:
         print(f"cosim compare: {error}", file=sys.stderr)
         return OTHER
@@ -269,6 +282,7 @@ def _compare(options: argparse.Namespace) -> int:
         comparison = compare(
             options.file,
             controllers,
+            weights=weights,
             vary=options.vary[0] if options.vary else None,
             against=options.against,
             episodes=options.episodes,
@@ -281,6 +295,8 @@ def _compare(options: argparse.Namespace) -> int:
             bound=ratio_bounds if options.bound else None,
             progress=progress,
         )
+    if options.csv:
+        comparison.write_csv(options.csv)
     if options.json:
         print(json.dumps(comparison.summary(), allow_nan=False))
         return GOOD
@@ -289,7 +305,38 @@ def _compare(options: argparse.Namespace) -> int:
     from cosim.report.terminal import comparison_view
 
     Console().print(comparison_view(comparison.summary()))
+    if options.csv:
+        print(f"ratios of every episode in {options.csv}")
     return GOOD
+
+
+def _weights(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Files by the name of their controller, as `--weights` has them; may be given again for more of them.
+
+    Raises:
+        ValueError: If one has another form.
+    """
+    weights: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, files = text.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"--weights must have the form NAME=FILE,FILE,..., got {text!r}")
+        weights.setdefault(name.strip(), []).extend(file.strip() for file in files.split(","))
+    return weights
+
+
+def _check_new_file(name: str | None) -> None:
+    """See to it that a file can be written once hours have passed.
+
+    Raises:
+        ValueError: If there is one already, or no folder for it.
+    """
+    if name is None:
+        return
+    if not name or Path(name).exists():
+        raise ValueError(f"--csv {name}: must be a new file")
+    if not Path(name).parent.is_dir():
+        raise ValueError(f"--csv {name}: there is no folder {Path(name).parent}")
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cosim.contenders import Contender, WeightsFiles, contenders_of
+from cosim.effort import Effort
 from cosim.episodes import held_out_episodes
-from cosim.experiment import Progress, Tally, default_replicas, run_episodes, slot_counter
-from cosim.interface import Controller, Floats
+from cosim.experiment import DEFAULT_REPLICAS, Progress, Tally, default_replicas, run_episodes, slot_counter
+from cosim.interface import Floats
 from cosim.loading import choices, load_as_typed, load_controller, typed_choices, with_controller
 from cosim.metrics import Estimate
+from cosim.records.files import write_text
 from cosim.scenario.source import override_source
 from cosim.scenario.variation import parse_variation
 from cosim.schedule import Schedule
-from cosim.statistics import bootstrap, interquartile_mean, mean, mean_difference, mean_fraction
+from cosim.statistics import bootstrap, interquartile_mean, mean, mean_difference, mean_fraction, means_of_seeds
 from cosim.system import System
 from cosim.workers import OnSlots, refuse_unguarded_script
 
@@ -44,6 +47,7 @@ class Evaluation:
         differences: Mean of each ratio less that of the controller that it is held against, on the same episodes;
             empty for that controller itself.
         fraction_of_bound: Mean load restoration ratio over the mean bound; None without a bound.
+        seed_means: Mean of each ratio with each training seed, shape [S]; NaN where it is undefined.
         decision_time_s: CPU time that one slot of one episode takes to decide, observation and checks included [s].
     """
 
@@ -52,7 +56,13 @@ class Evaluation:
     interquartile_means: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
     fraction_of_bound: Estimate | None
+    seed_means: Mapping[str, Floats]
     decision_time_s: float
+
+    @property
+    def training_seeds(self) -> int:
+        """Number of training seeds S; 1 where nothing was trained."""
+        return len(self.values[RATIOS[0]])
 
     def columns(self, episode: Sequence[int]) -> dict[str, Any]:
         """Training seed, episode and ratios, one row per training seed and episode.
@@ -60,7 +70,7 @@ class Evaluation:
         Args:
             episode: Numbers of the episodes, shape [E].
         """
-        seeds = len(self.values[RATIOS[0]])
+        seeds = self.training_seeds
         return {
             "training_seed": np.repeat(np.arange(seeds), len(episode)),
             "episode": np.tile(episode, seeds),
@@ -75,12 +85,15 @@ class Point:
     Attributes:
         vary: The number of the scenario that varies, by its path; empty if none does.
         seed: The scenario's seed.
-        controllers: How good each controller is, by its name.
+        controllers: How good each controller is, by its name in the results.
+        bound: Highest load restoration ratio of each episode, shape [E], NaN where nothing would be shed; None if it is
+            not known.
     """
 
     vary: Mapping[str, float]
     seed: int
     controllers: Mapping[str, Evaluation]
+    bound: Floats | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ class Comparison:
         scenario: Name of the scenario.
         engine: Power flow engine.
         episode: Numbers of the episodes, shape [E].
+        contenders: Who is compared.
         against: Name of the controller that the others are held against.
         points: The variants of the scenario, in order.
     """
@@ -98,20 +112,34 @@ class Comparison:
     scenario: str
     engine: str
     episode: Sequence[int] = field(repr=False)
+    contenders: Sequence[Contender]
     against: str
     points: Sequence[Point]
 
     @property
     def episodes(self) -> pandas.DataFrame:
-        """The ratios of every episode: one row per point, controller, training seed and episode."""
+        """The ratios of every episode: one row per point, controller, training seed and episode.
+
+        With a bound, `bound` is the highest load restoration ratio of the episode.
+        """
         import pandas
 
-        frames = [
-            pandas.DataFrame({**point.vary, "controller": name, **evaluation.columns(self.episode)})
-            for point in self.points
-            for name, evaluation in point.controllers.items()
-        ]
+        frames = []
+        for point in self.points:
+            for name, evaluation in point.controllers.items():
+                columns = {**point.vary, "controller": name, **evaluation.columns(self.episode)}
+                if point.bound is not None:
+                    columns["bound"] = np.tile(point.bound, evaluation.training_seeds)
+                frames.append(pandas.DataFrame(columns))
         return pandas.concat(frames, ignore_index=True)
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write the ratios of every episode as CSV, every number to its last bit.
+
+        Raises:
+            OSError: If it cannot be written; then there is no file.
+        """
+        write_text(Path(path), self.episodes.to_csv(index=False, lineterminator="\n"))
 
     def summary(self) -> dict[str, Any]:
         """Everything that `cosim compare --json` prints."""
@@ -121,6 +149,7 @@ class Comparison:
             "episodes": len(self.episode),
             "first_episode": self.episode[0],
             "against": self.against,
+            "contenders": [asdict(contender) for contender in self.contenders],
             "points": [_summary_of(point) for point in self.points],
         }
 
@@ -129,6 +158,7 @@ def compare(
     scenario: str | Path,
     controllers: Sequence[str],
     *,
+    weights: Mapping[str, WeightsFiles] | None = None,
     vary: str | None = None,
     against: str | None = None,
     episodes: int = DEFAULT_EPISODES,
@@ -145,7 +175,10 @@ def compare(
 
     Args:
         scenario: The scenario file.
-        controllers: Names of the controllers, each once.
+        controllers: Names of the controllers, each once; `NAME=CONTROLLER` gives one another name in the results, so
+            that a controller can be there twice.
+        weights: Files with the weights of controllers that have learned, by name in the results, one file per
+            training seed; default: those that they come with.
         vary: A number of the scenario and the values that it takes one after the other, `fleet.size=20:60:10` (both
             ends included) or `fleet.size=20,30,60`; has the last word.
         against: Name of the controller that the others are held against; default: the first.
@@ -158,75 +191,88 @@ def compare(
         overrides: Assignments such as `fleet.size=40`; options of controllers set here are meant for all of them.
         allow_code: Whether controllers that are not part of this distribution may be loaded.
         bound: Gives the highest load restoration ratio of each episode, shape [E]; default: none is known.
-        progress: Called while this goes on, with slots of all points, controllers and episodes.
+        progress: Called while this goes on, with slots of all points, controllers, training seeds and episodes; those
+            of the bound count too.
 
     Returns:
         Estimates and values of all episodes.
 
     Raises:
         ScenarioError: If the scenario, a controller's name or what varies is wrong.
-        ControllerError: If a controller cannot be loaded, or returns something that is no action.
+        ControllerError: If a controller or its weights cannot be loaded, or it returns something that is no action.
         SimulationError: If a run cannot go on.
-        ValueError: If a number is out of range, or controllers are named twice or not at all.
+        ValueError: If a number is out of range, controllers or weights are named twice or not at all, or weights are
+            given for somebody else.
     """
-    against = check_request(controllers, against, episodes, replicas, workers)
+    contenders, against = check_request(controllers, against, episodes, replicas, workers, weights or {})
     if workers > 1:
         refuse_unguarded_script()
     typed = typed_choices(seed=seed, engine=engine)
-    typed += [(override, f"--controllers {controllers[0]}") for override in choices(controller=controllers[0])]
+    first = choices(controller=contenders[0].controller)
+    typed += [(override, f"--controllers {controllers[0]}") for override in first]
     typed += [(override, override_source(override)) for override in overrides]
     # All of them before the first one runs: what is wrong with the last one should be said now.
-    variants = list(_variants(scenario, typed, vary, controllers))
-    systems = [by_name[against] for _, by_name in variants]
+    variants = list(_variants(scenario, typed, vary, contenders))
+    for _, by_name in variants:
+        for system in _each(by_name):
+            load_controller(system, allow_code=allow_code)
+    runs_of_point = sum(len(contender.weights) or 1 for contender in contenders) + (bound is not None)
+    slots = sum(by_name[against][0].clock.slots for _, by_name in variants)
     conditions = _Conditions(
         episodes=held_out_episodes(episodes),
         replicas=min(replicas or default_replicas(episodes, workers), episodes),
         workers=workers,
         allow_code=allow_code,
-        on_slots=slot_counter(0, episodes * len(controllers) * sum(system.clock.slots for system in systems), progress),
+        on_slots=slot_counter(0, episodes * runs_of_point * slots, progress),
     )
     points = []
-    for (varied, by_name), system in zip(variants, systems, strict=True):
-        runs = conditions.run(by_name)
-        bounds = None if bound is None else bound(system, conditions.episodes)[None, :]
+    for varied, by_name in variants:
+        runs = {name: conditions.run(systems) for name, systems in by_name.items()}
+        system = by_name[against][0]
+        bounds = None if bound is None else conditions.bounds(bound, system)
         evaluations = {
             name: _evaluate(run, None if name == against else runs[against], bounds, system.scenario.seed)
             for name, run in runs.items()
         }
-        points.append(Point(varied, system.scenario.seed, evaluations))
-    about = systems[0].scenario
-    return Comparison(about.name, about.network.engine, conditions.episodes, against, tuple(points))
+        points.append(Point(varied, system.scenario.seed, evaluations, bounds))
+    about = variants[0][1][against][0].scenario
+    return Comparison(about.name, about.network.engine, conditions.episodes, contenders, against, tuple(points))
 
 
 def check_request(
-    controllers: Sequence[str], against: str | None, episodes: int, replicas: int | None, workers: int
-) -> str:
+    controllers: Sequence[str],
+    against: str | None,
+    episodes: int,
+    replicas: int | None,
+    workers: int,
+    weights: Mapping[str, WeightsFiles],
+) -> tuple[tuple[Contender, ...], str]:
     """Check what can be checked before the scenario is read.
 
     Args:
-        controllers: Names of the controllers.
+        controllers: Names of the controllers, `CONTROLLER` or `NAME=CONTROLLER`.
         against: Name of the one that the others are held against; default: the first.
         episodes: Number of episodes.
         replicas: Episodes side by side, or None.
         workers: Number of processes.
+        weights: Files with weights by name in the results.
 
     Returns:
-        The name of the controller that the others are held against.
+        Who is compared, and the name of the one that the others are held against.
 
     Raises:
-        ValueError: If a number is out of range, or controllers are named twice or not at all.
+        ControllerError: If a file with weights cannot be read.
+        ValueError: If a number is out of range, controllers or weights are named twice or not at all, or weights are
+            given for somebody else.
     """
     held_out_episodes(episodes)
     if min(replicas or 1, workers) < 1 or replicas == 0:
         raise ValueError(f"replicas and workers must be at least 1, got {replicas} and {workers}")
-    if not controllers or not all(controllers):
-        raise ValueError("name one or more controllers, e.g. idle,greedy")
-    twice = next((name for k, name in enumerate(controllers) if name in controllers[:k]), None)
-    if twice is not None:
-        raise ValueError(f"controller {twice!r} is named twice")
-    if against is not None and against not in controllers:
-        raise ValueError(f"{against!r} is none of the controllers to compare: {', '.join(controllers)}")
-    return against or controllers[0]
+    found = contenders_of(controllers, weights)
+    names = [contender.name for contender in found]
+    if against is not None and against not in names:
+        raise ValueError(f"{against!r} is none of the controllers to compare: {', '.join(names)}")
+    return found, against or names[0]
 
 
 @dataclass(frozen=True)
@@ -260,16 +306,30 @@ class _Conditions:
     allow_code: bool
     on_slots: OnSlots
 
-    def run(self, systems: Mapping[str, System]) -> dict[str, _Run]:
-        """Run the episodes with each controller; each is made before the first one runs."""
-        makers = {name: load_controller(system, allow_code=self.allow_code) for name, system in systems.items()}
-        return {name: self._run(system, makers[name]) for name, system in systems.items()}
+    def run(self, systems: Sequence[System]) -> _Run:
+        """Run the episodes with each training seed of a controller, one after another."""
+        totals, effort = [], Effort()
+        for system in systems:
+            tally, of_seed = self._run(system)
+            totals.append(tally.totals)
+            effort = effort.plus(of_seed)
+        values = {ratio: np.array([total.metric[ratio] for total in totals]) for ratio in RATIOS}
+        return _Run(values, effort.by_component["controller"] / effort.slots)
 
-    def _run(self, system: System, controller: Controller) -> _Run:
+    def bounds(self, bound: Bound, system: System) -> Floats:
+        """The bound of each episode, shape [E]; some episodes at a time, so that progress is told."""
+        parts = []
+        for first in range(0, len(self.episodes), DEFAULT_REPLICAS):
+            part = self.episodes[first : first + DEFAULT_REPLICAS]
+            parts.append(bound(system, part))
+            self.on_slots(len(part) * system.clock.slots)
+        return np.concatenate(parts)
+
+    def _run(self, system: System) -> tuple[Tally, Effort]:
         tally = Tally(system, keep=False)
         effort = run_episodes(
             system,
-            controller,
+            load_controller(system, allow_code=self.allow_code),
             Schedule(self.episodes, self.replicas, system.clock.slots),
             workers=self.workers,
             complete=False,
@@ -277,14 +337,13 @@ class _Conditions:
             on_slots=self.on_slots,
             on_batch=lambda numbers, records, _: tally.add(numbers, records),
         )
-        values = {ratio: np.array([tally.totals.metric[ratio]]) for ratio in RATIOS}
-        return _Run(values, effort.by_component["controller"] / effort.slots)
+        return tally, effort
 
 
 def _variants(
-    scenario: str | Path, typed: Sequence[tuple[str, str]], vary: str | None, controllers: Sequence[str]
-) -> Iterator[tuple[dict[str, float], dict[str, System]]]:
-    """The variants of the scenario: the number that makes it one, and a system for each controller."""
+    scenario: str | Path, typed: Sequence[tuple[str, str]], vary: str | None, contenders: Sequence[Contender]
+) -> Iterator[tuple[dict[str, float], dict[str, list[System]]]]:
+    """The variants of the scenario: the number that makes it one, and a system for each training seed by name."""
     numbers: list[tuple[dict[str, float], list[tuple[str, str]]]] = [({}, [])]
     if vary is not None:
         variation = parse_variation(vary)
@@ -292,7 +351,18 @@ def _variants(
         numbers = [({variation.path: value}, [(override, variation.source)]) for value, override in pairs]
     for varied, override in numbers:
         system = load_as_typed(scenario, [*typed, *override])
-        yield varied, {name: with_controller(system, name) for name in controllers}
+        yield varied, {contender.name: _systems_of(contender, system) for contender in contenders}
+
+
+def _systems_of(contender: Contender, system: System) -> list[System]:
+    """The scenario with a contender, once for each training seed."""
+    files = [file.file for file in contender.weights] or [""]
+    return [with_controller(system, contender.controller, called=contender.name, weights=file) for file in files]
+
+
+def _each(by_name: Mapping[str, Sequence[System]]) -> Iterator[System]:
+    for systems in by_name.values():
+        yield from systems
 
 
 def _evaluate(run: _Run, against: _Run | None, bounds: Floats | None, seed: int) -> Evaluation:
@@ -303,7 +373,8 @@ def _evaluate(run: _Run, against: _Run | None, bounds: Floats | None, seed: int)
         means={ratio: bootstrap(mean, values[ratio], seed=seed) for ratio in RATIOS},
         interquartile_means={ratio: bootstrap(interquartile_mean, values[ratio], seed=seed) for ratio in RATIOS},
         differences={ratio: bootstrap(mean_difference, values[ratio], others[ratio], seed=seed) for ratio in others},
-        fraction_of_bound=None if bounds is None else bootstrap(mean_fraction, restoration, bounds, seed=seed),
+        fraction_of_bound=None if bounds is None else bootstrap(mean_fraction, restoration, bounds[None], seed=seed),
+        seed_means={ratio: means_of_seeds(values[ratio]) for ratio in RATIOS},
         decision_time_s=run.decision_time_s,
     )
 
@@ -313,6 +384,7 @@ def _summary_of(point: Point) -> dict[str, Any]:
     return {
         "vary": dict(point.vary),
         "seed": point.seed,
+        "bound": None if point.bound is None else _ends(bootstrap(mean, point.bound[None], seed=point.seed)),
         "controllers": {
             name: {
                 **_by_ratio(evaluation.means),
@@ -325,6 +397,16 @@ def _summary_of(point: Point) -> dict[str, Any]:
             name: _by_ratio(evaluation.differences) for name, evaluation in controllers if evaluation.differences
         },
         "decision_time_s": {name: evaluation.decision_time_s for name, evaluation in controllers},
+        "training_seeds": {name: evaluation.training_seeds for name, evaluation in controllers},
+        "seed_means": {name: _of_seeds(evaluation) for name, evaluation in controllers},
+    }
+
+
+def _of_seeds(evaluation: Evaluation) -> dict[str, list[float | None]]:
+    """Mean of each ratio with each training seed."""
+    return {
+        ratio: [None if np.isnan(of_seed) else float(of_seed) for of_seed in means]
+        for ratio, means in evaluation.seed_means.items()
     }
 
 

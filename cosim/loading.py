@@ -94,23 +94,33 @@ def typed_choices(**chosen: Any) -> list[tuple[str, str]]:
     return [(override, f"--{name} {value}") for name, value in chosen.items() for override in choices(**{name: value})]
 
 
-def with_controller(system: System, name: str) -> System:
+def with_controller(system: System, name: str, *, called: str = "", weights: str = "") -> System:
     """The same system with another controller; options that the system's controller has are meant for this one too.
 
     Args:
         system: The scenario, built.
         name: Name of the other controller.
+        called: What it is called on the command line; default: by its name.
+        weights: The weights file that it decides with; default: as its options have it.
 
     Raises:
-        ScenarioError: If there is none of that name, or it does not take the options.
+        ScenarioError: If there is none of that name, or it does not take the options or weights.
     """
     _check_owner_of_agents()
     from agents.registry import problem_with
 
-    section = system.scenario.controller.model_copy(update={"name": name})
-    problem = problem_with(name, section.options)
+    called = called or name
+    options = system.scenario.controller.options
+    problem = problem_with(name, options)
     if problem is not None:
-        raise ScenarioError([ScenarioIssue(f"controller.{problem[0]}", problem[1], one_line(f"--controllers {name}"))])
+        typed = one_line(f"--controllers {name if called == name else f'{called}={name}'}")
+        raise ScenarioError([ScenarioIssue(f"controller.{problem[0]}", problem[1], typed)])
+    if weights:
+        options = {**options, "weights": weights}
+        if problem_with(name, options) is not None:
+            typed = one_line(f"--weights {called}={weights}")
+            raise ScenarioError([ScenarioIssue("", f"controller {name!r} takes no weights", typed)])
+    section = system.scenario.controller.model_copy(update={"name": name, "options": options})
     scenario = system.scenario.model_copy(update={"controller": section})
     return replace(system, file=replace(system.file, scenario=scenario))
 

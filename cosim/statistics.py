@@ -38,6 +38,20 @@ def mean(values: Floats) -> Floats:
     return means
 
 
+def means_of_seeds(values: Floats) -> Floats:
+    """Mean of each seed over the episodes that have a value with all of them.
+
+    Args:
+        values: Shape [S, E].
+
+    Returns:
+        Shape [S]; NaN where there is no such episode.
+    """
+    whole = ~np.isnan(values).any(axis=0)
+    means: Floats = values[:, whole].mean(axis=1) if whole.any() else np.full(len(values), np.nan)
+    return means
+
+
 def interquartile_mean(values: Floats) -> Floats:
     """Mean of the middle half of all values: hardly moved by a few episodes or seeds that went wrong.
 

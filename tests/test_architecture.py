@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("cosim._version",),
     ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
-    ("cosim.clock", "cosim.schedule", "cosim.episodes"),
+    ("cosim.clock", "cosim.schedule", "cosim.episodes", "cosim.contenders"),
     ("cosim.interface",),
     ("cosim.state_image",),
     ("cosim.sums", "cosim.stacking", "cosim.planning"),

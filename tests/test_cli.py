@@ -457,12 +457,17 @@ def test_compare_prints_one_object_with_these_keys(said: Any) -> None:
     assert (code, err) == (0, "")
     assert out.count("\n") == 1
     comparison = json.loads(out, parse_constant=pytest.fail)
-    assert list(comparison) == ["scenario", "engine", "episodes", "first_episode", "against", "points"]
+    assert list(comparison) == ["scenario", "engine", "episodes", "first_episode", "against", "contenders", "points"]
+    assert comparison["contenders"][1] == {"name": "random", "controller": "random", "weights": []}
     assert (comparison["episodes"], comparison["first_episode"], comparison["against"]) == (2, 2_000_000, "idle")
     assert [point["vary"] for point in comparison["points"]] == [{"fleet.size": 3}, {"fleet.size": 5}]
     ratios = ["load_restoration_ratio", "restoration_fairness", "energy_consumption_ratio"]
+    parts = ["controllers", "interquartile_means", "differences", "decision_time_s", "training_seeds", "seed_means"]
     for point in comparison["points"]:
-        assert list(point) == ["vary", "seed", "controllers", "interquartile_means", "differences", "decision_time_s"]
+        assert list(point) == ["vary", "seed", "bound", *parts]
+        assert point["bound"] is None
+        assert point["training_seeds"] == {"idle": 1, "random": 1}
+        assert list(point["seed_means"]["random"]) == ratios
         assert list(point["controllers"]) == list(point["interquartile_means"]) == ["idle", "random"]
         assert list(point["differences"]) == ["random"]
         for estimates in point["controllers"].values():
@@ -490,6 +495,31 @@ def test_compare_shows_a_table_per_point_on_80_columns(
     assert out.count("95 % interval") == 2 * 2
     assert "…" not in out
     assert "fraction of bound" not in out
+
+
+def test_compare_takes_weights_by_name_and_writes_every_episode(said: Any, tmp_path: Path) -> None:
+    weights = Path(__file__).parents[1] / "agents" / "fleets" / "maddqn.safetensors"
+    csv = tmp_path / "ratios.csv"
+    words = ("--controllers", "idle, mine=maddqn", "--weights", f"mine={weights}", "--csv", csv)
+    code, out, err = said(*COMPARE, *words)
+    assert (code, err) == (0, "")
+    assert out.endswith(f"ratios of every episode in {csv}\n")
+    rows = csv.read_text().splitlines()
+    assert rows[0] == "controller,training_seed,episode,load_restoration_ratio,restoration_fairness," + (
+        "energy_consumption_ratio"
+    )
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        [name, "0", episode] for name in ("idle", "mine") for episode in ("2000000", "2000001")
+    ]
+    code, out, err = said(*COMPARE, *words[:4], "--json")
+    (_, mine) = json.loads(out)["contenders"]
+    assert (mine["name"], mine["controller"], mine["weights"][0]["file"]) == ("mine", "maddqn", str(weights))
+
+
+def test_weights_of_a_controller_that_takes_none_end_with_2(said: Any) -> None:
+    words = ("--controllers", "maddqn,idle", "--weights", f"idle={__file__}")
+    problem = f"--weights idle={__file__}: controller 'idle' takes no weights\n"
+    assert said(*COMPARE, *words) == (2, "", problem)
 
 
 def test_a_ratio_that_no_episode_has_is_null_in_a_comparison(said: Any) -> None:
@@ -537,8 +567,22 @@ def test_a_comparison_that_is_wrong_ends_with_2(said: Any, words: tuple[str, ...
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--controllers", "idle,"), "name one or more controllers, e.g. idle,greedy"),
-        (("--controllers", "idle,greedy,idle"), "controller 'idle' is named twice"),
+        (("--controllers", "idle,"), "name one or more controllers, e.g. idle,greedy or maddqn,mine=maddqn"),
+        (
+            ("--controllers", "idle,greedy,idle"),
+            "controller 'idle' is named twice; another name would tell them apart: other=idle",
+        ),
+        (
+            ("--controllers", "idle,greedy", "--weights", "maddqn=a"),
+            "weights are for 'maddqn', which is none of the controllers: idle, greedy",
+        ),
+        (
+            ("--controllers", "maddqn", "--weights", "a.safetensors"),
+            "--weights must have the form NAME=FILE,FILE,..., got 'a.safetensors'",
+        ),
+        (("--controllers", "maddqn", "--weights", "maddqn="), "weights of 'maddqn': name one or more files"),
+        (("--controllers", "idle", "--csv", __file__), f"--csv {__file__}: must be a new file"),
+        (("--controllers", "idle", "--csv", "/no/ratios.csv"), "--csv /no/ratios.csv: there is no folder /no"),
         (("--controllers", "idle", "--against", "greedy"), "'greedy' is none of the controllers to compare: idle"),
         (("--controllers", "idle", "--vary", "seed=1,2", "--vary", "fleet.size=1,2"), "--vary can be given once"),
         (("--controllers", "idle", "--episodes", "1000001"), "episodes must be 1 to 1,000,000, got 1,000,001"),

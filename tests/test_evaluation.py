@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 import cosim
-from cosim.errors import ScenarioError
+from agents.trained import FOLDER
+from agents.weights import load_weights, save_weights
+from cosim.errors import ControllerError, ScenarioError
 from cosim.evaluation import RATIOS
 from cosim.experiment import Tally, run_episodes
 from cosim.grid import case
@@ -20,6 +23,7 @@ from cosim.interface import Floats
 from cosim.loading import load_controller
 from cosim.report.terminal import comparison_view
 from cosim.schedule import Schedule
+from cosim.statistics import bootstrap, mean, mean_difference
 from cosim.system import System
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
@@ -58,6 +62,18 @@ def compare(controllers: Sequence[str] = RULES, **choices: Any) -> cosim.Compari
 @pytest.fixture(scope="module")
 def comparison() -> cosim.Comparison:
     return compare(vary="fleet.size=10:20:10")
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Weights of two training seeds: those that ship, and the same with one layer damped, in a file of their own."""
+    shipped, other = FOLDER / "maddqn.safetensors", tmp_path_factory.mktemp("seeds") / "best.safetensors"
+    algorithm, card = load_weights(shipped, cosim.load(SCENARIO).spec, "maddqn")
+    weights = algorithm.weights()
+    last = list(weights)[-1]
+    algorithm.load_weights({**weights, last: weights[last] * 0.2})
+    save_weights(other, algorithm, card)
+    return [shipped, other]
 
 
 def values_of(comparison: cosim.Comparison) -> list[tuple[float, str, list[bytes]]]:
@@ -199,6 +215,87 @@ def test_a_bound_gives_fractions_of_it() -> None:
     assert "fraction of bound" in titles
 
 
+def test_the_bound_is_shown_and_kept_and_counts_as_progress() -> None:
+    told: list[tuple[int, int]] = []
+    asked: list[int] = []
+
+    def grows(system: System, episodes: Sequence[int]) -> Floats:
+        asked.append(len(episodes))
+        return np.array(episodes) - 2_000_000.0
+
+    comparison = compare(
+        ("idle", "random"),
+        episodes=20,
+        overrides=["clock.slots=2"],
+        bound=grows,
+        progress=lambda *counts: told.append(counts),
+    )
+    assert told[-1] == (20 * 2 * 3, 20 * 2 * 3)
+    assert asked == [16, 4]
+    frame = comparison.episodes
+    assert frame.columns.tolist() == ["controller", "training_seed", "episode", *RATIOS, "bound"]
+    assert (frame.bound == frame.episode - 2_000_000).all()
+    assert comparison.summary()["points"][0]["bound"]["mean"] == 9.5
+    tables = [part for part in comparison_view(comparison.summary()).renderables if hasattr(part, "columns")]
+    assert "  bound" in rows_of(tables[0])
+
+
+def test_training_seeds_count_as_values_of_one_controller(seeds: list[Path]) -> None:
+    controllers = ("coordinated", "maddqn", "mine=maddqn")
+    comparison = compare(controllers, weights={"mine": seeds}, against="maddqn")
+    (point,) = comparison.points
+    mine, shipped, rule = (point.controllers[name] for name in ("mine", "maddqn", "coordinated"))
+    alone = compare(("maddqn",), weights={"maddqn": seeds[1]}).points[0].controllers["maddqn"]
+    assert (mine.training_seeds, shipped.training_seeds, rule.training_seeds) == (2, 1, 1)
+    for ratio in RATIOS:
+        both = np.concatenate([shipped.values[ratio], alone.values[ratio]])
+        assert mine.values[ratio].tolist() == both.tolist()
+        assert mine.seed_means[ratio].tolist() == pytest.approx(both.mean(axis=1))
+        assert mine.means[ratio] == bootstrap(mean, both, seed=point.seed)
+        assert mine.differences[ratio] == bootstrap(mean_difference, both, shipped.values[ratio], seed=point.seed)
+    restoration = mine.values["load_restoration_ratio"]
+    assert (restoration[0] != restoration[1]).any()
+    assert [contender.controller for contender in comparison.contenders] == ["coordinated", "maddqn", "maddqn"]
+    assert [file.file for file in comparison.contenders[2].weights] == [str(path) for path in seeds]
+    rows = comparison.episodes[comparison.episodes.controller == "mine"]
+    assert rows.training_seed.tolist() == [0] * EPISODES + [1] * EPISODES
+    summary = comparison.summary()["points"][0]
+    assert summary["training_seeds"] == {"coordinated": 1, "maddqn": 1, "mine": 2}
+    means = summary["seed_means"]["mine"]["load_restoration_ratio"]
+    assert means == pytest.approx(restoration.mean(axis=1))
+    shown = [str(part) for part in comparison_view(comparison.summary()).renderables]
+    line = f"load restoration of mine with each of its 2 training seeds: {means[0]:.3f}, {means[1]:.3f}"
+    assert line in shown
+
+
+def test_progress_counts_every_training_seed(seeds: list[Path]) -> None:
+    told: list[tuple[int, int]] = []
+    compare(
+        ("idle", "maddqn"),
+        weights={"maddqn": seeds},
+        overrides=["clock.slots=2"],
+        progress=lambda *counts: told.append(counts),
+    )
+    assert told[-1] == (EPISODES * 2 * 3, EPISODES * 2 * 3)
+
+
+def test_an_overview_of_all_points_ends_the_report(comparison: cosim.Comparison) -> None:
+    *_, overview = [part for part in comparison_view(comparison.summary()).renderables if hasattr(part, "columns")]
+    assert [str(column.header) for column in overview.columns[1:]] == ["10", "20"]
+    labels = rows_of(overview)
+    assert labels[:5] == ["load restoration", "  idle", "  greedy", "  coordinated", "restoration fairness"]
+    assert labels[-4:] == ["CPU ms to decide", "  idle", "  greedy", "  coordinated"]
+    mean = comparison.points[1].controllers["coordinated"].means["load_restoration_ratio"].mean
+    assert list(overview.columns[2].cells)[3] == f"{mean:.3f}"
+
+
+def test_csv_holds_every_bit(comparison: cosim.Comparison, tmp_path: Path) -> None:
+    comparison.write_csv(tmp_path / "ratios.csv")
+    read = pandas.read_csv(tmp_path / "ratios.csv", float_precision="round_trip")
+    pandas.testing.assert_frame_equal(read, comparison.episodes, check_exact=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["ratios.csv"]
+
+
 def rows_of(part: Any) -> list[str]:
     """Texts of the first column, if it is a table."""
     return [str(cell) for cell in part.columns[0].cells] if hasattr(part, "columns") else []
@@ -225,6 +322,25 @@ def test_nothing_runs_before_all_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
     for choices in ({"vary": "fleet.size=4:-1:-5"}, {"controllers": ("idle", "nobody")}):
         with pytest.raises(ScenarioError):
             compare(**choices)
+
+
+def test_no_weights_are_run_unless_all_fit(monkeypatch: pytest.MonkeyPatch, seeds: list[Path], tmp_path: Path) -> None:
+    monkeypatch.setattr("cosim.evaluation.run_episodes", lambda *_, **__: pytest.fail("ran"))
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(seeds[1].read_bytes()[:-7])
+    damaged.with_suffix(".json").write_text(seeds[1].with_suffix(".json").read_text())
+    team = FOLDER / "team-ppo.safetensors"
+    for file, problem in (
+        (damaged, f"{damaged}: is not the file that damaged.json describes"),
+        (team, f"{team}: holds weights of 'team-ppo', not of 'maddqn'"),
+        (tmp_path / "none", f"{tmp_path / 'none'}: cannot be read (No such file or directory)"),
+    ):
+        with pytest.raises(ControllerError) as caught:
+            compare(("idle", "mine=maddqn"), weights={"mine": [seeds[0], file]}, vary="fleet.size=10,20")
+        assert str(caught.value) == problem
+    with pytest.raises(ScenarioError) as wrong:
+        compare(("maddqn", "rule=greedy"), weights={"rule": [seeds[0]]})
+    assert str(wrong.value) == f"--weights rule={seeds[0]}: controller 'greedy' takes no weights"
 
 
 def test_options_are_meant_for_all_controllers() -> None:

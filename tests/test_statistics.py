@@ -7,7 +7,7 @@ import pytest
 
 from cosim.interface import Floats
 from cosim.metrics import Estimate
-from cosim.statistics import bootstrap, interquartile_mean, mean, mean_difference, mean_fraction
+from cosim.statistics import bootstrap, interquartile_mean, mean, mean_difference, mean_fraction, means_of_seeds
 
 NAN = float("nan")
 
@@ -26,6 +26,11 @@ def width(estimate: Estimate) -> float:
 def test_mean_is_over_seeds_and_episodes() -> None:
     assert mean(values([1, 2, 3], [4, 5, 9])) == 4.0
     assert mean(np.stack([values([1, 2], [3, 6]), values([0, 0], [0, 4])])).tolist() == [3.0, 1.0]
+
+
+def test_means_of_seeds_are_over_the_episodes_that_all_of_them_have() -> None:
+    assert means_of_seeds(values([1, 2, 9], [4, 6, NAN])).tolist() == [1.5, 5.0]
+    assert np.isnan(means_of_seeds(values([NAN], [1]))).all()
 
 
 def test_interquartile_mean_is_that_of_the_middle_half() -> None:

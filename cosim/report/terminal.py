@@ -24,6 +24,11 @@ RATIO_NAMES = {
     "energy_consumption_ratio": "energy consumption",
 }
 
+#: The one that a bound is a bound of.
+BOUNDED_RATIO = "load_restoration_ratio"
+#: Points whose means stand in one table.
+POINTS_SIDE_BY_SIDE = 8
+
 
 def summary_view(summary: Mapping[str, Any]) -> Group:
     """The tables that `cosim run` shows.
@@ -46,7 +51,7 @@ def verification_view(verification: Mapping[str, Any]) -> Group:
 
 
 def comparison_view(comparison: Mapping[str, Any]) -> Group:
-    """The tables that `cosim compare` shows, one per point.
+    """The tables that `cosim compare` shows: one per point, then the means of all points.
 
     Args:
         comparison: What `Comparison.summary` gives.
@@ -54,14 +59,18 @@ def comparison_view(comparison: Mapping[str, Any]) -> Group:
     first, count = comparison["first_episode"], comparison["episodes"]
     held_out = f"held-out episodes {first} to {first + count - 1}" if count > 1 else f"held-out episode {first}"
     parts: list[Text | Table] = [Text(f"{comparison['scenario']}: {held_out}, engine {comparison['engine']}")]
-    for point in comparison["points"]:
+    points = comparison["points"]
+    for point in points:
         varied = [f"{path} = {value}" for path, value in point["vary"].items() if path != "seed"]
         parts += [
             Text("\n" + ", ".join([*varied, f"seed {point['seed']}"]), style="bold"),
             _ratios(point, comparison["against"]),
-            Text(f"CPU time to decide, per slot of an episode: {_decision_times(point)}"),
+            *_training_seeds(point),
         ]
-    return Group(*parts, Text("\nIQM: interquartile mean; differences: of means, on the same episodes"))
+    if len(points) == 1:
+        parts.append(Text(f"CPU time to decide, per slot of an episode: {_decision_times(points[0])}"))
+    parts.append(Text("\nIQM: interquartile mean; differences: of means, on the same episodes"))
+    return Group(*parts, *(_overview(points) if len(points) > 1 else ()))
 
 
 def _ratios(point: Mapping[str, Any], against: str) -> Table:
@@ -79,6 +88,8 @@ def _ratios(point: Mapping[str, Any], against: str) -> Table:
             middle, differences = point["interquartile_means"][name][ratio], point["differences"].get(name)
             cells = [*_cells(estimates[ratio]), _short(middle["mean"])]
             table.add_row(Text(f"  {name}"), *cells, *(_cells(differences[ratio], "+") if differences else ()))
+        if ratio == BOUNDED_RATIO and point["bound"]:
+            table.add_row("  bound", *_cells(point["bound"]), style="italic")
         table.add_section()
     fractions = {name: estimates["fraction_of_bound"] for name, estimates in point["controllers"].items()}
     if any(fractions.values()):
@@ -86,6 +97,48 @@ def _ratios(point: Mapping[str, Any], against: str) -> Table:
         for name, fraction in fractions.items():
             table.add_row(Text(f"  {name}"), *_cells(fraction))
         table.add_section()
+    return table
+
+
+def _training_seeds(point: Mapping[str, Any]) -> list[Text]:
+    """What each training seed reaches, where there are several."""
+    lines = []
+    for name, count in point["training_seeds"].items():
+        if count > 1:
+            means = ", ".join(_short(mean) for mean in point["seed_means"][name][BOUNDED_RATIO])
+            lines.append(Text(f"load restoration of {name} with each of its {count} training seeds: {means}"))
+    return lines
+
+
+def _overview(points: Sequence[Mapping[str, Any]]) -> list[Text | Table]:
+    """The means of all points side by side, as many as fit on 80 columns."""
+    parts: list[Text | Table] = []
+    for first in range(0, len(points), POINTS_SIDE_BY_SIDE):
+        some = points[first : first + POINTS_SIDE_BY_SIDE]
+        parts += [Text(f"\nmeans by {', '.join(some[0]['vary'])}", style="bold"), _means(some)]
+    return parts
+
+
+def _means(points: Sequence[Mapping[str, Any]]) -> Table:
+    """Means and times to decide with a column for each point."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(overflow="fold", min_width=20, max_width=30)
+    for point in points:
+        table.add_column(
+            Text(", ".join(map(str, point["vary"].values()))), justify="right", overflow="fold", min_width=5
+        )
+    for key, label in {**RATIO_NAMES, "fraction_of_bound": "fraction of bound"}.items():
+        if any(estimates[key] for point in points for estimates in point["controllers"].values()):
+            table.add_row(Text(label, style="bold"))
+            for name in points[0]["controllers"]:
+                means = (point["controllers"][name][key]["mean"] for point in points)
+                table.add_row(Text(f"  {name}"), *map(_short, means))
+            if key == BOUNDED_RATIO and points[0]["bound"]:
+                table.add_row("  bound", *(_short(point["bound"]["mean"]) for point in points), style="italic")
+            table.add_section()
+    table.add_row(Text("CPU ms to decide", style="bold"))
+    for name in points[0]["controllers"]:
+        table.add_row(Text(f"  {name}"), *(_short(1e3 * point["decision_time_s"][name]) for point in points))
     return table
 
 
