@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.errors import ControllerError
 from cosim.interface import Ints
 
 Arrays = dict[str, NDArray[Any]]
@@ -42,17 +43,53 @@ class EpisodeReplay:
         return sum(array.nbytes for array in self.arrays.values())
 
     def add(self, episodes: Arrays) -> None:
-        """Store some episodes, arrays with the episode first."""
+        """Store some episodes, arrays with the episode first; of a smaller fleet, the EVs that are missing stay out."""
         count = len(next(iter(episodes.values())))
         at = (self.stored + np.arange(count)) % self.capacity
         for name, values in episodes.items():
-            self.arrays[name][at] = values
+            self.arrays[name][at] = padded(values, self.arrays[name].shape[1:], -1 if name == "choice" else 0)
         self.stored += count
+
+    def contents(self) -> Arrays:
+        """What is stored, oldest overwritten first; without the room that is left."""
+        return {name: array[: len(self)] for name, array in self.arrays.items()}
+
+    def refill(self, contents: Mapping[str, NDArray[Any]], stored: int) -> None:
+        """Put back what `contents` gave.
+
+        Args:
+            contents: Arrays by name.
+            stored: Episodes ever stored then.
+
+        Raises:
+            ControllerError: If they are of other quantities, or not as many.
+        """
+        self.stored = stored
+        expected = {name: array.shape for name, array in self.contents().items()}
+        if {name: array.shape for name, array in contents.items()} != expected:
+            raise ControllerError("the replay is not as it was written; another version of ev-cosim wrote it")
+        for name, array in contents.items():
+            self.arrays[name][: len(self)] = array
 
     def rows(self, name: str, episode: Ints, slot: Ints, ev: Ints) -> NDArray[Any]:
         """A quantity of some EVs in some slots, shape [N, ...]."""
         values: NDArray[Any] = self.arrays[name][episode, slot, ev]
         return values
+
+
+def padded(values: NDArray[Any], shape: tuple[int, ...], filler: int) -> NDArray[Any]:
+    """Arrays of some episodes, filled up at the ends of their axes.
+
+    Args:
+        values: Shape [R, ...].
+        shape: Shape that each episode gets, nowhere smaller.
+        filler: What stands where nothing was.
+    """
+    if values.shape[1:] == shape:
+        return values
+    whole = np.full((len(values), *shape), filler, dtype=values.dtype)
+    whole[tuple(slice(length) for length in values.shape)] = values
+    return whole
 
 
 def n_step_rows(reward: NDArray[np.float32], steps: int, gamma: float, episode: Ints, slot: Ints, ev: Ints) -> Any:

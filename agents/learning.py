@@ -1,12 +1,12 @@
-"""A fleet that learns while it drives: decides, is told what each slot brought, and updates its networks.
+"""A fleet that learns while it drives: decides, is told what each slot brought, and keeps it for its learner.
 
-It is a controller like any other. In the episodes of training it explores, keeps what it saw and updates between
-rounds of episodes; in those of validation it only decides.
+It is a controller like any other. In the episodes of training it explores and keeps what it saw, from which
+`agents.learner` updates the networks; in those of validation it only decides.
 """
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -20,8 +20,7 @@ from agents.credit import Credit, TeamCredit
 from agents.episode_replay import EpisodeReplay
 from agents.options import Outlook
 from agents.turns import Order, Turn, turns
-from cosim.errors import ControllerError
-from cosim.interface import Action, FleetSpec, Floats, Ints, Observation, Outcome, TrainingRound
+from cosim.interface import Action, Episodes, FleetSpec, Floats, Ints, Observation, Outcome
 
 Arrays = dict[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
@@ -53,6 +52,19 @@ class Exploration:
         nth = np.minimum((drawn[1] * count).astype(np.int64), np.maximum(count - 1, 0))
         at_random = (np.cumsum(possible, axis=1) > nth[:, None]).argmax(axis=1)
         return np.where(drawn[0] < self._rate[replica], at_random, choice)
+
+
+def exploring(settings: Any, progress: float, replicas: int, generator: np.random.Generator) -> Exploration:
+    """The random choices of episodes side by side.
+
+    Args:
+        settings: An algorithm's.
+        progress: Share of the training that is done before them.
+        replicas: Number of episodes.
+        generator: Draws them.
+    """
+    rate = linear(settings.epsilon, settings.epsilon_end, progress / settings.epsilon_until)
+    return Exploration(rate, replicas, generator)
 
 
 class Algorithm(Protocol):
@@ -98,6 +110,14 @@ class Algorithm(Protocol):
 
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Begin with weights of the line that `agents.catalogue.Line.starts_from` names."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on, by name: networks, targets, optimisers, priorities, counters."""
+        ...
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from a state."""
         ...
 
 
@@ -160,16 +180,15 @@ def kept_shapes(spec: FleetSpec, algorithm: Algorithm) -> Shapes:
 
 
 class FleetInTraining:
-    """A learning controller: explores, keeps, updates; and only decides in episodes of validation.
+    """A learning controller: explores and keeps; and only decides in episodes of validation.
 
     Args:
         spec: The fleet.
-        algorithm: What is trained.
+        algorithm: Whose networks decide.
         order: Whether EVs decide one after another.
-        episodes: Episodes of training in all.
         validation_from: Episodes from this number on are of validation.
-        seed: Seed of exploration and of the replay's draws.
-        on_round: Called after each round of episodes side by side.
+        exploration: Gives the random choices of so many episodes side by side.
+        on_episodes: Called when episodes have ended.
     """
 
     def __init__(
@@ -178,27 +197,23 @@ class FleetInTraining:
         algorithm: Algorithm,
         *,
         order: Order,
-        episodes: int,
         validation_from: int,
-        seed: int,
-        on_round: Callable[[TrainingRound], None],
+        exploration: Callable[[int], Exploration],
+        on_episodes: Callable[[Episodes], None],
     ) -> None:
         self._spec = spec
-        self._algorithm = algorithm
         self._decider = FleetDecider(spec, algorithm, order)
         self._credit = Credit(spec) if algorithm.credit == "individual" else TeamCredit(spec)
-        self._total = episodes
         self._validation_from = validation_from
-        self._generator = np.random.default_rng(seed)
-        self._on_round = on_round
+        self._explore = exploration
+        self._on_episodes = on_episodes
         self._shapes = kept_shapes(spec, algorithm)
-        if not algorithm.on_policy:
-            self.replay = EpisodeReplay(algorithm.settings.replay_episodes, self._shapes)
-        self.episodes = 0
-        """Episodes of training so far."""
+        self.cpu_s = 0.0
+        """CPU time of decisions and of what they earned [s]."""
 
     def act(self, observation: Observation) -> Action:
         """Decide; keep what was seen."""
+        begun_s = time.process_time()
         if observation.slot == 0:
             self._begin(observation)
         if self._validates:
@@ -206,20 +221,18 @@ class FleetInTraining:
         else:
             action, outlook = self._decider.decide(observation, self._exploration, self._kept)
         self._credit.expect(self._decider.board, outlook)
+        self.cpu_s += time.process_time() - begun_s
         return action
 
     def learn(self, outcome: Outcome) -> None:
-        """Take in a slot; after the last one of a round, update."""
+        """Take in a slot; after the last one, hand the episodes on."""
+        begun_s = time.process_time()
         self._kept["reward"][:, outcome.slot] = self._credit.of_slot(outcome)
         self._restored_kwh += (outcome.reference_shed_kw - outcome.shed_kw).sum(axis=1) * self._spec.slot_h
         self._reference_kwh += outcome.reference_shed_kw.sum(axis=1) * self._spec.slot_h
+        self.cpu_s += time.process_time() - begun_s
         if outcome.slot == self._spec.slots - 1:
-            self._end_round()
-
-    @property
-    def progress(self) -> float:
-        """Share of the training that is done."""
-        return self.episodes / self._total
+            self._on_episodes(self._ended())
 
     def _begin(self, observation: Observation) -> None:
         count = observation.replicas
@@ -228,32 +241,13 @@ class FleetInTraining:
         self._kept: Arrays = {name: np.zeros((count, *self._shapes[name][0]), self._shapes[name][1]) for name in names}
         if not self._validates:
             self._kept["choice"][:] = -1
-        settings = self._algorithm.settings
-        rate = linear(settings.epsilon, settings.epsilon_end, self.progress / settings.epsilon_until)
-        self._exploration = Exploration(rate, count, self._generator)
+            self._exploration = self._explore(count)
         self._credit.begin(count)
         self._restored_kwh, self._reference_kwh = np.zeros((2, count))
 
-    def _end_round(self) -> None:
-        logged: dict[str, float] = {}
-        reward = float(self._kept["reward"].sum(axis=1).mean())
-        if not self._validates:
-            count = len(self._restored_kwh)
-            if self._algorithm.on_policy:
-                self.replay = EpisodeReplay(count, self._shapes)
-            self.replay.add(self._kept)
-            self.episodes += count
-            updates = [
-                self._algorithm.update(self.replay, self.progress, self._generator)
-                for _ in range(self._algorithm.settings.updates)
-            ]
-            logged = {name: float(np.mean([update[name] for update in updates])) for name in updates[0]}
-            for name, value in logged.items():
-                if not math.isfinite(value):
-                    raise ControllerError(
-                        f"{name} is {value} after {self.episodes} episodes of training; it cannot go on"
-                    )
+    def _ended(self) -> Episodes:
         counted = self._reference_kwh > 0.0
         ratio = self._restored_kwh[counted] / self._reference_kwh[counted]
         restoration = float(ratio.mean()) if counted.any() else 0.0
-        self._on_round(TrainingRound(self.episodes, self._validates, restoration, reward, logged))
+        reward = float(self._kept["reward"].sum(axis=1).mean())
+        return Episodes(self._validates, restoration, reward, self._kept)

@@ -1,4 +1,4 @@
-"""One training: an algorithm, the fleet that learns with it, and the weights that are kept."""
+"""One training: an algorithm, the fleets that learn with it, and the weights that are kept."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 import torch
 
 from agents.catalogue import ORDERS, Line, find_line, make_algorithm, make_settings
+from agents.checkpoint import read_state, write_state
 from agents.episode_replay import episode_bytes
+from agents.learner import Learner
 from agents.learning import FleetInTraining, kept_shapes
 from agents.weights import FleetCard, load_weights, save_weights
 from cosim.errors import ControllerError
-from cosim.interface import FleetSpec, TrainingRound
+from cosim.interface import Episodes, FleetSpec
 
 
 class Trainer:
-    """Makes the fleet of a training, and keeps its weights.
+    """Makes the learner and the fleet of a training, and keeps weights and state.
 
     Args:
         spec: The fleet.
@@ -56,12 +58,12 @@ class Trainer:
         # One thread a process: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
         self._algorithm = make_algorithm(line, spec, made, seed)
-        self._spec, self._episodes, self._seed = spec, episodes, seed
+        self._spec = spec
         self._check_memory()
-        if start:
-            self._start_from(Path(start), line)
         self.settings: dict[str, Any] = asdict(made)
         """All settings."""
+        self.start_sha256 = self._start_from(Path(start), line) if start else ""
+        """Fingerprint of the weights that it begins with; empty for untrained networks."""
         self._card = FleetCard(
             algorithm=algorithm,
             settings=self.settings,
@@ -73,11 +75,12 @@ class Trainer:
             validation=None,
             command=command,
         )
+        self.learner = Learner(self._algorithm, kept_shapes(spec, self._algorithm), episodes=episodes, seed=seed)
+        """Who updates."""
         self.best: float | None = None
         """Best mean restoration ratio on the episodes of validation so far."""
         self.last: float | None = None
         """The last one."""
-        self._fleet: FleetInTraining | None = None
 
     def _check_memory(self) -> None:
         """Refuse a replay that does not fit, before anything runs."""
@@ -91,41 +94,62 @@ class Trainer:
                 "set algorithm.replay_episodes to less"
             )
 
-    def _start_from(self, path: Path, line: Line) -> None:
+    def _start_from(self, path: Path, line: Line) -> str:
         if not line.starts_from:
             raise ControllerError(f"{line.name} begins with untrained networks; leave --start out")
-        other, _ = load_weights(path, self._spec, line.starts_from)
+        other, card = load_weights(path, self._spec, line.starts_from)
         self._algorithm.start_from(other.weights())
+        return card.sha256
 
-    def fleet(self, validation_from: int, on_round: Callable[[TrainingRound], None]) -> FleetInTraining:
-        """The fleet that learns.
+    def fleet(self, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+        """The fleet that explores and decides.
 
         Args:
             validation_from: Episodes from this number on are of validation.
-            on_round: Called after each round of episodes.
+            on_episodes: Called when a round of episodes has ended.
         """
-        self._fleet = FleetInTraining(
+        return FleetInTraining(
             self._spec,
             self._algorithm,
             order=self._card.order,
-            episodes=self._episodes,
             validation_from=validation_from,
-            seed=self._seed,
-            on_round=on_round,
+            exploration=self.learner.exploration,
+            on_episodes=on_episodes,
         )
-        return self._fleet
 
-    def keep_best(self, folder: Path, validation: TrainingRound) -> None:
+    def keep_best(self, folder: Path, restoration: float) -> None:
         """Write the weights if no validation before was as good."""
-        self.last = validation.restoration
-        if self.best is None or self.last > self.best:
-            self.best = self.last
-            self._save(folder / "best.safetensors", self.best)
+        self.last = restoration
+        if self.best is None or restoration > self.best:
+            self.best = restoration
+            self._save_weights(folder / "best.safetensors", restoration)
 
     def keep_last(self, folder: Path) -> None:
         """Write the weights as they are now."""
-        self._save(folder / "last.safetensors", self.last)
+        self._save_weights(folder / "last.safetensors", self.last)
 
-    def _save(self, path: Path, validation: float | None) -> None:
-        episodes = self._fleet.episodes if self._fleet is not None else 0
-        save_weights(path, self._algorithm, replace(self._card, episodes=episodes, validation=validation))
+    def save(self, folder: Path) -> None:
+        """Write all that the training depends on from here.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        numbers = {"learner": self.learner.numbers(), "best": self.best, "last": self.last}
+        write_state(folder, self.learner.tensors(), numbers)
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote.
+
+        Raises:
+            ControllerError: If it is missing, damaged, or of another training.
+        """
+        tensors, numbers = read_state(folder)
+        try:
+            self.learner.load(tensors, numbers["learner"])
+            self.best, self.last = numbers["best"], numbers["last"]
+        except KeyError as error:
+            raise ControllerError(f"{folder} is damaged: {error} is missing") from error
+
+    def _save_weights(self, path: Path, validation: float | None) -> None:
+        card = replace(self._card, episodes=self.learner.episodes, validation=validation)
+        save_weights(path, self._algorithm, card)

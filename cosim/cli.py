@@ -76,9 +76,10 @@ def _kept(options: argparse.Namespace) -> str:
     out = getattr(options, "out", None)
     if not out:
         return ""
-    weights = Path(out) / "last.safetensors"
-    if weights.exists():
-        return f"; the weights so far are in {weights}"
+    if (Path(out) / "training.json").exists():
+        from cosim.training import what_is_kept
+
+        return f"; {what_is_kept(Path(out))}"
     from cosim.records.store import StoredRun
 
     try:
@@ -170,7 +171,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--replicas", type=_count, default=64, metavar="R", help="episodes of a round, side by side (default: 64)"
     )
-    train.add_argument("--out", required=True, metavar="DIR", help="new folder for weights and learning curve")
+    train.add_argument("--out", metavar="DIR", help="new folder for weights, learning curve and checkpoint")
+    train.add_argument(
+        "--resume", metavar="DIR", help="go on with the training in DIR, or give one that has ended more episodes"
+    )
+    train.add_argument(
+        "--checkpoint-every",
+        type=_count,
+        metavar="N",
+        help="episodes between two checkpoints (default: 1024); the end and Ctrl-C make one too",
+    )
     train.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     bound = _add(commands, "bound", _bound, "bound the load restoration ratio that any controller can reach")
@@ -230,10 +240,8 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.out and options.resume and Path(options.out).resolve() != Path(options.resume).resolve():
-        print(f"cosim run: --out {options.out} and --resume {options.resume} must be one folder", file=sys.stderr)
+    if _two_folders(options):
         return OTHER
-    options.out = options.out or options.resume
     from cosim.experiment import run
 
     with _spinner("loading", show=not options.json):
@@ -356,10 +364,15 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if not options.out and not options.resume:
+        print("cosim train: name a new folder with --out, or one to go on with with --resume", file=sys.stderr)
+        return OTHER
+    if _two_folders(options):
+        return OTHER
     from cosim.loading import load
     from cosim.scenario.overrides import parse_value
     from cosim.scenario.source import override_source
-    from cosim.training import Training, train
+    from cosim.training import CHECKPOINT_EVERY, Training, train
 
     chosen, settings = [], {}
     for override in options.overrides:
@@ -370,7 +383,6 @@ def _train(options: argparse.Namespace) -> int:
             chosen.append(override)
     with _spinner("loading", show=not options.json):
         system = load(options.file, chosen)
-    command = " ".join(["cosim", *sys.argv[1:]])
     training = Training(
         algorithm=options.algorithm,
         episodes=options.episodes,
@@ -378,18 +390,17 @@ def _train(options: argparse.Namespace) -> int:
         order=options.order,
         settings=settings,
         replicas=options.replicas,
-        command=command,
+        command=" ".join(["cosim", *sys.argv[1:]]),
         start=options.start,
+        checkpoint_every=options.checkpoint_every or CHECKPOINT_EVERY,
     )
     with _training_bar(options.episodes, show=not options.json) as on_round:
-        trained = train(system, training, options.out, on_round)
+        trained = train(system, training, options.out, on_round, resume=bool(options.resume))
     if options.json:
-        print(json.dumps({**vars(trained), "folder": str(trained.folder)}, allow_nan=False))
-    else:
-        best = "none" if trained.best is None else f"{trained.best:.3f}"
-        print(f"{trained.episodes} episodes in {trained.cpu_s:.0f} CPU s; best restoration on validation {best}")
-        print(f"weights and learning curve in {trained.folder}; run them with")
-        print(f"  --controller {options.algorithm} --set controller.options.weights={trained.folder}/best.safetensors")
+        print(json.dumps(trained.summary(), allow_nan=False))
+        return GOOD
+    for line in trained.lines():
+        print(line)
     return GOOD
 
 
@@ -409,6 +420,16 @@ def _bound(options: argparse.Namespace) -> int:
 
     Console().print(bound_view(bound.summary()))
     return GOOD
+
+
+def _two_folders(options: argparse.Namespace) -> bool:
+    """Take the folder of --resume for --out; two different ones are a mistake."""
+    if options.out and options.resume and Path(options.out).resolve() != Path(options.resume).resolve():
+        command = options.command.__name__.removeprefix("_")
+        print(f"cosim {command}: --out {options.out} and --resume {options.resume} must be one folder", file=sys.stderr)
+        return True
+    options.out = options.out or options.resume
+    return False
 
 
 def _quiet(options: argparse.Namespace) -> AbstractContextManager[object]:

@@ -277,6 +277,23 @@ class TrainingRound:
     logged: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Episodes:
+    """What episodes side by side brought to a fleet that learns.
+
+    Attributes:
+        validates: Whether they were of validation.
+        restoration: Mean load restoration ratio.
+        reward: Mean over EVs and episodes of the sum of an episode's credits.
+        kept: What was seen, chosen and earned, by name, shape [R, T, ...]; of validation only what was earned.
+    """
+
+    validates: bool
+    restoration: float
+    reward: float
+    kept: dict[str, NDArray[Any]] = field(repr=False)
+
+
 ControllerFactory = Callable[..., Controller]
 
 

@@ -22,7 +22,9 @@ from cosim.scenario.wording import one_line
 from cosim.system import System, build_system, load_system
 
 if TYPE_CHECKING:
-    from agents.training import Trainer
+    # Named anew: others may speak of them without importing `agents`.
+    from agents.learning import FleetInTraining as FleetInTraining
+    from agents.training import Trainer as Trainer
 
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from agents.board import IntentionBoard
 from agents.episode_replay import EpisodeReplay, n_step_rows
+from agents.learner_state import Parts, load_tensors, tensors_of
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import CHARGERS, MODES, OWN_FEATURES, SLOT_KWH, SLOTS_AHEAD, STATION_FEATURES, Outlook
 from agents.turns import Turn
@@ -219,6 +220,26 @@ class Admaddpg:
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """It begins with untrained networks only."""
         raise NotImplementedError
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on."""
+        return {**tensors_of(self._parts()), "prioritised": torch.tensor(self._prioritised)}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        load_tensors(self._parts(), tensors)
+        self._prioritised = int(tensors["prioritised"])
+
+    def _parts(self) -> Parts:
+        return {
+            "actor": self.actor,
+            "actor_target": self.actor_target,
+            "actor_optimiser": self._actor_optimiser,
+            "critic": self.critic,
+            "critic_target": self.critic_target,
+            "critic_optimiser": self._critic_optimiser,
+            "priority": self._priority,
+        }
 
     # --------------------------------------------------------------------------------------------------- decision
 

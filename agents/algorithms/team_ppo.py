@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from agents.algorithms.maddqn import q_network
 from agents.board import IntentionBoard
 from agents.episode_replay import EpisodeReplay
+from agents.learner_state import Parts, load_tensors, tensors_of
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import (
     CHARGERS,
@@ -142,6 +143,23 @@ class TeamPpo:
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(self.settings.sharpness)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on."""
+        return {**tensors_of(self._parts()), "rounds": torch.tensor(self._rounds)}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        load_tensors(self._parts(), tensors)
+        self._rounds = int(tensors["rounds"])
+
+    def _parts(self) -> Parts:
+        return {
+            "network": self.network,
+            "actor_optimiser": self._actor_optimiser,
+            "critic": self.critic,
+            "critic_optimiser": self._critic_optimiser,
+        }
 
     # --------------------------------------------------------------------------------------------------- decision
 

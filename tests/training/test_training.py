@@ -9,31 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_training import FEW, SCENARIO, short, small_system
 
 import cosim
+from agents.catalogue import LINES
 from cosim.cli import main
-from cosim.episodes import VALIDATION
 from cosim.errors import ControllerError, RecordError
 from cosim.system import System
-from cosim.training import Training, _schedule, train
-
-SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
-FEW: Mapping[str, Mapping[str, Any]] = {
-    "maddqn": {"updates": 2, "rows": 64, "replay_episodes": 8},
-    "admaddpg": {"updates": 2, "slots": 2, "replay_episodes": 8},
-    "admaddpg-no-lstm": {"updates": 2, "slots": 2, "replay_episodes": 8},
-    "team-ppo": {"rows": 128, "warm_up": 1},
-}
+from cosim.training import Training, train
 
 
 @pytest.fixture(scope="module")
 def system() -> System:
-    return cosim.load(SCENARIO, ["network.engine=lindistflow", "fleet.size=5"])
+    return small_system()
 
 
-def short(algorithm: str, **changes: Any) -> Training:
-    asked: dict[str, Any] = {"episodes": 6, "replicas": 2, "settings": FEW[algorithm], "command": "as a test"}
-    return Training(algorithm, **{**asked, **changes})
+def test_every_line_is_tried() -> None:
+    assert set(FEW) == {line.name for line in LINES}
 
 
 @pytest.mark.parametrize("algorithm", sorted(FEW))
@@ -72,15 +64,8 @@ def test_the_curve_has_a_row_per_round(system: System, tmp_path: Path) -> None:
     assert all(float(row["loss"]) >= 0.0 for row in rows[:3])
     assert rows[3]["loss"] == ""
     assert float(rows[3]["restoration"]) == trained.last == trained.best == rounds[-1][1]
-    assert set(trained.by_component) == {"controller", "traffic", "grid", "recorder"}
-
-
-def test_validation_stands_between_rounds_and_at_the_end() -> None:
-    schedule = _schedule(Training("maddqn", 18 * 4 - 1, replicas=4), 12)
-    kinds = "".join("v" if schedule.batch(n)[0] in VALIDATION else "t" for n in range(schedule.batches))
-    assert kinds == "t" * 8 + "v" + "t" * 8 + "v" + "tt" + "v"
-    trained_on = [episode for episode in schedule.episodes if episode not in VALIDATION]
-    assert trained_on == list(range(72))
+    assert sum(trained.spent.shares().values()) == pytest.approx(1.0)
+    assert trained.spent.shares()["simulation"] > 0.0
 
 
 def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_path: Path) -> None:
@@ -169,8 +154,9 @@ def test_an_interrupted_training_keeps_its_weights(
     monkeypatch.setattr("agents.algorithms.maddqn.Maddqn.update", interrupted)
     words = ["train", str(SCENARIO), "--algorithm", "maddqn", "--episodes", "2", "--replicas", "2"]
     assert main([*words, "--set", "fleet.size=3", "--out", str(tmp_path / "run")]) == 1
-    said = f"interrupted; the weights so far are in {tmp_path / 'run' / 'last.safetensors'}"
-    assert said in capsys.readouterr().err
+    again = f"the same command with --resume {tmp_path / 'run'}"
+    said = f"there was no validation yet, so there is no best.safetensors; the weights as they are are in {tmp_path}"
+    assert f"interrupted; there is no checkpoint yet, and {again} begins anew; {said}" in capsys.readouterr().err
     # They are whole.
     assert len(run_with("maddqn", {"weights": str(tmp_path / "run" / "last.safetensors")}, 3)) == 3 * 12 * 5
 

@@ -1,0 +1,88 @@
+"""What is to be trained, and what it brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.training.spent import Spent
+
+#: Episodes between two checkpoints.
+CHECKPOINT_EVERY = 1024
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is to be trained, and how.
+
+    Attributes:
+        algorithm: Name of the line.
+        episodes: Episodes of training; rounded up to whole rounds.
+        seed: Seed of first weights, exploration and draws from the replay.
+        order: `sequential` or `simultaneous`.
+        settings: Settings of the algorithm by name.
+        replicas: Episodes of a round, side by side.
+        command: How it was asked for, for the card of the weights.
+        start: Weights that it begins with; empty for untrained networks.
+        checkpoint_every: Episodes between two checkpoints; the end and Ctrl-C make one too.
+    """
+
+    algorithm: str
+    episodes: int
+    seed: int = 0
+    order: str = "sequential"
+    settings: Mapping[str, Any] | None = None
+    replicas: int = 64
+    command: str = ""
+    start: str = ""
+    checkpoint_every: int = CHECKPOINT_EVERY
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training brought.
+
+    Attributes:
+        episodes: Episodes of training, those from before a resume included.
+        resumed_from: Episodes that were there already; 0 for a new training.
+        best: Best mean restoration ratio on the episodes of validation; None before the first.
+        last: The last one.
+        spent: Where the time went, that from before a resume included.
+        algorithm: Name of the line.
+        folder: Where weights, curve and checkpoint are.
+    """
+
+    episodes: int
+    resumed_from: int
+    best: float | None
+    last: float | None
+    spent: Spent
+    algorithm: str
+    folder: Path
+
+    def lines(self) -> list[str]:
+        """What `cosim train` prints."""
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in self.spent.shares().items())
+        best = "none" if self.best is None else f"{self.best:.3f}"
+        if self.episodes == self.resumed_from:
+            first = f"{self.episodes} episodes, all of them from before: nothing was left to train"
+        else:
+            first = f"{self.episodes} episodes in {self.spent.cpu_s:.0f} CPU s ({shares})"
+        return [
+            f"{first}; best restoration on validation {best}",
+            f"weights and learning curve in {self.folder}; run them with",
+            f"  --controller {self.algorithm} --set controller.options.weights={self.folder}/best.safetensors",
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Everything that `cosim train --json` prints."""
+        return {
+            "episodes": self.episodes,
+            "resumed_from": self.resumed_from,
+            "best": self.best,
+            "last": self.last,
+            "time": {**asdict(self.spent), "shares": self.spent.shares()},
+            "folder": str(self.folder),
+        }

@@ -1,0 +1,144 @@
+"""A training that goes on: after each round its row of the curve, the best weights, a checkpoint where one is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cosim.episodes import VALIDATION
+from cosim.errors import RecordError
+from cosim.interface import Episodes, TrainingRound
+from cosim.training.curve import CURVE, Curve
+from cosim.training.folder import POSITION, TrainingFolder
+from cosim.training.interrupts import Interrupts
+from cosim.training.rounds import Plan
+from cosim.training.spent import Spent
+
+if TYPE_CHECKING:
+    from cosim.loading import FleetInTraining, Trainer
+
+#: Called after each round with the round and the best validation so far.
+OnRound = Callable[[TrainingRound, float | None], None]
+
+
+class Session:
+    """What one process does for a training, from its beginning or from a checkpoint on.
+
+    Args:
+        trainer: Who learns, and keeps weights.
+        folder: Where everything goes.
+        plan: All rounds.
+        every: Episodes between two checkpoints.
+        interrupts: Whether somebody wants it to end.
+        on_round: Called after each round.
+
+    Attributes:
+        done: Rounds of training that are done.
+        validated: Whether the validation after them is done.
+        resumed_from: Episodes of training that were there already.
+
+    Raises:
+        CosimError: If there is a checkpoint that cannot be read.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        folder: TrainingFolder,
+        plan: Plan,
+        *,
+        every: int,
+        interrupts: Interrupts,
+        on_round: OnRound,
+    ) -> None:
+        self.trainer, self.plan = trainer, plan
+        self.done, self.validated = 0, False
+        self._folder, self._every, self._interrupts, self._on_round = folder, every, interrupts, on_round
+        self._before, self._begun_s, self._checkpoints_s = Spent(), time.process_time(), 0.0
+        self._fleets: list[FleetInTraining] = []
+        self._kept: tuple[int, int, bool] | None = None
+        if folder.checkpoint is not None:
+            self._load(folder.checkpoint)
+        self.resumed_from = self._kept_episodes = trainer.learner.episodes
+        self._curve = Curve(folder.path / CURVE)
+        trainer.learner.on_update = self._stop_if_asked
+
+    def fleet(self, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+        """A fleet that explores and decides in this process.
+
+        Args:
+            on_episodes: Called when a round of episodes has ended.
+        """
+        fleet = self.trainer.fleet(VALIDATION.start, on_episodes)
+        self._fleets.append(fleet)
+        return fleet
+
+    def finish_round(self) -> None:
+        """Do the updates that are left of a round in which the training was stopped."""
+        if self.trainer.learner.unfinished:
+            self.trained(self.trainer.learner.finish())
+
+    def trained(self, of_round: TrainingRound) -> None:
+        """Note a round of training."""
+        self.done, self.validated = self.done + 1, False
+        self._note(of_round)
+
+    def validated_with(self, of_round: TrainingRound) -> None:
+        """Note a round of validation; the weights are kept if none were better."""
+        self.trainer.keep_best(self._folder.path, of_round.restoration)
+        self.validated = True
+        self._note(of_round)
+
+    def end(self) -> None:
+        """Keep everything of a training that has ended."""
+        if self._kept != self._position():
+            self._checkpoint()
+        self._folder.end()
+
+    def spent(self) -> Spent:
+        """Where the time went so far."""
+        here = Spent(
+            cpu_s=time.process_time() - self._begun_s,
+            decisions_s=sum(fleet.cpu_s for fleet in self._fleets),
+            updates_s=self.trainer.learner.cpu_s,
+            checkpoints_s=self._checkpoints_s,
+        )
+        return self._before.plus(here)
+
+    def _note(self, of_round: TrainingRound) -> None:
+        self._curve.add(of_round, self.spent().cpu_s)
+        self._on_round(of_round, self.trainer.best)
+        self._stop_if_asked()
+        if self.trainer.learner.episodes - self._kept_episodes >= self._every:
+            self._checkpoint()
+
+    def _stop_if_asked(self) -> None:
+        """End here if somebody wants it; called where a checkpoint can be made."""
+        if self._interrupts.asked:
+            self._checkpoint()
+            raise KeyboardInterrupt
+
+    def _checkpoint(self) -> None:
+        begun_s = time.process_time()
+        self.trainer.keep_last(self._folder.path)
+        episodes, done, validated = self._position()
+        position = {"episodes": episodes, "done": done, "validated": validated, "spent": asdict(self.spent())}
+        self._folder.keep(position, self.trainer.save)
+        self._kept, self._kept_episodes = self._position(), episodes
+        self._checkpoints_s += time.process_time() - begun_s
+
+    def _position(self) -> tuple[int, int, bool]:
+        return self.trainer.learner.episodes, self.done, self.validated
+
+    def _load(self, checkpoint: Path) -> None:
+        position = self._folder.restore()
+        self.trainer.load(checkpoint)
+        try:
+            self._before = Spent(**position["spent"])
+            self.done, self.validated = position["done"], position["validated"]
+        except (TypeError, KeyError) as error:
+            raise RecordError(f"{checkpoint} is damaged: {POSITION} lacks {error}") from error
+        self._kept = self._position()

@@ -1,0 +1,103 @@
+"""Trains fleets inside the co-simulation, and goes on with trainings that were stopped."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosim.interface import TrainingRound
+from cosim.loading import make_trainer
+from cosim.summary import versions
+from cosim.system import System
+from cosim.training.alone import train_alone
+from cosim.training.folder import TrainingFolder
+from cosim.training.interrupts import noted_interrupts
+from cosim.training.request import Trained, Training
+from cosim.training.rounds import Plan
+from cosim.training.session import OnRound, Session
+
+if TYPE_CHECKING:
+    from cosim.loading import Trainer
+
+
+def train(
+    system: System,
+    training: Training,
+    out: Path | str,
+    on_round: OnRound | None = None,
+    *,
+    resume: bool = False,
+) -> Trained:
+    """Train a fleet; the best weights on the episodes of validation are kept.
+
+    Args:
+        system: The scenario, built.
+        training: What is to be trained.
+        out: A new folder or an empty one; with `resume` that of a training that was stopped, or that has ended and is
+            to have more episodes.
+        on_round: Called after each round with the round and the best validation so far.
+        resume: Whether to go on with the training in the folder.
+
+    Raises:
+        ControllerError: If there is no such algorithm or setting.
+        RecordError: If the folder holds something else, or is in use.
+        CosimError: If the run cannot go on.
+        KeyboardInterrupt: After Ctrl-C; where it came first, everything is kept to go on.
+    """
+    trainer = make_trainer(
+        system,
+        algorithm=training.algorithm,
+        settings=training.settings or {},
+        order=training.order,
+        episodes=training.episodes,
+        seed=training.seed,
+        command=training.command,
+        start=training.start,
+    )
+    with TrainingFolder(out, resume=resume) as folder, noted_interrupts() as interrupts:
+        folder.begin(_about(system, training, trainer))
+        session = Session(
+            trainer,
+            folder,
+            Plan(training.episodes, training.replicas),
+            every=training.checkpoint_every,
+            interrupts=interrupts,
+            on_round=on_round or _nothing,
+        )
+        try:
+            train_alone(session, system)
+        except KeyboardInterrupt:
+            trainer.keep_last(folder.path)
+            raise
+        session.end()
+        return Trained(
+            episodes=trainer.learner.episodes,
+            resumed_from=session.resumed_from,
+            best=trainer.best,
+            last=trainer.last,
+            spent=session.spent(),
+            algorithm=training.algorithm,
+            folder=folder.path,
+        )
+
+
+def _about(system: System, training: Training, trainer: Trainer) -> dict[str, Any]:
+    """What is trained, and all that its bits depend on; plain values."""
+    scenario = system.scenario.model_dump(mode="json")
+    # The fleet that learns takes the place of the scenario's controller.
+    del scenario["controller"]
+    return {
+        **vars(training),
+        "settings": trainer.settings,
+        "start_sha256": trainer.start_sha256,
+        "scenario_file": str(system.file.path),
+        "scenario_sha256": system.scenario_sha256,
+        "scenario": scenario,
+        "inputs": {entry.file: entry.sha256 for entry in system.inputs},
+        "versions": {**versions(), "torch": importlib.metadata.version("torch")},
+    }
+
+
+def _nothing(of_round: TrainingRound, best: float | None) -> None:
+    """For whoever does not want to hear."""
