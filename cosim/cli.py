@@ -181,6 +181,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="episodes between two checkpoints (default: 1024); the end and Ctrl-C make one too",
     )
+    train.add_argument(
+        "--track", action="store_true", help="write TensorBoard files to DIR/tensorboard too (needs ev-cosim[track])"
+    )
     train.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     bound = _add(commands, "bound", _bound, "bound the load restoration ratio that any controller can reach")
@@ -394,8 +397,8 @@ def _train(options: argparse.Namespace) -> int:
         start=options.start,
         checkpoint_every=options.checkpoint_every or CHECKPOINT_EVERY,
     )
-    with _training_bar(options.episodes, show=not options.json) as on_round:
-        trained = train(system, training, options.out, on_round, resume=bool(options.resume))
+    with _training_bar(options.algorithm, show=not options.json) as shown:
+        trained = train(system, training, options.out, resume=bool(options.resume), track=options.track, **shown)
     if options.json:
         print(json.dumps(trained.summary(), allow_nan=False))
         return GOOD
@@ -475,25 +478,17 @@ def _progress_bar(what: str, *, show: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _training_bar(episodes: int, *, show: bool) -> Iterator[Callable[..., None] | None]:
-    """A bar with restoration, losses, speed and time left, on standard error and on terminals only."""
+def _training_bar(algorithm: str, *, show: bool) -> Iterator[dict[str, Callable[..., None]]]:
+    """A bar with rewards, restoration, losses, speed and time left, on standard error and on terminals only."""
     if not show or not sys.stderr.isatty():
-        yield None
+        yield {}
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("first round", total=episodes)
+    from cosim.report.training_bar import TrainingBar
 
-        def on_round(of_round: Any, best: float | None) -> None:
-            logged = " ".join(f"{name} {value:.3g}" for name, value in of_round.logged.items())
-            kept = "" if best is None else f", best validation {best:.3f}"
-            text = f"restoration {of_round.restoration:.3f}{kept} {logged}"
-            bar.update(task, completed=of_round.episodes, description=text)
-
-        yield on_round
+    with TrainingBar(algorithm, Console(stderr=True)) as bar:
+        yield {"on_begin": bar.begin, "on_round": bar.show}
 
 
 def _check(options: argparse.Namespace) -> int:

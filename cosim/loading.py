@@ -24,6 +24,7 @@ from cosim.system import System, build_system, load_system
 if TYPE_CHECKING:
     # Named anew: others may speak of them without importing `agents`.
     from agents.learning import FleetInTraining as FleetInTraining
+    from agents.track import Track as Track
     from agents.training import Trainer as Trainer
 
 
@@ -182,6 +183,23 @@ def make_trainer(system: System, **asked: Any) -> Trainer:
             raise
         raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
     return Trainer(system.spec, **asked)
+
+
+def check_track() -> None:
+    """Make sure that TensorBoard files can be written.
+
+    Raises:
+        ControllerError: If the package is missing.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ControllerError("--track needs 'tensorboard': pip install 'ev-cosim[track]'")
+
+
+def make_track(folder: Path, episodes: int) -> Track:
+    """Make what writes TensorBoard files; see `agents.track.Track`."""
+    from agents.track import Track
+
+    return Track(folder, episodes)
 
 
 def _check_owner_of_agents() -> None:

@@ -52,6 +52,7 @@ FOREIGN = {
     "power_grid_model": ("cosim.grid",),
     "torch": ("agents",),
     "safetensors": ("agents",),
+    "tensorboard": ("agents",),
     "pyarrow": ("cosim.records",),
     "yaml": ("cosim.scenario", "cosim.records"),
     "rich": ("cosim.cli", "cosim.report"),

@@ -33,9 +33,9 @@ class Session:
         plan: All rounds.
         every: Episodes between two checkpoints.
         interrupts: Whether somebody wants it to end.
-        on_round: Called after each round.
 
     Attributes:
+        on_round: Who is called after each round.
         done: Rounds of training that are done.
         validated: Whether the validation after them is done.
         resumed_from: Episodes of training that were there already.
@@ -52,11 +52,11 @@ class Session:
         *,
         every: int,
         interrupts: Interrupts,
-        on_round: OnRound,
     ) -> None:
         self.trainer, self.plan = trainer, plan
         self.done, self.validated = 0, False
-        self._folder, self._every, self._interrupts, self._on_round = folder, every, interrupts, on_round
+        self.on_round: list[OnRound] = []
+        self._folder, self._every, self._interrupts = folder, every, interrupts
         self._before, self._begun_s, self._checkpoints_s = Spent(), time.process_time(), 0.0
         self._fleets: list[FleetInTraining] = []
         self._kept: tuple[int, int, bool] | None = None
@@ -110,7 +110,8 @@ class Session:
 
     def _note(self, of_round: TrainingRound) -> None:
         self._curve.add(of_round, self.spent().cpu_s)
-        self._on_round(of_round, self.trainer.best)
+        for tell in self.on_round:
+            tell(of_round, self.trainer.best)
         self._stop_if_asked()
         if self.trainer.learner.episodes - self._kept_episodes >= self._every:
             self._checkpoint()

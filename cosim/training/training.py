@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.interface import TrainingRound
-from cosim.loading import make_trainer
+from cosim.loading import check_track, make_track, make_trainer
 from cosim.summary import versions
 from cosim.system import System
 from cosim.training.alone import train_alone
@@ -20,6 +21,9 @@ from cosim.training.session import OnRound, Session
 if TYPE_CHECKING:
     from cosim.loading import Trainer
 
+#: Called when a training begins, with the episodes that are done and all of them.
+OnBegin = Callable[[int, int], None]
+
 
 def train(
     system: System,
@@ -28,6 +32,8 @@ def train(
     on_round: OnRound | None = None,
     *,
     resume: bool = False,
+    track: bool = False,
+    on_begin: OnBegin | None = None,
 ) -> Trained:
     """Train a fleet; the best weights on the episodes of validation are kept.
 
@@ -38,13 +44,17 @@ def train(
             to have more episodes.
         on_round: Called after each round with the round and the best validation so far.
         resume: Whether to go on with the training in the folder.
+        track: Whether to write TensorBoard files too.
+        on_begin: Called once, with the episodes of training that are done and all of them.
 
     Raises:
-        ControllerError: If there is no such algorithm or setting.
+        ControllerError: If there is no such algorithm or setting, or a package is missing.
         RecordError: If the folder holds something else, or is in use.
         CosimError: If the run cannot go on.
         KeyboardInterrupt: After Ctrl-C; where it came first, everything is kept to go on.
     """
+    if track:
+        check_track()
     trainer = make_trainer(
         system,
         algorithm=training.algorithm,
@@ -55,31 +65,34 @@ def train(
         command=training.command,
         start=training.start,
     )
-    with TrainingFolder(out, resume=resume) as folder, noted_interrupts() as interrupts:
+    plan = Plan(training.episodes, training.replicas)
+    with ExitStack() as stack:
+        folder = stack.enter_context(TrainingFolder(out, resume=resume))
+        interrupts = stack.enter_context(noted_interrupts())
         folder.begin(_about(system, training, trainer))
-        session = Session(
-            trainer,
-            folder,
-            Plan(training.episodes, training.replicas),
-            every=training.checkpoint_every,
-            interrupts=interrupts,
-            on_round=on_round or _nothing,
-        )
+        session = Session(trainer, folder, plan, every=training.checkpoint_every, interrupts=interrupts)
+        if track:
+            tracked = stack.enter_context(closing(make_track(folder.path / "tensorboard", session.resumed_from)))
+            session.on_round.append(tracked.add)
+        if on_round is not None:
+            session.on_round.append(on_round)
+        if on_begin is not None:
+            on_begin(session.resumed_from, plan.rounds * plan.replicas)
         try:
             train_alone(session, system)
         except KeyboardInterrupt:
             trainer.keep_last(folder.path)
             raise
         session.end()
-        return Trained(
-            episodes=trainer.learner.episodes,
-            resumed_from=session.resumed_from,
-            best=trainer.best,
-            last=trainer.last,
-            spent=session.spent(),
-            algorithm=training.algorithm,
-            folder=folder.path,
-        )
+    return Trained(
+        episodes=trainer.learner.episodes,
+        resumed_from=session.resumed_from,
+        best=trainer.best,
+        last=trainer.last,
+        spent=session.spent(),
+        algorithm=training.algorithm,
+        folder=folder.path,
+    )
 
 
 def _about(system: System, training: Training, trainer: Trainer) -> dict[str, Any]:
@@ -97,7 +110,3 @@ def _about(system: System, training: Training, trainer: Trainer) -> dict[str, An
         "inputs": {entry.file: entry.sha256 for entry in system.inputs},
         "versions": {**versions(), "torch": importlib.metadata.version("torch")},
     }
-
-
-def _nothing(of_round: TrainingRound, best: float | None) -> None:
-    """For whoever does not want to hear."""

@@ -167,3 +167,19 @@ def test_a_learner_that_sees_nan_stops_and_names_it(
     monkeypatch.setattr("agents.algorithms.maddqn.Maddqn.update", lambda *_: {"loss": float("nan")})
     with pytest.raises(ControllerError, match=r"loss is nan after 2 episodes of training; it cannot go on"):
         train(system, short("maddqn"), tmp_path / "run")
+
+
+def test_tracking_without_its_package_is_said_before_anything_runs(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ControllerError, match=r"--track needs 'tensorboard': pip install 'ev-cosim\[track\]'"):
+        train(system, short("maddqn"), tmp_path / "run", track=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_can_be_tracked(system: System, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    train(system, short("maddqn"), tmp_path / "run", track=True)
+    assert len(list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))) == 1
+    assert train(system, short("maddqn"), tmp_path / "run", track=True, resume=True).resumed_from == 6
