@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, cast, get_args, get_type_hints
 
 from agents.learning import Algorithm
 from agents.turns import Order
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec
+
+ORDERS: tuple[Order, ...] = ("sequential", "simultaneous")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Line:
         about: One line.
         presets: Settings that make the line, whatever else is set.
         starts_from: Line whose weights it can begin with; empty for none.
+        orders: Orders of decision in which it can be trained.
+        own_networks: Whether each EV has a network of its own, so that weights fit one size of the fleet.
     """
 
     name: str
@@ -32,6 +36,8 @@ class Line:
     about: str
     presets: Mapping[str, Any]
     starts_from: str = ""
+    orders: tuple[Order, ...] = ORDERS
+    own_networks: bool = False
 
 
 LINES = (
@@ -52,8 +58,31 @@ LINES = (
         {},
         starts_from="maddqn",
     ),
+    Line(
+        "admaddpg-literal",
+        "agents.algorithms.admaddpg_literal",
+        "AdmaddpgLiteral",
+        "AD-MADDPG with the paper's head: heading, distance, power by sigmoid",
+        {},
+    ),
+    Line("maddpg", "agents.algorithms.maddpg", "Maddpg", "central critic, decentral actors, the paper's head", {}),
+    Line(
+        "maddpg-pointer",
+        "agents.algorithms.maddpg",
+        "Maddpg",
+        "MADDPG whose actors choose stations and modes",
+        {"head": "pointer"},
+    ),
+    Line(
+        "independent",
+        "agents.algorithms.independent",
+        "Independent",
+        "a double deep Q-network for each EV, which knows nothing of the others",
+        {},
+        orders=("simultaneous",),
+        own_networks=True,
+    ),
 )
-ORDERS: tuple[Order, ...] = ("sequential", "simultaneous")
 
 
 def find_line(name: str) -> Line:
@@ -80,19 +109,31 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         ControllerError: If there is no setting of a name, or its value is of another kind; names it.
     """
     settings = importlib.import_module(line.module).Settings
-    known = {f.name: f for f in fields(settings)}
+    kinds = get_type_hints(settings)
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in known:
-            raise ControllerError(f"algorithm.{name}: {line.name} has no such setting; it has {', '.join(known)}")
+        if name not in kinds:
+            raise ControllerError(f"algorithm.{name}: {line.name} has no such setting; it has {', '.join(kinds)}")
         if name in line.presets:
             raise ControllerError(f"algorithm.{name}: is {line.presets[name]!r} in {line.name}")
-        whole = known[name].type == "int"
-        least, kind = (1, "a whole number") if whole else (0, "a number")
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not value >= least:
-            raise ControllerError(f"algorithm.{name}: must be {kind} of at least {least}, got {value!r}")
-        values[name] = value if whole else float(value)
+        problem = _problem(value, kinds[name])
+        if problem:
+            raise ControllerError(f"algorithm.{name}: must be {problem}, got {value!r}")
+        values[name] = float(value) if kinds[name] is float else value
     return settings(**{**values, **line.presets})
+
+
+def _problem(value: Any, kind: Any) -> str:
+    """What a setting must be, if a value is not; else empty."""
+    if kind is bool:
+        return "" if isinstance(value, bool) else "true or false"
+    if get_args(kind):
+        # A text is one of few.
+        return "" if isinstance(value, str) and value in get_args(kind) else f"one of {', '.join(get_args(kind))}"
+    whole = kind is int
+    least, wanted = (1, "a whole number") if whole else (0, "a number")
+    good = not isinstance(value, bool) and isinstance(value, int if whole else (int, float)) and value >= least
+    return "" if good else f"{wanted} of at least {least}"
 
 
 def make_algorithm(line: Line, spec: FleetSpec, settings: Any, seed: int) -> Algorithm:

@@ -115,3 +115,25 @@ def n_step_rows(reward: NDArray[np.float32], steps: int, gamma: float, episode: 
         inside = slot + k < slots
         total += np.where(inside, gamma**k * reward[episode, np.minimum(slot + k, slots - 1), ev], 0.0)
     return total
+
+
+def bootstrap_slots(
+    slot: Ints, steps: int, slots: int, *, literal_index: bool = False
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """The slots whose value stands for all that comes after N rewards.
+
+    Args:
+        slot: First slot of the N rewards, any shape.
+        steps: N.
+        slots: Slots of an episode; beyond the last nothing comes.
+        literal_index: Slot t + N - 1 as published, whose reward is among the N already, instead of t + N.
+
+    Returns:
+        The slots, the first ones themselves where the episode is over; and whether it goes on.
+
+    Source:
+        Wu, Cai, Li 2025, eq. (29) and the text around it.
+    """
+    later = slot + steps - int(literal_index)
+    goes_on = later < slots
+    return np.where(goes_on, later, slot), goes_on

@@ -18,6 +18,7 @@ from agents.baselines.plan import go_and_serve
 from agents.board import IntentionBoard
 from agents.credit import Credit, TeamCredit
 from agents.episode_replay import EpisodeReplay
+from agents.moves import Moves
 from agents.options import Outlook
 from agents.turns import Order, Turn, turns
 from cosim.interface import Action, Episodes, FleetSpec, Floats, Ints, Observation, Outcome
@@ -32,10 +33,10 @@ def linear(first: float, last: float, progress: float) -> float:
 
 
 class Exploration:
-    """Random choices among those that make sense, at a rate that rises over the replicas.
+    """Random choices among those that make sense, or noise, at a rate that rises over the replicas.
 
     Args:
-        rate: Mean share of random choices.
+        rate: Mean share of random choices; mean width of the noise.
         replicas: Number of replicas.
         generator: Draws them.
     """
@@ -52,6 +53,12 @@ class Exploration:
         nth = np.minimum((drawn[1] * count).astype(np.int64), np.maximum(count - 1, 0))
         at_random = (np.cumsum(possible, axis=1) > nth[:, None]).argmax(axis=1)
         return np.where(drawn[0] < self._rate[replica], at_random, choice)
+
+    def noisy(self, outputs: NDArray[Any], replica: Ints) -> NDArray[np.float32]:
+        """Outputs of a literal head with Gaussian noise, shape [N, 3]; heading goes round, the rest stays in 0 to 1."""
+        noise = self.generator.normal(size=outputs.shape) * self._rate[replica][:, None]
+        moved = (outputs + noise).astype(np.float32)
+        return np.concatenate([moved[:, :1] % 1.0, np.clip(moved[:, 1:], 0.0, 1.0)], axis=1)
 
 
 def exploring(settings: Any, progress: float, replicas: int, generator: np.random.Generator) -> Exploration:
@@ -88,8 +95,8 @@ class Algorithm(Protocol):
         """What the networks see as the EVs of a turn decide, shape [N, ...]."""
         ...
 
-    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
-        """The choice of each EV by the networks, shape [N]; the best one without exploration."""
+    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
+        """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
         ...
 
     def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
@@ -156,20 +163,30 @@ class FleetDecider:
         of_slot = self._algorithm.begin_slot(observation)
         station = np.full(observation.station.shape, -1, dtype=np.int64)
         power_share = np.zeros(observation.station.shape)
+        moved: list[tuple[Turn, Moves]] = []
         for turn in turns(self._order, self.board, outlook):
             seen = self._algorithm.inputs(turn)
-            choice = self._algorithm.choose(turn, seen, exploration)
-            choice = np.where(turn.choices.possible.any(axis=(1, 2)), choice, -1)
-            turn.take(choice)
-            station[turn.replica, turn.ev] = turn.station
-            power_share[turn.replica, turn.ev] = turn.power_share
+            chosen = self._algorithm.choose(turn, seen, exploration)
+            if isinstance(chosen, Moves):
+                turn.move(chosen)
+                moved.append((turn, chosen))
+                taken: Arrays = {"action": chosen.action}
+            else:
+                choice = np.where(turn.choices.possible.any(axis=(1, 2)), chosen, -1)
+                turn.take(choice)
+                station[turn.replica, turn.ev] = turn.station
+                power_share[turn.replica, turn.ev] = turn.power_share
+                taken = {"choice": choice}
             if kept is not None:
-                for name, values in {**seen, "choice": choice}.items():
+                for name, values in {**seen, **taken}.items():
                     kept[name][turn.replica, slot, turn.ev] = values
         if kept is not None:
             for name, values in {**of_slot, **self._algorithm.end_slot(self.board, outlook)}.items():
                 kept[name][:, slot] = values
-        return go_and_serve(self._spec, observation, station, power_share), outlook
+        action = go_and_serve(self._spec, observation, station, power_share)
+        for turn, moves in moved:
+            moves.write(action, turn.replica, turn.ev)
+        return action, outlook
 
 
 def kept_shapes(spec: FleetSpec, algorithm: Algorithm) -> Shapes:

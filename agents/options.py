@@ -93,13 +93,14 @@ class Outlook:
         self.deficit_kwh, self.surplus_kwh = station_outlook(spec, observation)
         self._fleet_kwh = observation.energy_kwh.mean(axis=1) if observation.energy_kwh.size else np.zeros(0)
 
-    def choices(self, board: IntentionBoard, replica: Ints, ev: Ints) -> Choices:
+    def choices(self, board: IntentionBoard, replica: Ints, ev: Ints, *, alone: bool = False) -> Choices:
         """What some EVs can choose from, on what the intentions of the others leave.
 
         Args:
             board: Everybody's intentions; an EV's own does not count.
             replica: Replica of each, shape [N].
             ev: Number of each EV, shape [N].
+            alone: Whether they know nothing of the others: neither intentions nor the fleet's energy.
         """
         spec, slot = self.spec, self.slot
         trips = self.trips
@@ -111,6 +112,8 @@ class Outlook:
 
         # 1 What the others leave at each station in each slot to come, shape [N, H, K].
         fed_kwh, drawn_kwh, busy = _of_others(board, replica, ev, slot)
+        if alone:
+            fed_kwh, drawn_kwh, busy = np.zeros_like(fed_kwh), np.zeros_like(drawn_kwh), np.zeros_like(busy)
         deficit_left_kwh = self.deficit_kwh[replica][..., slot:] - fed_kwh
         surplus_left_kwh = self.surplus_kwh[replica][..., slot:] - drawn_kwh
         free = spec.station_chargers[:, None] - busy
@@ -144,7 +147,7 @@ class Outlook:
             station=self._station_features(
                 board, replica, ev, deficit_left_kwh, surplus_left_kwh, free, sold_kwh, bought_kwh, wait
             ),
-            own=self._own_features(replica, ev, deficit_free_kwh, surplus_free_kwh),
+            own=self._own_features(replica, ev, deficit_free_kwh, surplus_free_kwh, alone),
             possible=np.stack([possible, possible & given.any(axis=-1), possible & needed.any(axis=-1)], axis=-1),
             arrival=arrival,
             offer_kwh=offer_kwh,
@@ -194,18 +197,20 @@ class Outlook:
         features[..., last + 8] = np.where(meant, 1.0 + 0.5 * np.sign(own)[:, None], 0.0)
         return np.clip(features, -LARGEST, LARGEST, out=features)
 
-    def _own_features(self, replica: Ints, ev: Ints, deficit_free_kwh: Floats, surplus_free_kwh: Floats) -> Features:
+    def _own_features(
+        self, replica: Ints, ev: Ints, deficit_free_kwh: Floats, surplus_free_kwh: Floats, alone: bool
+    ) -> Features:
         """How an EV sees itself and the fleet, in this order.
 
-        Its energy, the time, the fleet's mean energy, deficit and surplus left in all, the fleet's size, its energy
-        above the minimum, whether no more than three slots are left.
+        Its energy, the time, the fleet's mean energy (0 for one alone), deficit and surplus left in all, the fleet's
+        size, its energy above the minimum, whether no more than three slots are left.
         """
         spec = self.spec
         energy_kwh = self.observation.energy_kwh[replica, ev]
         features = np.empty((len(ev), OWN_FEATURES), dtype=np.float32)
         features[:, 0] = energy_kwh / spec.battery_kwh
         features[:, 1] = self.slot / spec.slots
-        features[:, 2] = self._fleet_kwh[replica] / spec.battery_kwh
+        features[:, 2] = 0.0 if alone else self._fleet_kwh[replica] / spec.battery_kwh
         features[:, 3] = deficit_free_kwh.sum(axis=(1, 2)) / (2.0 * EPISODE_KWH)
         features[:, 4] = surplus_free_kwh.sum(axis=(1, 2)) / (2.0 * EPISODE_KWH)
         features[:, 5] = spec.fleet_size / FLEET

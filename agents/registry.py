@@ -54,6 +54,18 @@ CONTROLLERS = (
         "team-ppo", "agents.trained:TeamPpoFleet", "trained: MADDQN fine-tuned by the team's reward", "learn", "torch"
     ),
     Entry(
+        "admaddpg-literal",
+        "agents.trained:AdmaddpgLiteralFleet",
+        "trained: AD-MADDPG with the paper's head",
+        "learn",
+        "torch",
+    ),
+    Entry("maddpg", "agents.trained:MaddpgFleet", "trained: MADDPG with the paper's head", "learn", "torch"),
+    Entry(
+        "maddpg-pointer", "agents.trained:MaddpgPointerFleet", "trained: MADDPG that chooses stations", "learn", "torch"
+    ),
+    Entry("independent", "agents.trained:IndependentFleet", "trained: a network of its own per EV", "learn", "torch"),
+    Entry(
         "mpc",
         "agents.baselines.mpc:MpcController",
         "the fleet's linear program to the episode's end, in each slot anew, rounded to whole EVs",

@@ -8,6 +8,7 @@ import torch
 
 from agents.learning import FleetDecider
 from agents.weights import load_weights
+from cosim.errors import ControllerError
 from cosim.interface import Action, FleetSpec, Observation
 
 FOLDER = Path(__file__).parent / "fleets"
@@ -27,6 +28,10 @@ class TrainedFleet:
         # One thread: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
         path = Path(weights) if weights else FOLDER / f"{self.LINE}.safetensors"
+        if not weights and not path.exists():
+            raise ControllerError(
+                f"no weights of {self.LINE!r} ship; train it and set controller.options.weights=DIR/best.safetensors"
+            )
         algorithm, self.card = load_weights(path, spec, self.LINE)
         self._decider = FleetDecider(spec, algorithm, self.card.order)
 
@@ -57,3 +62,27 @@ class TeamPpoFleet(TrainedFleet):
     """MADDQN, fine-tuned by the team's reward."""
 
     LINE = "team-ppo"
+
+
+class AdmaddpgLiteralFleet(TrainedFleet):
+    """AD-MADDPG with heading, distance and power by sigmoid."""
+
+    LINE = "admaddpg-literal"
+
+
+class MaddpgFleet(TrainedFleet):
+    """MADDPG with heading, distance and power by sigmoid."""
+
+    LINE = "maddpg"
+
+
+class MaddpgPointerFleet(TrainedFleet):
+    """MADDPG whose actors choose stations and modes."""
+
+    LINE = "maddpg-pointer"
+
+
+class IndependentFleet(TrainedFleet):
+    """A network of its own for each EV."""
+
+    LINE = "independent"

@@ -54,6 +54,8 @@ class Trainer:
         if spec.fleet_size < 1:
             raise ControllerError("a fleet of no EV cannot learn; set fleet.size to 1 or more")
         line = find_line(algorithm)
+        if order not in line.orders:
+            raise ControllerError(f"order of {line.name} must be {' or '.join(line.orders)}, got {order!r}")
         made = make_settings(line, settings)
         # One thread a process: with small networks more threads only wait for each other.
         torch.set_num_threads(1)

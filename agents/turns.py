@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from agents.board import IntentionBoard
+from agents.moves import Moves
 from agents.options import Choices, Outlook
 from cosim.interface import EvState, Ints
 
@@ -27,13 +29,26 @@ class Turn:
     def __init__(self, board: IntentionBoard, outlook: Outlook, replica: Ints, ev: Ints) -> None:
         self.board, self.outlook = board, outlook
         self.replica, self.ev = replica, ev
-        self.choices: Choices = outlook.choices(board, replica, ev)
+        self._alone = False
+
+    @cached_property
+    def choices(self) -> Choices:
+        """What they can choose from, on what the others' intentions leave."""
+        return self.outlook.choices(self.board, self.replica, self.ev, alone=self._alone)
+
+    def look_alone(self) -> None:
+        """Let them choose as if nobody else had intentions; to be said before `choices` is asked for."""
+        self._alone = True
 
     def take(self, choice: Ints) -> None:
         """Publish the intentions that follow from choices, shape [N]; -1 stays."""
         intentions, self.power_share = self.choices.taken(choice)
         self.station = intentions.station
         self.board.publish(self.replica, self.ev, intentions)
+
+    def move(self, moves: Moves) -> None:
+        """Publish the intentions that follow from literal actions."""
+        self.board.publish(self.replica, self.ev, moves.intentions(self.outlook, self.replica, self.ev))
 
 
 def turns(order: Order, board: IntentionBoard, outlook: Outlook) -> Iterator[Turn]:

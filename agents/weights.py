@@ -107,6 +107,11 @@ def load_weights(path: Path, spec: FleetSpec, algorithm: str) -> tuple[Algorithm
         known, there = ", ".join(card.stations), ", ".join(spec.station_name)
         raise ControllerError(f"{path}: knows the stations {known}, but the scenario has {there}")
     line = find_line(card.algorithm)
+    if line.own_networks and card.fleet_size != spec.fleet_size:
+        raise ControllerError(
+            f"{path}: holds a network for each of {card.fleet_size} EVs, but the scenario has {spec.fleet_size}; "
+            f"set fleet.size={card.fleet_size} or train it anew"
+        )
     given = {name: value for name, value in card.settings.items() if name not in line.presets}
     made = make_algorithm(line, spec, make_settings(line, given), card.seed)
     made.load_weights(_tensors(path, content, made))

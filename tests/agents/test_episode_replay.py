@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.episode_replay import EpisodeReplay, n_step_rows
+from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
 
 
 def test_the_oldest_episodes_are_overwritten() -> None:
@@ -23,3 +23,17 @@ def test_n_step_returns_end_with_the_episode() -> None:
     reward = np.arange(1.0, 5.0, dtype=np.float32).reshape(1, 4, 1)
     at, ev = np.array([0, 1, 3]), np.zeros(3, dtype=int)
     assert n_step_rows(reward, 3, 0.5, ev, at, ev).tolist() == pytest.approx([1 + 1 + 0.75, 2 + 1.5 + 1, 4])
+
+
+def test_after_n_rewards_comes_the_slot_after_them() -> None:
+    slot = np.array([0, 1, 2, 3])
+    later, goes_on = bootstrap_slots(slot, 2, 4)
+    assert later.tolist() == [2, 3, 2, 3]
+    assert goes_on.tolist() == [True, True, False, False]
+
+
+def test_the_published_index_is_one_less() -> None:
+    slot = np.array([0, 1, 2, 3])
+    later, goes_on = bootstrap_slots(slot, 2, 4, literal_index=True)
+    assert later.tolist() == [1, 2, 3, 3]
+    assert goes_on.tolist() == [True, True, True, False]

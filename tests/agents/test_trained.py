@@ -14,7 +14,8 @@ from agents.weights import load_weights
 from cosim.errors import ControllerError
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
-SHIPPED = [entry.name for entry in CONTROLLERS if entry.target.startswith("agents.trained:")]
+TRAINED = [entry.name for entry in CONTROLLERS if entry.target.startswith("agents.trained:")]
+SHIPPED = [name for name in TRAINED if (FOLDER / f"{name}.safetensors").exists()]
 
 
 def restoration(controller: str, *overrides: str) -> float:
@@ -24,9 +25,16 @@ def restoration(controller: str, *overrides: str) -> float:
     return mean
 
 
-def test_every_shipped_fleet_is_a_line_that_can_be_trained() -> None:
-    assert set(SHIPPED) <= {line.name for line in LINES}
+def test_every_line_is_a_controller_and_every_shipped_fleet_is_of_one() -> None:
+    assert set(TRAINED) == {line.name for line in LINES}
     assert sorted(path.stem for path in FOLDER.glob("*.safetensors")) == sorted(SHIPPED)
+
+
+@pytest.mark.parametrize("name", sorted(set(TRAINED) - set(SHIPPED)))
+def test_a_line_whose_weights_do_not_ship_says_so(name: str) -> None:
+    problem = f"no weights of '{name}' ship; train it and set controller.options.weights=DIR/best.safetensors"
+    with pytest.raises(ControllerError, match=problem):
+        cosim.run(cosim.load(SCENARIO, [f"controller.name={name}"]), episodes=1)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

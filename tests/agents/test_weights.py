@@ -88,3 +88,14 @@ def test_what_does_not_fit_is_refused(damage: Callable[[Path], None], problem: s
         load_weights(saved, SPEC, "maddqn")
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_for_each_ev_fits_one_size_of_the_fleet(tmp_path: Path) -> None:
+    line, path = find_line("independent"), tmp_path / "best.safetensors"
+    card = FleetCard("independent", {"hidden": 8}, "simultaneous", SPEC.station_name, 3, 100, 3, 0.5, "cosim train ...")
+    save_weights(path, make_algorithm(line, fleet(3), make_settings(line, card.settings), 3), card)
+    assert load_weights(path, fleet(3), "independent")[1].fleet_size == 3
+    with pytest.raises(ControllerError) as caught:
+        load_weights(path, fleet(4), "independent")
+    said = "holds a network for each of 3 EVs, but the scenario has 4; set fleet.size=3 or train it anew"
+    assert str(caught.value) == f"{path}: {said}"

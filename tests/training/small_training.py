@@ -18,6 +18,10 @@ FEW: Mapping[str, Mapping[str, Any]] = {
     "admaddpg": {"updates": 2, "slots": 2, "replay_episodes": 8},
     "admaddpg-no-lstm": {"updates": 2, "slots": 2, "replay_episodes": 8},
     "team-ppo": {"rows": 128, "warm_up": 1},
+    "admaddpg-literal": {"updates": 2, "slots": 2, "replay_episodes": 8},
+    "maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "maddpg-pointer": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "independent": {"updates": 2, "rows": 8, "replay_episodes": 8},
 }
 SMALL = ("network.engine=lindistflow", "fleet.size=5")
 

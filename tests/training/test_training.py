@@ -28,8 +28,9 @@ def test_every_line_is_tried() -> None:
     assert set(FEW) == {line.name for line in LINES}
 
 
-@pytest.mark.parametrize("algorithm", sorted(FEW))
-@pytest.mark.parametrize("order", ["sequential", "simultaneous"])
+@pytest.mark.parametrize(
+    ("algorithm", "order"), [(line.name, order) for line in LINES for order in line.orders], ids="-".join
+)
 def test_a_training_repeats_to_the_last_bit_and_its_weights_decide(
     algorithm: str, order: str, system: System, tmp_path: Path
 ) -> None:
@@ -87,6 +88,10 @@ def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_p
     [
         ({"algorithm": "maddpgg"}, "there is no algorithm 'maddpgg'; there are 'maddqn', 'admaddpg'"),
         ({"order": "any"}, "order must be one of sequential, simultaneous, got 'any'"),
+        (
+            {"algorithm": "independent", "settings": {}, "order": "sequential"},
+            "order of independent must be simultaneous, got 'sequential'",
+        ),
         ({"settings": {"hiden": 3}}, "algorithm.hiden: maddqn has no such setting; it has hidden, steps"),
         ({"settings": {"hidden": 2.5}}, "algorithm.hidden: must be a whole number of at least 1, got 2.5"),
         ({"settings": {"gamma": "x"}}, "algorithm.gamma: must be a number of at least 0, got 'x'"),
