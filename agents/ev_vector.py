@@ -26,6 +26,7 @@ class EvVector:
         self._spec = spec
         self._image = StateImage(spec)
         self.length = len(spec.station_name) * (STATION_FEATURES + WAY_FEATURES) + OWN_FEATURES + len(OWN)
+        self._stations = len(spec.station_name)
         self._energy = self.length - len(OWN) + OWN.index("energy")
 
     def begin_slot(self, observation: Observation) -> None:
@@ -43,3 +44,9 @@ class EvVector:
     def energy_kwh(self, vector: Tensor) -> Tensor:
         """The energy that vectors [..., length] tell of [kWh], shape [...]."""
         return vector[..., self._energy] * self._spec.battery_kwh
+
+    def way(self, vector: Tensor) -> Tensor:
+        """The way to each station that vectors [..., length] tell of, over the farthest move, shape [..., H, 2]."""
+        first = self._stations * STATION_FEATURES
+        of_stations = vector[..., first : first + self._stations * WAY_FEATURES]
+        return of_stations.view(*vector.shape[:-1], self._stations, WAY_FEATURES)

@@ -21,6 +21,8 @@ from cosim.interface import FleetSpec, Ints
 
 #: An output of a literal head this near to an end counts as saturated.
 SATURATED = 0.02
+#: Nearness falls to 0.6 at this share of the farthest move: about twice as far as a target may miss a station.
+NEAR = 0.2
 
 Seen = Mapping[str, Tensor]
 
@@ -31,6 +33,7 @@ class LiteralHead:
     Args:
         spec: The fleet.
         vector: What the EVs see.
+        nearness: Whether a critic is told as well how near an action's target is to each station.
 
     Source:
         Wu, Cai, Li 2025, eq. (30)-(33).
@@ -38,13 +41,14 @@ class LiteralHead:
 
     outputs = 3
     """Numbers that the actor's last layer gives."""
-    features = 4
-    """Numbers by which a critic knows an action."""
     by_choice = False
 
-    def __init__(self, spec: FleetSpec, vector: EvVector) -> None:
+    def __init__(self, spec: FleetSpec, vector: EvVector, *, nearness: bool = False) -> None:
         self._spec = spec
         self._vector = vector
+        self._nearness = nearness
+        self.features = 4 + nearness * len(spec.station_name)
+        """Numbers by which a critic knows an action."""
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode for this head."""
@@ -98,7 +102,8 @@ class LiteralHead:
 
     def policy(self, logits: Tensor, seen: Seen) -> Tensor:
         """What a critic sees of the actor's actions, shape [..., features] of logits [..., 3]."""
-        return self.as_features(self.action(torch.sigmoid(logits), self._vector.energy_kwh(seen["vector"])))
+        action = self.action(torch.sigmoid(logits), self._vector.energy_kwh(seen["vector"]))
+        return self.as_features(action, seen["vector"])
 
     def decided(self, seen: Seen) -> Tensor:
         """Whether each EV decided, shape [...]."""
@@ -106,13 +111,23 @@ class LiteralHead:
 
     def done(self, seen: Seen) -> Tensor:
         """What a critic sees of the actions that were taken, shape [..., features]."""
-        return self.as_features(seen["action"])
+        return self.as_features(seen["action"], seen["vector"])
 
-    def as_features(self, action: Tensor) -> Tensor:
-        """An action as east, north, distance and power, in which a full turn has no seam."""
+    def as_features(self, action: Tensor, vector: Tensor) -> Tensor:
+        """An action as east, north, distance and power, in which a full turn has no seam; and nearness if wanted.
+
+        Args:
+            action: Heading, distance and power share, shape [..., 3].
+            vector: What the EVs see, shape [..., V].
+        """
         heading, distance, power = action.unbind(dim=-1)
         turn = 2.0 * math.pi * heading
-        return torch.stack([distance * torch.cos(turn), distance * torch.sin(turn), distance, power], dim=-1)
+        move = torch.stack([distance * torch.cos(turn), distance * torch.sin(turn)], dim=-1)
+        features = torch.cat([move, distance[..., None], power[..., None]], dim=-1)
+        if not self._nearness:
+            return features
+        away = (self._vector.way(vector) - move[..., None, :]).square().sum(dim=-1)
+        return torch.cat([features, torch.exp(-away / (2.0 * NEAR**2))], dim=-1)
 
     def restraint(self, logits: Tensor, _seen: Seen, weight: float) -> Tensor:
         """What keeps the sigmoids from saturating, where their gradient would be lost: a price on large logits."""

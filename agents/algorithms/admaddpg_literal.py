@@ -45,6 +45,7 @@ class Settings:
 
     Attributes:
         others: What the others do in the actor's loss: what they did in the `replay`, or by their `current` actors.
+        nearness: Whether the critic is told how near an action's target is to each station.
         credit: What EVs are rewarded by: `individual` or `team`.
         width: Width of all layers between.
         memory: Slots that the LSTM looks back on, the present one included; 1 is no memory.
@@ -69,6 +70,7 @@ class Settings:
     """
 
     others: Literal["replay", "current"] = "replay"
+    nearness: bool = False
     credit: Literal["individual", "team"] = "individual"
     width: int = 64
     memory: int = 3
@@ -125,13 +127,13 @@ class Critic(nn.Module):
 
     Args:
         vector: Length of an EV's vector.
+        features: Numbers of an action.
         width: Width of its layers.
     """
 
-    def __init__(self, vector: int, width: int) -> None:
+    def __init__(self, vector: int, features: int, width: int) -> None:
         super().__init__()
         self.encoder = Encoder(vector, width)
-        features = LiteralHead.features
         self.joint = JointCritic(width, width + features, features, width, by_choice=False)
 
     def forward(self, remembered: Tensor, action: Tensor, of_others: Tensor, there: Tensor) -> Tensor:
@@ -139,8 +141,8 @@ class Critic(nn.Module):
 
         Args:
             remembered: What the encoder remembers of each EV's window, shape [S, I, width].
-            action: Own actions, shape [S, I, 4].
-            of_others: The actions by which the others know each EV, shape [S, I, 4].
+            action: Own actions, shape [S, I, features].
+            of_others: The actions by which the others know each EV, shape [S, I, features].
             there: Whether each decided, shape [S, I].
         """
         values: Tensor = self.joint(remembered, action, torch.cat([remembered, of_others], dim=-1), there)
@@ -163,10 +165,12 @@ class AdmaddpgLiteral:
         self.settings, self.credit = settings, settings.credit
         self._image = StateImage(spec)
         self._vector = EvVector(spec)
-        self._head = LiteralHead(spec, self._vector)
+        self._head = LiteralHead(spec, self._vector, nearness=settings.nearness)
         self._evs = spec.fleet_size
         self.actor, self.actor_target = (Actor(self._vector.length, settings) for _ in range(2))
-        self.critic, self.critic_target = (Critic(self._vector.length, settings.width) for _ in range(2))
+        self.critic, self.critic_target = (
+            Critic(self._vector.length, self._head.features, settings.width) for _ in range(2)
+        )
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
         self._acting = Acting(self.actor)

@@ -42,6 +42,7 @@ class Settings:
         head: `literal`: heading, distance, power by sigmoid; `pointer`: softmax over stations and modes.
         critic: `concatenate`: all others side by side, for a fleet of one size; `set`: their mean, for any.
         others: What the others do in the actor's loss: what they did in the `replay`, or by their `current` actors.
+        nearness: Whether the critic is told how near a literal action's target is to each station.
         credit: What EVs are rewarded by: `individual` or `team`.
         width: Width of the two hidden layers.
         gamma: Discount.
@@ -65,6 +66,7 @@ class Settings:
     head: Literal["literal", "pointer"] = "literal"
     critic: Literal["concatenate", "set"] = "concatenate"
     others: Literal["replay", "current"] = "replay"
+    nearness: bool = False
     credit: Literal["individual", "team"] = "individual"
     width: int = 64
     gamma: float = 1.0
@@ -112,7 +114,10 @@ class Maddpg:
         torch.manual_seed(seed)
         self.settings, self.credit = settings, settings.credit
         self._vector = EvVector(spec)
-        self._head: Head = (LiteralHead if settings.head == "literal" else ChoiceHead)(spec, self._vector)
+        literal = settings.head == "literal"
+        self._head: Head = (
+            LiteralHead(spec, self._vector, nearness=settings.nearness) if literal else ChoiceHead(spec, self._vector)
+        )
         vector, width = self._vector.length, settings.width
         self.actor, self.actor_target = (
             actor_network(vector, width, self._head.outputs, settings.last_layer) for _ in range(2)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from line_fleet import fleet
+from line_fleet import STATION_KM, fleet
 from torch import Tensor
 
 from agents.ev_vector import EvVector
@@ -14,7 +14,17 @@ from agents.heads import ChoiceHead, LiteralHead
 
 SPEC = fleet()
 VECTOR = EvVector(SPEC)
+NEARNESS = LiteralHead(SPEC, VECTOR, nearness=True)
 LITERAL, CHOICE = LiteralHead(SPEC, VECTOR), ChoiceHead(SPEC, VECTOR)
+
+A, B, C = range(3)
+
+
+def vector_of(station: int, east_km: float) -> Tensor:
+    """What an EV sees that is so far west of a station."""
+    vector = torch.zeros(VECTOR.length, dtype=torch.float64)
+    VECTOR.way(vector)[:, 0] = (torch.from_numpy(STATION_KM - STATION_KM[station]) + east_km) / SPEC.max_move_km
+    return vector
 
 
 def within(share: float, distance: float, energy_kwh: float) -> tuple[float, float, float]:
@@ -55,7 +65,7 @@ def test_where_nothing_is_clipped_the_gradient_is_whole() -> None:
 def test_the_gradient_through_the_whole_head_is_that_of_its_formula() -> None:
     def whole(logits: Tensor) -> Tensor:
         energy_kwh = torch.tensor([30.0, 12.0, 52.5, 7.0], dtype=torch.float64)
-        return LITERAL.as_features(LITERAL.action(torch.sigmoid(logits), energy_kwh))
+        return NEARNESS.as_features(NEARNESS.action(torch.sigmoid(logits), energy_kwh), vector_of(B, -3.0))
 
     logits = torch.tensor(
         [[0.3, -0.2, 0.1], [1.0, 0.5, -2.0], [-1.0, -0.5, 2.0], [0.1, 0.2, -0.9]], dtype=torch.float64
@@ -65,9 +75,18 @@ def test_the_gradient_through_the_whole_head_is_that_of_its_formula() -> None:
 
 def test_a_full_turn_has_no_seam_for_the_critic() -> None:
     action = torch.tensor([[1e-4, 0.7, 0.2], [1.0 - 1e-4, 0.7, 0.2], [0.25, 0.5, -0.1]])
-    features = LITERAL.as_features(action)
+    features = LITERAL.as_features(action, torch.zeros(3, VECTOR.length))
     assert torch.allclose(features[0], features[1], atol=2e-3)
     assert features[2].tolist() == pytest.approx([0.0, 0.5, 0.5, -0.1], abs=1e-6)
+
+
+def test_nearness_is_of_the_target_and_by_station() -> None:
+    east = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.7, 0.0]], dtype=torch.float64)
+    # B is 5 km east: the first target is there, the second 2 km beyond, one NEAR; C is 24 km on.
+    nearness = NEARNESS.as_features(east, vector_of(B, 5.0))[:, 4:]
+    assert nearness[:, B].tolist() == pytest.approx([1.0, math.exp(-0.5)])
+    assert nearness[:, C].max() < 1e-9
+    assert NEARNESS.features == LITERAL.features + 3
 
 
 def test_restraint_pulls_logits_to_the_middle() -> None:
