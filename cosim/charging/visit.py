@@ -91,8 +91,3 @@ class Visit:
             if request.plug_out_s is None:
                 return request
         return None
-
-    @property
-    def state(self) -> EvState:
-        """What the vehicle is doing."""
-        return self.requests[-1].state if self.requests else EvState.PARKED

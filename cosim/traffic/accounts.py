@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cosim.charging.visit import Visit
 from cosim.interface import Floats, Ints
@@ -37,7 +36,7 @@ class TrafficAccounts:
 
 @dataclass(frozen=True)
 class EvBook:
-    """What each EV was told and did in a slot, arrays or nested lists of shape [R, I]; with T slots, [T, R, I].
+    """What each EV was told and did in a slot, shape [R, I]; with T slots, [T, R, I].
 
     Attributes:
         heading_rad: Action: direction [rad].
@@ -64,10 +63,10 @@ class EvBook:
     position_km: Floats
     station: Ints
     state: Ints
-    charged_kwh: ArrayLike
-    discharged_kwh: ArrayLike
-    driven_km: ArrayLike
-    driven_s: ArrayLike
+    charged_kwh: Floats
+    discharged_kwh: Floats
+    driven_km: Floats
+    driven_s: Floats
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,6 @@ class TrafficSlot:
     def evs(self) -> EvSlots:
         """Per EV, shape [R, I]."""
         book, costs = self.ev_book, self.accounts.costs
-        charged_kwh, discharged_kwh = np.asarray(book.charged_kwh), np.asarray(book.discharged_kwh)
-        driven_km, driven_s = np.asarray(book.driven_km), np.asarray(book.driven_s)
         return EvSlots(
             heading_rad=book.heading_rad,
             distance_km=book.distance_km,
@@ -140,13 +137,13 @@ class TrafficSlot:
             state=book.state,
             energy_start_kwh=book.energy_start_kwh,
             energy_end_kwh=book.energy_end_kwh,
-            charged_kwh=charged_kwh,
-            discharged_kwh=discharged_kwh,
-            driven_km=driven_km,
-            driven_s=driven_s,
-            battery_cny=costs.battery_cny_per_kwh * (charged_kwh + discharged_kwh),
-            distance_cny=costs.distance_cny_per_km * driven_km,
-            time_cny=costs.time_cny_per_h * hours(1.0) * driven_s,
+            charged_kwh=book.charged_kwh,
+            discharged_kwh=book.discharged_kwh,
+            driven_km=book.driven_km,
+            driven_s=book.driven_s,
+            battery_cny=costs.battery_cny_per_kwh * (book.charged_kwh + book.discharged_kwh),
+            distance_cny=costs.distance_cny_per_km * book.driven_km,
+            time_cny=costs.time_cny_per_h * hours(1.0) * book.driven_s,
         )
 
     @cached_property

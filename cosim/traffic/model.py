@@ -12,9 +12,10 @@ from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
 from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
 from cosim.traffic.congestion import TravelTime, base_time_range
+from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.fleet_state import FleetState
 from cosim.traffic.move import MoveFinder
-from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
+from cosim.traffic.replica import Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place, Router
@@ -64,8 +65,6 @@ class TrafficModel:
             ev_flow_vph=scenario.congestion.ev_flow_vph,
             station_of={node: station for station, node in enumerate(station_node.tolist())},
             chargers=[station.chargers for station in scenario.stations],
-            charge_kw=fleet.charge_kw,
-            discharge_kw=fleet.discharge_kw,
             consumption_kwh_per_km=fleet.consumption_kwh_per_km,
             slot_s=clock.slot_s,
             keep_trips=keep_trips,
@@ -80,13 +79,14 @@ class TrafficModel:
         scenario = self._scenario
         self._slot = 0
         self._state: FleetState | None = None
+        fleet, nodes = scenario.fleet, self._roads.nodes
+        self._columns = FleetColumns(len(episodes), fleet.size)
+        starts = [start_fleet(fleet, self._station_node, nodes, scenario.seed, episode) for episode in episodes]
         self._replicas = [
-            TrafficReplica(
-                self._surroundings,
-                start_fleet(scenario.fleet, self._station_node, self._roads.nodes, scenario.seed, episode),
-            )
-            for episode in episodes
+            TrafficReplica(self._surroundings, Fleet(*start, self._columns, replica))
+            for replica, start in enumerate(starts)
         ]
+        self._batteries = [battery for batteries, _ in starts for battery in batteries]
         noise = scenario.uncertainty.traffic
         factors = [draw_factors(noise, scenario.seed, e, "uncertainty.traffic", 1) for e in episodes]
         self._flow_factor = np.array(factors)
@@ -98,32 +98,25 @@ class TrafficModel:
         return self._state
 
     def _look(self) -> FleetState:
-        fleets = [replica.fleet for replica in self._replicas]
-        count, size = len(fleets), self._scenario.fleet.size
-        places = [tuple(zip(*fleet.place, strict=True)) or ((), (), ()) for fleet in fleets]
-        whole = [
-            (node, road, fleet.station, fleet.destination, fleet.states())
-            for fleet, (node, road, _) in zip(fleets, places, strict=True)
-        ]
-        node, road, station, destination, state = np.array(whole, dtype=np.int64).reshape(count, 5, size).swapaxes(0, 1)
-        exact = [
-            (offset_km, [battery.energy_kwh for battery in fleet.battery])
-            for fleet, (_, _, offset_km) in zip(fleets, places, strict=True)
-        ]
-        offset_km, energy_kwh = np.array(exact, dtype=np.float64).reshape(count, 2, size).swapaxes(0, 1)
+        columns = self._columns
+        state = columns.state.copy()
+        for of_replica, replica in zip(state, self._replicas, strict=True):
+            numbers = of_replica.data
+            for ev, doing in replica.states():
+                numbers[ev] = doing
         at_stations = [
             ([len(s.queue) for s in replica.stations], [len(s.plugged) for s in replica.stations])
             for replica in self._replicas
         ]
         queue_length, chargers_busy = np.array(at_stations, dtype=np.int64).swapaxes(0, 1)
         return FleetState(
-            position_km=self._roads.position_km(road, node, offset_km),
-            edge=road,
-            node=node,
-            offset_km=offset_km,
-            energy_kwh=energy_kwh,
-            station=station,
-            destination=destination,
+            position_km=self._roads.position_km(columns.road, columns.node, columns.offset_km),
+            edge=columns.road.copy(),
+            node=columns.node.copy(),
+            offset_km=columns.offset_km.copy(),
+            energy_kwh=self._of_evs([battery.energy_kwh for battery in self._batteries]),
+            station=columns.station.copy(),
+            destination=columns.destination.copy(),
             state=state,
             queue_length=queue_length,
             chargers_busy=chargers_busy,
@@ -141,26 +134,30 @@ class TrafficModel:
             What happened.
         """
         start = self.state()
-        targets = self._target_finder.find(start.position_km, action.heading_rad, action.distance_km)
+        drives = start.state == int(EvState.DRIVING)
+        distance_km = np.where(drives, 0.0, action.distance_km)
+        targets = self._target_finder.find(start.position_km, action.heading_rad, distance_km)
+        fleet = self._scenario.fleet
+        self._columns.begin_slot(wanted_kw(action.power_share, fleet.charge_kw, fleet.discharge_kw))
         base_flow_vph = self._base_flow_vph(self._slot)
         ran = [
             replica.run_slot(*given)
             for replica, *given in zip(
                 self._replicas,
-                _orders(targets, action.power_share),
+                _by_replica(targets),
                 station_limit_kw.tolist(),
-                base_flow_vph.tolist(),
+                [flow_vph.data for flow_vph in base_flow_vph],
                 self._travel_time.of_all_s(base_flow_vph),
                 strict=True,
             )
         ]
         self._slot += 1
         self._state = None
-        outcome = np.where(start.state == int(EvState.DRIVING), int(ActionOutcome.IGNORED), targets.outcome)
-        for of_replica, (outcomes, _) in zip(outcome, ran, strict=True):
-            of_replica[list(outcomes)] = list(map(int, outcomes.values()))
+        outcome = np.where(drives, int(ActionOutcome.IGNORED), targets.outcome)
+        for of_replica, (refused, _) in zip(outcome, ran, strict=True):
+            for ev, why in refused.items():
+                of_replica[ev] = why
         end = self.state()
-        fleets = [replica.fleet for replica in self._replicas]
         return TrafficSlot(
             self._accounts,
             EvBook(
@@ -173,16 +170,20 @@ class TrafficModel:
                 position_km=end.position_km,
                 station=end.station,
                 state=end.state,
-                charged_kwh=[[battery.drawn_kwh for battery in fleet.battery] for fleet in fleets],
-                discharged_kwh=[[battery.fed_kwh for battery in fleet.battery] for fleet in fleets],
-                driven_km=[fleet.driven_km for fleet in fleets],
-                driven_s=[fleet.driven_s for fleet in fleets],
+                charged_kwh=self._of_evs([battery.drawn_kwh for battery in self._batteries]),
+                discharged_kwh=self._of_evs([battery.fed_kwh for battery in self._batteries]),
+                driven_km=self._columns.driven_km.copy(),
+                driven_s=self._columns.driven_s.copy(),
             ),
             StationBook(station_limit_kw, np.array([[tally.row() for tally in tallies] for _, tallies in ran])),
             base_flow_vph,
             [replica.trips for replica in self._replicas],
             [replica.visits for replica in self._replicas],
         )
+
+    def _of_evs(self, values: list[float]) -> Floats:
+        """Values of all EVs, replica after replica, as an array of shape [R, I]."""
+        return np.array(values, dtype=np.float64).reshape(self._columns.state.shape)
 
     def _base_flow_vph(self, slot: int) -> Floats:
         flow_vph: Floats = self._expected_flow_vph[slot] * self._flow_factor
@@ -197,11 +198,11 @@ class TrafficModel:
         return flow_vph
 
 
-def _orders(targets: Targets, power_share: Floats) -> list[Orders]:
-    """The orders of each replica."""
-    found = targets.outcome == int(ActionOutcome.DEPARTED)
-    orders = [Orders([], share) for share in power_share.tolist()]
-    columns = (*np.nonzero(found), targets.node[found], targets.road[found], targets.offset_km[found])
-    for replica, ev, node, road, offset_km in zip(*(column.tolist() for column in columns), strict=True):
-        orders[replica].targets.append((ev, Place(node, road, offset_km)))
-    return orders
+def _by_replica(targets: Targets) -> list[list[tuple[int, Place]]]:
+    """EV and target of each EV that has one, replica by replica."""
+    found: list[list[tuple[int, Place]]] = [[] for _ in targets.outcome]
+    who = np.nonzero(targets.outcome == int(ActionOutcome.DEPARTED))
+    columns = (*who, targets.node, targets.road, targets.offset_km)
+    for replica, ev, *place in zip(*(column.tolist() for column in columns), strict=True):
+        found[replica].append((ev, Place(*place)))
+    return found

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from cosim.interface import SMALLEST_MOVE_KM
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable
 from cosim.traffic.routing import Drive, Place, Router, Way
 from cosim.traffic.target import ActionOutcome
-
-
-class Move(NamedTuple):
-    """What an action means on the roads.
-
-    Attributes:
-        outcome: What became of it.
-        drive: The drive of this slot, if there is one.
-    """
-
-    outcome: ActionOutcome
-    drive: Drive | None = None
 
 
 class MoveFinder:
@@ -39,7 +25,7 @@ class MoveFinder:
         self._budget_km = budget_km
         self._consumption_kwh_per_km = consumption_kwh_per_km
 
-    def find(self, place: Place, target: Place, spare_kwh: float, traffic: RoadTraffic) -> Move:
+    def find(self, place: Place, target: Place, spare_kwh: float, traffic: RoadTraffic) -> Drive | ActionOutcome:
         """Find the drive of one slot.
 
         Args:
@@ -49,23 +35,23 @@ class MoveFinder:
             traffic: The traffic on all roads now.
 
         Returns:
-            The drive along the quickest way, as far as the slot's kilometres reach.
+            The drive along the quickest way, as far as the slot's kilometres reach; or why there is none.
         """
         way = self._table.route(place, target, traffic)
         if way is None:
             searched = self._router.route(place, target, traffic.start_time_s())
             if searched is None:
-                return Move(ActionOutcome.NO_WAY)
+                return ActionOutcome.NO_WAY
             way = Way(searched)
         if not way.legs:
-            return Move(ActionOutcome.STAYED)
+            return ActionOutcome.STAYED
         drive = way.drive
         if drive is None:
             drive = way.drive = self._router.drive(way, self._budget_km)
         length_km = drive.length_km
         if length_km <= SMALLEST_MOVE_KM:
-            return Move(ActionOutcome.STAYED)
+            return ActionOutcome.STAYED
         # A battery exactly sufficient must do, whatever the rounding of the sum of legs.
         if length_km * self._consumption_kwh_per_km > spare_kwh + 1e-9:
-            return Move(ActionOutcome.LOW_ENERGY)
-        return Move(ActionOutcome.DEPARTED, drive)
+            return ActionOutcome.LOW_ENERGY
+        return drive

@@ -6,16 +6,16 @@ SimPy's time. What happens at exactly a slot's end belongs to the next slot, on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import simpy
 
 from cosim.charging.station import ChargingStation, StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
-from cosim.interface import SMALLEST_POWER_SHARE, Floats
+from cosim.interface import EvState, Floats
 from cosim.traffic.congestion import TravelTime
 from cosim.traffic.fleet import Fleet
 from cosim.traffic.move import MoveFinder
@@ -36,8 +36,6 @@ class Surroundings:
         ev_flow_vph: Flow that an EV on a road counts as [vehicles/h].
         station_of: Station at each node that has one.
         chargers: Chargers of each station.
-        charge_kw: Charging power at share 1 [kW].
-        discharge_kw: Discharging power at share -1 [kW].
         consumption_kwh_per_km: Energy for driving [kWh/km].
         slot_s: Length of a slot [s].
         keep_trips: Whether trips that have ended are kept.
@@ -49,23 +47,9 @@ class Surroundings:
     ev_flow_vph: float
     station_of: Mapping[int, int]
     chargers: Sequence[int]
-    charge_kw: float
-    discharge_kw: float
     consumption_kwh_per_km: float
     slot_s: int
     keep_trips: bool = True
-
-
-class Orders(NamedTuple):
-    """What the EVs of a replica shall do in a slot.
-
-    Attributes:
-        targets: EV and target of each EV that has one, by EV.
-        power_share: Share of the power of each EV, > 0 charges.
-    """
-
-    targets: list[tuple[int, Place]]
-    power_share: Sequence[float]
 
 
 class TrafficReplica:
@@ -92,58 +76,57 @@ class TrafficReplica:
 
     def run_slot(
         self,
-        orders: Orders,
+        targets: Sequence[tuple[int, Place]],
         limits_kw: Sequence[tuple[float, float]],
         base_flow_vph: Sequence[float],
         base_time_s: Floats,
     ) -> tuple[dict[int, ActionOutcome], list[StationTally]]:
-        """Go through one slot.
+        """Go through one slot; what EVs want at stations stands in the fleet's columns.
 
         Args:
-            orders: What the EVs shall do.
+            targets: EV and target of each EV that stands and has one, by EV.
             limits_kw: Charging and discharging limit of each station [kW].
             base_flow_vph: Flow of other vehicles on each road [vehicles/h].
             base_time_s: Travel time of each road at that flow [s], shape [E].
 
         Returns:
-            What became of each EV that had a target, and each station's sums.
+            Why EVs with a target did not depart, by EV, and each station's sums.
         """
         self._slot_start_s = float(self._env.now)
         end_s = self._slot_start_s + self._around.slot_s
         self.traffic.begin_slot(base_flow_vph, base_time_s)
-        self.fleet.begin_slot(orders.power_share)
+        for battery in self.fleet.battery:
+            battery.drawn_kwh = battery.fed_kwh = 0.0
         for station, (charge_kw, discharge_kw) in zip(self.stations, limits_kw, strict=True):
             station.begin_slot(charge_kw, discharge_kw, end_s)
-        outcomes = self._send(orders.targets)
+        refused = self._send(targets)
         self._ask_for_chargers()
         for trip in self.traffic.run(end_s):
             self._arrive(trip)
         # Settled in an event behind those of this very instant, so that who arrives now takes its turn by number.
         call_after(self._env, 0.0, self._settle)
         self._env.run(until=end_s)
-        for ev, under_way in enumerate(self.fleet.trip):
-            if under_way is not None:
-                self._look_at(ev, under_way)
-        return outcomes, [station.end_slot() for station in self.stations]
+        for trip in self.traffic.under_way():
+            self._look_at(trip)
+        return refused, [station.end_slot() for station in self.stations]
 
     def _send(self, targets: Sequence[tuple[int, Place]]) -> dict[int, ActionOutcome]:
         """Find all ways at the travel times of this instant, then let EVs depart in the order of their numbers."""
         fleet, find = self.fleet, self._around.finder.find
-        outcomes = {}
+        refused: dict[int, ActionOutcome] = {}
         departing: list[tuple[int, Drive]] = []
         for ev, target in targets:
-            if fleet.trip[ev] is not None:
-                outcomes[ev] = ActionOutcome.IGNORED
-                continue
             battery = fleet.battery[ev]
             spare_kwh = battery.energy_kwh - battery.kind.energy_min_kwh
-            outcomes[ev], drive = find(fleet.place[ev], target, spare_kwh, self.traffic)
-            if drive is not None:
-                departing.append((ev, drive))
+            found = find(fleet.place[ev], target, spare_kwh, self.traffic)
+            if isinstance(found, Drive):
+                departing.append((ev, found))
+            else:
+                refused[ev] = found
         planned_s = self._planned_s([drive for _, drive in departing])
         for (ev, drive), time_s in zip(departing, planned_s, strict=True):
             self._depart(ev, drive, time_s)
-        return outcomes
+        return refused
 
     def _planned_s(self, drives: Sequence[Drive]) -> list[float]:
         """Travel times expected before anybody departs [s]; only a record needs them."""
@@ -154,13 +137,12 @@ class TrafficReplica:
 
     def _ask_for_chargers(self) -> None:
         """Free chargers first, then ask for them, settle last: so nobody gets a charger for no time."""
-        asking = []
-        for ev, visit in enumerate(self.fleet.visit):
+        fleet, asking = self.fleet, []
+        for ev, (visit, battery, wanted_kw) in enumerate(zip(fleet.visit, fleet.battery, fleet.wanted_kw, strict=True)):
             if visit is None:
                 continue
             station, request = self.stations[visit.station], visit.open_request
-            wanted_kw = self._wanted_kw(ev)
-            serves = wanted_kw != 0.0 and station.serves(self.fleet.battery[ev], wanted_kw)
+            serves = wanted_kw != 0.0 and station.serves(battery, wanted_kw)
             if request is None:
                 if serves:
                     asking.append((ev, visit, wanted_kw))
@@ -171,15 +153,15 @@ class TrafficReplica:
         for ev, visit, wanted_kw in asking:
             self._ask(ev, visit, wanted_kw)
 
+    def states(self) -> Iterator[tuple[int, EvState]]:
+        """What each EV is doing that is served or waits."""
+        for station in self.stations:
+            for request in (*station.plugged, *station.queue):
+                yield request.ev, request.state
+
     def _settle(self, event: simpy.Event) -> None:
         for station in self.stations:
             station.settle()
-
-    def _wanted_kw(self, ev: int) -> float:
-        share = self.fleet.power_share[ev]
-        if share > SMALLEST_POWER_SHARE:
-            return share * self._around.charge_kw
-        return share * self._around.discharge_kw if share < -SMALLEST_POWER_SHARE else 0.0
 
     def _depart(self, ev: int, drive: Drive, planned_s: float) -> None:
         visit, from_station = self.fleet.visit[ev], -1
@@ -201,7 +183,7 @@ class TrafficReplica:
         self._book(trip, trip.drive.length_km, arrive_s)
         self._stop(trip.ev, trip.drive.end, arrive_s)
 
-    def _look_at(self, ev: int, trip: Trip) -> None:
+    def _look_at(self, trip: Trip) -> None:
         """Find the place, and book the drive so far, of an EV that still drives at the slot's end."""
         now_s = float(self._env.now)
         road, from_km, to_km = trip.leg
@@ -209,7 +191,7 @@ class TrafficReplica:
         share = min((now_s - trip.enter_s[-1]) / trip.leg_s, 1.0)
         on_leg_km = (to_km - from_km) * share
         self._book(trip, trip.done_km + on_leg_km, now_s)
-        self.fleet.place[ev] = self._around.router.place_on(road, from_km + on_leg_km)
+        self.fleet.put(trip.ev, self._around.router.place_on(road, from_km + on_leg_km))
 
     def _book(self, trip: Trip, trip_km: float, until_s: float) -> None:
         """Book kilometres, time and energy of a trip, up to some kilometres of it and a time."""
@@ -231,7 +213,7 @@ class TrafficReplica:
         visit = Visit(ev, station, time_s)
         self.fleet.stop(ev, place, visit)
         self.visits.append(visit)
-        wanted_kw = self._wanted_kw(ev)
+        wanted_kw = self.fleet.wanted_kw[ev]
         if wanted_kw != 0.0 and self.stations[station].serves(self.fleet.battery[ev], wanted_kw):
             call_after(self._env, time_s - self._env.now, self._ask_on_arrival, (ev, visit, wanted_kw))
 

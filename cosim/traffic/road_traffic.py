@@ -66,7 +66,11 @@ class RoadTraffic:
 
     def occupied(self) -> dict[int, int]:
         """The roads that EVs are on, and how many there are."""
-        return {trip.leg.road: self.on_road[trip.leg.road] for _, _, trip in self._heap}
+        return {trip.leg.road: self.on_road[trip.leg.road] for trip in self.under_way()}
+
+    def under_way(self) -> list[Trip]:
+        """The trips that are on a road."""
+        return [trip for _, _, trip in self._heap]
 
     def start_time_s(self) -> Sequence[float]:
         """Travel time of each road when the slot begins [s], for routing; to be asked before anybody departs."""

@@ -8,7 +8,6 @@ from cosim.charging.battery import Battery, BatteryKind
 from cosim.interface import Ints
 from cosim.scenario.schema import FleetSection
 from cosim.seeding import stream
-from cosim.traffic.fleet import Fleet
 from cosim.traffic.routing import Place
 
 
@@ -22,8 +21,10 @@ def battery_kind(fleet: FleetSection) -> BatteryKind:
     )
 
 
-def start_fleet(fleet: FleetSection, station_node: Ints, nodes: int, seed: int, episode: int) -> Fleet:
-    """The EVs of an episode at its beginning.
+def start_fleet(
+    fleet: FleetSection, station_node: Ints, nodes: int, seed: int, episode: int
+) -> tuple[list[Battery], list[Place]]:
+    """The batteries and the places of the EVs of an episode at its beginning.
 
     Args:
         fleet: The scenario's `fleet`.
@@ -42,4 +43,4 @@ def start_fleet(fleet: FleetSection, station_node: Ints, nodes: int, seed: int, 
         node = station_node[generator.integers(0, len(station_node), size)]
     else:
         node = generator.integers(0, nodes, size)
-    return Fleet([Battery(kind, energy) for energy in energy_kwh.tolist()], [Place(where) for where in node.tolist()])
+    return [Battery(kind, energy) for energy in energy_kwh.tolist()], [Place(where) for where in node.tolist()]

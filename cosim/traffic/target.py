@@ -45,13 +45,13 @@ PENALISED = (ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD, ActionOutcome.NO_WAY
 
 @dataclass(frozen=True)
 class Targets:
-    """Where EVs are to go, arrays of one shape; places mean something only where there is a target.
+    """Where EVs are to go: the places of those that have a target, EV after EV.
 
     Attributes:
-        outcome: DEPARTED where there is a target; else why there is none.
-        node: Node of the target, or the end of its road.
-        road: Directed road that it is on, -1 at a node.
-        offset_km: Its distance from the road's start [km], 0 at a node.
+        outcome: DEPARTED where there is a target; else why there is none, in the shape of the actions.
+        node: Node of the target, or the end of its road, shape [K].
+        road: Directed road that it is on, -1 at a node, shape [K].
+        offset_km: Its distance from the road's start [km], 0 at a node, shape [K].
     """
 
     outcome: Ints
@@ -89,21 +89,23 @@ class TargetFinder:
             distance_km: Straight distances of the targets [km], shape [R, I].
 
         Returns:
-            The targets; arrays of shape [R, I].
+            The targets.
         """
-        shape = heading_rad.shape
-        target_km = np.empty((*shape, 2))
+        target_km = np.empty((*heading_rad.shape, 2))
         np.cos(heading_rad, out=target_km[..., 0])
         np.sin(heading_rad, out=target_km[..., 1])
         target_km *= distance_km[..., None]
         target_km += position_km
-        node, road, offset_km = self._places(target_km.reshape(-1, 2))
-        node, road, offset_km = node.reshape(shape), road.reshape(shape), offset_km.reshape(shape)
-        inside = ((target_km >= self._low_km) & (target_km <= self._high_km)).all(axis=-1)
-        outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
-        outcome[~inside] = int(ActionOutcome.OUTSIDE)
-        outcome[distance_km <= SMALLEST_MOVE_KM] = int(ActionOutcome.STAYED)
-        return Targets(outcome, node, road, offset_km)
+        moves = distance_km > SMALLEST_MOVE_KM
+        point_km = target_km[moves]
+        node, road, offset_km = self._places(point_km)
+        inside = ((point_km >= self._low_km) & (point_km <= self._high_km)).all(axis=-1)
+        of_moves = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
+        of_moves[~inside] = int(ActionOutcome.OUTSIDE)
+        outcome = np.full(moves.shape, int(ActionOutcome.STAYED))
+        outcome[moves] = of_moves
+        found = of_moves == int(ActionOutcome.DEPARTED)
+        return Targets(outcome, node[found], road[found], offset_km[found])
 
     def _places(self, point_km: Floats) -> tuple[Ints, Ints, Floats]:
         """Node, road and offset of points: a station's, or the nearest of any road; node -1 where there is none."""

@@ -11,7 +11,7 @@ from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Leg, Place, Router
-from cosim.traffic.target import ActionOutcome, TargetFinder
+from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
 
 
 class Found(NamedTuple):
@@ -21,6 +21,11 @@ class Found(NamedTuple):
     legs: Sequence[Leg] = ()
     planned_s: float = 0.0
     station: int = -1
+
+
+def place_of(targets: Targets, number: int) -> Place:
+    """The place of one of the targets that were found."""
+    return Place(int(targets.node[number]), int(targets.road[number]), float(targets.offset_km[number]))
 
 
 class ActionFinder:
@@ -39,7 +44,7 @@ class ActionFinder:
         outcome = ActionOutcome(int(found.outcome[0]))
         if outcome is not ActionOutcome.DEPARTED:
             return outcome
-        return Place(int(found.node[0]), int(found.road[0]), float(found.offset_km[0]))
+        return place_of(found, 0)
 
     def find(
         self, place: Place, heading_rad: float, distance_km: float, spare_kwh: float, time_s: list[float]
@@ -55,14 +60,11 @@ class ActionFinder:
             )
             for times in (None, TimeRange(time_s, time_s))
         )
-        assert searched.outcome == looked_up.outcome
-        if searched.drive is None:
-            return Found(searched.outcome)
-        assert looked_up.drive == searched.drive
-        drive = searched.drive
-        return Found(
-            searched.outcome, drive.legs, self.router.time_of_s(drive.legs, time_s), self.station_at(drive.end)
-        )
+        assert searched == looked_up
+        if isinstance(searched, ActionOutcome):
+            return Found(searched)
+        planned_s = self.router.time_of_s(searched.legs, time_s)
+        return Found(ActionOutcome.DEPARTED, searched.legs, planned_s, self.station_at(searched.end))
 
     def station_at(self, place: Place) -> int:
         return self.stations.index(place.node) if place.road < 0 and place.node in self.stations else -1

@@ -12,9 +12,9 @@ from cosim.charging.battery import Battery, BatteryKind
 from cosim.charging.station import StationTally
 from cosim.interface import EvState
 from cosim.traffic.congestion import TravelTime
-from cosim.traffic.fleet import Fleet
+from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.move import MoveFinder
-from cosim.traffic.replica import Orders, Surroundings, TrafficReplica
+from cosim.traffic.replica import Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place
@@ -47,6 +47,7 @@ class Scene:
         self.targets = ActionFinder(roads, stations, budget_km, consumption_kwh_per_km=0.5)
         router, self.free_time_s = self.targets.router, roads.free_time_s.tolist()
         table = RouteTable(router, TimeRange(self.free_time_s, self.free_time_s))
+        self.columns = FleetColumns(1, len(starts))
         self.replica = TrafficReplica(
             Surroundings(
                 router=router,
@@ -55,12 +56,12 @@ class Scene:
                 ev_flow_vph=100.0,
                 station_of={node: station for station, node in enumerate(stations)},
                 chargers=[chargers] * len(stations),
-                charge_kw=60.0,
-                discharge_kw=40.0,
                 consumption_kwh_per_km=0.5,
                 slot_s=SLOT_S,
             ),
-            Fleet([Battery(KIND, energy) for _, energy in starts], [Place(node) for node, _ in starts]),
+            Fleet(
+                [Battery(KIND, energy) for _, energy in starts], [Place(node) for node, _ in starts], self.columns, 0
+            ),
         )
 
     def slot(
@@ -70,20 +71,22 @@ class Scene:
         places = zip(self.replica.fleet.place, actions, strict=True)
         targets = [self.targets.target(place, heading_rad, km) for place, (heading_rad, km, _) in places]
         drives = [trip is not None for trip in self.replica.fleet.trip]
-        orders = Orders(
-            [(ev, target) for ev, target in enumerate(targets) if isinstance(target, Place)],
-            [power_share for *_, power_share in actions],
-        )
-        limits = [limit_kw] * len(self.replica.stations)
-        of_ev, tallies = self.replica.run_slot(
-            orders, limits, [0.0] * len(self.free_time_s), np.array(self.free_time_s)
-        )
-        outcomes = [
-            ActionOutcome.IGNORED if driving else of_ev.get(ev, target)
+        power_share = np.array([[share for *_, share in actions]])
+        self.columns.begin_slot(wanted_kw(power_share, charge_kw=60.0, discharge_kw=40.0))
+        given = [
+            (ev, target)
             for ev, (driving, target) in enumerate(zip(drives, targets, strict=True))
+            if isinstance(target, Place) and not driving
         ]
-        assert all(isinstance(outcome, ActionOutcome) for outcome in outcomes)
-        return [outcome for outcome in outcomes if isinstance(outcome, ActionOutcome)], tallies
+        limits = [limit_kw] * len(self.replica.stations)
+        refused, tallies = self.replica.run_slot(
+            given, limits, [0.0] * len(self.free_time_s), np.array(self.free_time_s)
+        )
+        outcomes = []
+        for ev, (driving, target) in enumerate(zip(drives, targets, strict=True)):
+            of_target = refused.get(ev, ActionOutcome.DEPARTED) if isinstance(target, Place) else target
+            outcomes.append(ActionOutcome.IGNORED if driving else of_target)
+        return outcomes, tallies
 
     def trips(self) -> list[tuple[int, list[int], list[float], float | None]]:
         """EV, roads, times of entry and time of arrival of each trip."""
@@ -94,7 +97,8 @@ class Scene:
 
 
 def states(scene: Scene) -> list[EvState]:
-    return [EvState(state) for state in scene.replica.fleet.states()]
+    served = dict(scene.replica.states())
+    return [served.get(ev, EvState(state)) for ev, state in enumerate(scene.columns.state[0].tolist())]
 
 
 # ------------------------------------------------------------------------------------- the long trace
@@ -115,8 +119,8 @@ def test_two_evs_and_one_charger_worked_by_hand() -> None:
         (0, [AB, BS], [0.0, 637.5], 956.25),
         (1, [AB, BS], [0.0, 1200.0], 1518.75),
     ]
-    assert scene.replica.fleet.driven_km == [9.0, 9.0]
-    assert scene.replica.fleet.driven_s == [956.25, 1518.75]
+    assert scene.columns.driven_km.tolist() == [[9.0, 9.0]]
+    assert scene.columns.driven_s.tolist() == [[956.25, 1518.75]]
     assert states(scene) == [EvState.CHARGING, EvState.QUEUEING]
     assert scene.energies() == [pytest.approx(24.5, abs=1e-12), 20.0]
     assert (tally.charged_kwh, tally.discharged_kwh) == (11.25, 0.0)
@@ -245,14 +249,15 @@ def test_arriving_at_exactly_the_slots_end_belongs_to_the_next_slot() -> None:
     _, (tally,) = scene.slot((EAST, 10.0, 1.0))
     fleet = scene.replica.fleet
     assert (states(scene), scene.trips()[0][3]) == ([EvState.DRIVING], None)
-    assert (fleet.driven_km, fleet.driven_s, scene.energies()) == ([10.0], [1800.0], [25.0])
+    assert (fleet.driven_km.tolist(), fleet.driven_s.tolist()) == ([10.0], [1800.0])
+    assert scene.energies() == [25.0]
     assert scene.replica.visits == []
     assert tally == StationTally()
     # It still drives when the next slot begins, so its action is ignored; then it arrives, at the new limits.
     outcomes, (tally,) = scene.slot(STAY, limit_kw=(7.2, 0.0))
     assert outcomes == [ActionOutcome.IGNORED]
     assert scene.trips()[0][3] == 1800.0
-    assert (fleet.driven_km, fleet.driven_s) == ([0.0], [0.0])
+    assert (fleet.driven_km.tolist(), fleet.driven_s.tolist()) == ([0.0], [0.0])
     assert (tally.charged_kwh, tally.busy_s) == (pytest.approx(3.6), 1800.0)
 
 

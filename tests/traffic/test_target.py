@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from small_fleet import ActionFinder
+from small_fleet import ActionFinder, place_of
 from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, random_one_way_roads
 
 from cosim.scenario.schema import LatticeRoads
@@ -93,7 +93,7 @@ def test_many_evs_at_once_have_the_targets_that_each_has_alone(roads: RoadNetwor
     heading_rad, distance_km = generator.uniform(0, 2 * np.pi, (4, 50)), generator.uniform(0, 10, (4, 50))
     distance_km[generator.random((4, 50)) < 0.1] = 0.0
     found = finder.find(roads.node_km[node], heading_rad, distance_km)
-    seen = set()
+    seen, targets = set(), 0
     for at in np.ndindex(4, 50):
         alone = one_by_one.target(Place(int(node[at])), float(heading_rad[at]), float(distance_km[at]))
         outcome = ActionOutcome(int(found.outcome[at]))
@@ -102,14 +102,16 @@ def test_many_evs_at_once_have_the_targets_that_each_has_alone(roads: RoadNetwor
             assert outcome is alone
         else:
             assert outcome is ActionOutcome.DEPARTED
-            assert alone == (found.node[at], found.road[at], found.offset_km[at])
+            assert alone == place_of(found, targets)
+            targets += 1
+    assert targets == len(found.node) == len(found.road) == len(found.offset_km)
     assert seen == {ActionOutcome.STAYED, ActionOutcome.DEPARTED, ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD}
 
 
 def test_a_fleet_of_nobody_has_no_targets() -> None:
     nothing = np.zeros((3, 0))
     found = TargetFinder(LATTICE, np.array([20]), 10.0).find(np.zeros((3, 0, 2)), nothing, nothing)
-    assert found.outcome.shape == found.offset_km.shape == (3, 0)
+    assert (found.outcome.shape, found.offset_km.shape) == ((3, 0), (0,))
 
 
 def test_where_there_are_no_roads_every_target_is_off_road_or_a_station() -> None:
