@@ -6,6 +6,8 @@ Source:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,11 @@ class SlotPriority:
     def __init__(self, episodes: int, slots: int, exponent: float) -> None:
         self._exponent = exponent
         self._priority: Floats = np.zeros((episodes, slots))
-        self._met = 0
+        self._met: Ints = np.zeros(1, dtype=np.int64)
+
+    def parts(self) -> dict[str, NDArray[Any]]:
+        """All that the next draw depends on, by name; arrays that may be written."""
+        return {"priority": self._priority, "prioritised": self._met}
 
     def meet(self, stored: int) -> None:
         """Take in new episodes, with the greatest priority so far.
@@ -35,9 +41,9 @@ class SlotPriority:
         Args:
             stored: Episodes ever stored in the replay.
         """
-        for number in range(self._met, stored):
+        for number in range(int(self._met[0]), stored):
             self._priority[number % len(self._priority)] = self._priority.max(initial=0.0) or 1.0
-        self._met = stored
+        self._met[0] = stored
 
     def draw(
         self, count: int, correction: float, generator: np.random.Generator
@@ -52,7 +58,7 @@ class SlotPriority:
         Returns:
             Episode, slot and weight of each, shape [S]; the greatest weight is 1.
         """
-        episodes, slots = min(self._met, len(self._priority)), self._priority.shape[1]
+        episodes, slots = min(int(self._met[0]), len(self._priority)), self._priority.shape[1]
         priority = self._priority[:episodes].ravel()
         total = np.cumsum(priority)
         at = np.searchsorted(total, generator.random(count) * total[-1], side="right")

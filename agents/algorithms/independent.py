@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from agents.board import IntentionBoard
 from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
 from agents.gradient_step import follow
+from agents.learner_state import Parts, load_tensors, tensors_of
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
 from agents.turns import Turn
@@ -137,6 +138,21 @@ class Independent:
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """It begins with untrained networks only."""
         raise NotImplementedError
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on."""
+        return tensors_of(self._parts())
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        load_tensors(self._parts(), tensors)
+
+    def _parts(self) -> Parts:
+        return {
+            "networks": self.networks,
+            "targets": self.targets,
+            "optimiser": self._optimiser,
+        }
 
     # --------------------------------------------------------------------------------------------------- decision
 

@@ -25,6 +25,7 @@ from agents.ev_vector import EvVector
 from agents.gradient_step import descend, follow
 from agents.heads import ChoiceHead, Head, LiteralHead
 from agents.joint_critic import JointCritic
+from agents.learner_state import Parts, load_tensors, tensors_of
 from agents.learning import Arrays, Exploration, Shapes, linear
 from agents.moves import Moves
 from agents.options import Outlook
@@ -150,6 +151,25 @@ class Maddpg:
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """It begins with untrained networks only."""
         raise NotImplementedError
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on."""
+        return tensors_of(self._parts())
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        load_tensors(self._parts(), tensors)
+        self._acting.renew()
+
+    def _parts(self) -> Parts:
+        return {
+            "actor": self.actor,
+            "actor_target": self.actor_target,
+            "actor_optimiser": self._actor_optimiser,
+            "critic": self.critic,
+            "critic_target": self.critic_target,
+            "critic_optimiser": self._critic_optimiser,
+        }
 
     # --------------------------------------------------------------------------------------------------- decision
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cosim
+from agents.catalogue import LINES
 from cosim.system import System
 from cosim.training import Training
 
@@ -31,7 +32,9 @@ def small_system(*overrides: str) -> System:
 
 
 def short(algorithm: str, **changes: Any) -> Training:
-    asked: dict[str, Any] = {"episodes": 6, "replicas": 2, "settings": FEW[algorithm], "command": "as a test"}
+    known = {line.name: line.orders[0] for line in LINES}
+    asked: dict[str, Any] = {"episodes": 6, "replicas": 2, "settings": FEW.get(algorithm, {}), "command": "as a test"}
+    asked["order"] = known.get(algorithm, "sequential")
     return Training(algorithm, **{**asked, **changes})
 
 
