@@ -25,7 +25,7 @@ class Track:
 
     def add(self, of_round: TrainingRound, best: float | None) -> None:
         """Write a round."""
-        kind = "validation" if of_round.validates else "training"
+        kind = " ".join(["validation" if of_round.validates else "training", of_round.variant]).strip()
         numbers = {"restoration": of_round.restoration, "reward": of_round.reward, **of_round.logged}
         for name, value in numbers.items():
             self._writer.add_scalar(f"{kind}/{name}", value, of_round.episodes)

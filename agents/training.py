@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class Trainer:
     """Makes the learner and the fleet of a training, and keeps weights and state.
 
     Args:
-        spec: The fleet.
+        specs: The fleet, or the fleets that one policy is trained for, in which slots and stations must be the same.
         algorithm: Name of the line.
         settings: Its settings by name; what is missing is as it is.
         order: `sequential` or `simultaneous`.
@@ -32,6 +32,7 @@ class Trainer:
         seed: Seed of first weights, exploration and draws from the replay.
         command: How it was asked for.
         start: Weights of the line that this one begins with; empty for untrained networks.
+        vary: What makes the fleets differ, as it was written; empty for one.
 
     Raises:
         ControllerError: If there is no such algorithm, order or setting, or the weights are not as they must be.
@@ -39,7 +40,7 @@ class Trainer:
 
     def __init__(
         self,
-        spec: FleetSpec,
+        specs: Sequence[FleetSpec],
         *,
         algorithm: str,
         settings: Mapping[str, Any],
@@ -48,19 +49,26 @@ class Trainer:
         seed: int,
         command: str,
         start: str = "",
+        vary: str = "",
     ) -> None:
         if order not in ORDERS:
             raise ControllerError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
-        if spec.fleet_size < 1:
+        if min(spec.fleet_size for spec in specs) < 1:
             raise ControllerError("a fleet of no EV cannot learn; set fleet.size to 1 or more")
+        if len({(spec.slots, spec.station_name) for spec in specs}) > 1:
+            raise ControllerError(f"--vary {vary}: slots and stations must be the same for one policy to learn")
         line = find_line(algorithm)
         if order not in line.orders:
             raise ControllerError(f"order of {line.name} must be {' or '.join(line.orders)}, got {order!r}")
         made = make_settings(line, settings)
         # One thread a process: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
+        spec = max(specs, key=lambda spec: spec.fleet_size)
         self._algorithm = make_algorithm(line, spec, made, seed)
-        self._spec = spec
+        # One fleet decides with the very networks that learn; each of several with networks of its own.
+        several = [make_algorithm(line, of_variant, made, seed) for of_variant in specs] if len(specs) > 1 else []
+        self._deciding = several or [self._algorithm]
+        self._specs, self._spec = specs, spec
         self._check_memory()
         self.settings: dict[str, Any] = asdict(made)
         """All settings."""
@@ -76,6 +84,7 @@ class Trainer:
             seed=seed,
             validation=None,
             command=command,
+            vary=vary,
         )
         self.learner = Learner(self._algorithm, kept_shapes(spec, self._algorithm), episodes=episodes, seed=seed)
         """Who updates."""
@@ -103,21 +112,27 @@ class Trainer:
         self._algorithm.start_from(other.weights())
         return card.sha256
 
-    def fleet(self, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
-        """The fleet that explores and decides.
+    def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+        """A fleet that explores and decides.
 
         Args:
+            variant: Number of the fleet.
             validation_from: Episodes from this number on are of validation.
             on_episodes: Called when a round of episodes has ended.
         """
         return FleetInTraining(
-            self._spec,
-            self._algorithm,
+            self._specs[variant],
+            self._deciding[variant],
             order=self._card.order,
             validation_from=validation_from,
             exploration=self.learner.exploration,
             on_episodes=on_episodes,
         )
+
+    def hand_out(self, variant: int) -> None:
+        """Let a fleet decide with the newest weights; one that is alone does anyway."""
+        if self._deciding[variant] is not self._algorithm:
+            self._deciding[variant].load_weights(self._algorithm.weights())
 
     def keep_best(self, folder: Path, restoration: float) -> None:
         """Write the weights if no validation before was as good."""

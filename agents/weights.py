@@ -33,13 +33,14 @@ class FleetCard:
         settings: Its settings.
         order: Whether EVs decide one after another; weights are run in the order that they were trained in.
         stations: Names of the stations that they know.
-        fleet_size: EVs that they were trained with.
+        fleet_size: EVs that they were trained with; the most, where it varied.
         episodes: Episodes of training.
         seed: Seed of the training.
         validation: Mean restoration ratio on the episodes of validation.
         command: How they were trained.
         features_version: Version of the features.
         sha256: Fingerprint of the weights file.
+        vary: What varied in training, as it was written; empty for one scenario.
     """
 
     algorithm: str
@@ -53,6 +54,7 @@ class FleetCard:
     command: str
     features_version: int = FEATURES_VERSION
     sha256: str = field(default="")
+    vary: str = ""
 
 
 def save_weights(path: Path, algorithm: Algorithm, card: FleetCard) -> None:

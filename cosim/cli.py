@@ -171,6 +171,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--replicas", type=_count, default=64, metavar="R", help="episodes of a round, side by side (default: 64)"
     )
+    train.add_argument(
+        "--vary",
+        action="append",
+        metavar="K=V",
+        help="train one policy on several variants of the scenario, in turn, e.g. fleet.size=20,30,40",
+    )
     train.add_argument("--out", metavar="DIR", help="new folder for weights, learning curve and checkpoint")
     train.add_argument(
         "--resume", metavar="DIR", help="go on with the training in DIR, or give one that has ended more episodes"
@@ -370,12 +376,15 @@ def _train(options: argparse.Namespace) -> int:
     if not options.out and not options.resume:
         print("cosim train: name a new folder with --out, or one to go on with with --resume", file=sys.stderr)
         return OTHER
+    if len(options.vary or ()) > 1:
+        print("cosim train: --vary can be given once", file=sys.stderr)
+        return OTHER
     if _two_folders(options):
         return OTHER
     from cosim.loading import load
     from cosim.scenario.overrides import parse_value
     from cosim.scenario.source import override_source
-    from cosim.training import CHECKPOINT_EVERY, Training, train
+    from cosim.training import CHECKPOINT_EVERY, Training, load_variants, train
 
     chosen, settings = [], {}
     for override in options.overrides:
@@ -384,8 +393,9 @@ def _train(options: argparse.Namespace) -> int:
             settings[name.removeprefix("algorithm.")] = parse_value(value, name, override_source(override))
         else:
             chosen.append(override)
+    vary = "".join(options.vary or ())
     with _spinner("loading", show=not options.json):
-        system = load(options.file, chosen)
+        system = load_variants(options.file, chosen, vary) if vary else load(options.file, chosen)
     training = Training(
         algorithm=options.algorithm,
         episodes=options.episodes,
@@ -395,6 +405,7 @@ def _train(options: argparse.Namespace) -> int:
         replicas=options.replicas,
         command=" ".join(["cosim", *sys.argv[1:]]),
         start=options.start,
+        vary=vary,
         checkpoint_every=options.checkpoint_every or CHECKPOINT_EVERY,
     )
     with _training_bar(options.algorithm, show=not options.json) as shown:

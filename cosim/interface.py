@@ -268,6 +268,7 @@ class TrainingRound:
         restoration: Mean load restoration ratio.
         reward: Mean over EVs and episodes of the sum of an episode's credits.
         logged: Means of what the updates logged.
+        variant: Variant of the scenario that it ran; empty if there is one only, `all` for a mean over all.
     """
 
     episodes: int
@@ -275,6 +276,7 @@ class TrainingRound:
     restoration: float
     reward: float
     logged: dict[str, float] = field(default_factory=dict)
+    variant: str = ""
 
 
 @dataclass(frozen=True)

@@ -169,8 +169,8 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
         return make_controller(section.name, system.spec, section.options)
 
 
-def make_trainer(system: System, **asked: Any) -> Trainer:
-    """Make what trains a fleet; see `agents.training.Trainer`.
+def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
+    """Make what trains a fleet on one scenario or on several variants; see `agents.training.Trainer`.
 
     Raises:
         ControllerError: If what is asked cannot be trained, or a package is missing.
@@ -182,7 +182,7 @@ def make_trainer(system: System, **asked: Any) -> Trainer:
         if error.name not in ("torch", "safetensors"):
             raise
         raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
-    return Trainer(system.spec, **asked)
+    return Trainer([system.spec for system in systems], **asked)
 
 
 def check_track() -> None:

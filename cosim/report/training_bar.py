@@ -63,7 +63,9 @@ class TrainingBar(Progress):
             best: Best validation so far.
         """
         if of_round.validates:
-            self._validation = f"validation {of_round.restoration:.3f} (best {best:.3f})" if best is not None else ""
+            if best is not None:
+                # Of several variants the mean comes last.
+                self._validation = f"validation {of_round.restoration:.3f} (best {best:.3f})"
             self.line = f"{self.line.partition(' | ')[0]} | {self._validation}"
             return
         numbers = {"reward": of_round.reward, "restoration": of_round.restoration, **of_round.logged}

@@ -3,5 +3,6 @@
 from cosim.training.folder import what_is_kept
 from cosim.training.request import CHECKPOINT_EVERY, Trained, Training
 from cosim.training.training import train
+from cosim.training.variants import load_variants
 
-__all__ = ["CHECKPOINT_EVERY", "Trained", "Training", "train", "what_is_kept"]
+__all__ = ["CHECKPOINT_EVERY", "Trained", "Training", "load_variants", "train", "what_is_kept"]

@@ -38,6 +38,7 @@ class Curve:
             "episodes": of_round.episodes,
             "cpu_s": round(cpu_s, 3),
             "kind": "validation" if of_round.validates else "training",
+            **({"variant": of_round.variant} if of_round.variant else {}),
             "restoration": of_round.restoration,
             "reward": of_round.reward,
             **of_round.logged,

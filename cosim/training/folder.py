@@ -28,7 +28,7 @@ BEST, LAST = "best.safetensors", "last.safetensors"
 #: Files that a checkpoint keeps as they were, where they are there.
 KEPT = (CURVE, BEST, "best.json")
 #: What must be the same for a training to go on.
-SAME = ("algorithm", "settings", "order", "seed", "replicas", "start_sha256", "scenario", "inputs", "versions")
+SAME = ("algorithm", "settings", "order", "seed", "replicas", "vary", "start_sha256", "scenario", "inputs", "versions")
 
 
 class TrainingFolder:
@@ -151,8 +151,8 @@ class TrainingFolder:
         if change is not None:
             field = change.field.replace("settings.", "algorithm.", 1)
             raise RecordError(
-                f"{self.path} holds another training: {field} is {change.stored!r} there and {change.given!r} here; "
-                "train it as it was, or name a new folder with --out"
+                f"{self.path} holds another training: {field} is {_shown(change.stored)} there and "
+                f"{_shown(change.given)} here; train it as it was, or name a new folder with --out"
             )
         if about["episodes"] < stored["episodes"]:
             raise RecordError(
@@ -201,6 +201,11 @@ def what_is_kept(path: Path) -> str:
         return f"{kept}; the best weights so far are in {weights}"
     where = f"the weights as they are are in {weights}" if weights.exists() else "no weights are kept"
     return f"{kept}; there was no validation yet, so there is no {BEST}; {where}"
+
+
+def _shown(value: Any) -> str:
+    text = "missing" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _number(checkpoint: Path) -> int:

@@ -26,6 +26,7 @@ class Training:
         replicas: Episodes of a round, side by side.
         command: How it was asked for, for the card of the weights.
         start: Weights that it begins with; empty for untrained networks.
+        vary: What makes the variants of the scenario differ, as it was written; empty for one.
         checkpoint_every: Episodes between two checkpoints; the end and Ctrl-C make one too.
     """
 
@@ -37,6 +38,7 @@ class Training:
     replicas: int = 64
     command: str = ""
     start: str = ""
+    vary: str = ""
     checkpoint_every: int = CHECKPOINT_EVERY
 
 

@@ -1,4 +1,4 @@
-"""Which episodes train and which validate, round after round."""
+"""Which episodes of which variant train and which validate, round after round."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cosim.episodes import VALIDATION
 
-#: Rounds of training between two validations.
+#: Rounds of training of each variant between two validations.
 ROUNDS_PER_VALIDATION = 8
 
 
@@ -18,11 +18,13 @@ class Round:
     Attributes:
         number: Rounds of training before it.
         validates: Whether it is one of validation.
+        variant: Number of the variant of the scenario.
         episodes: Numbers of its episodes.
     """
 
     number: int
     validates: bool
+    variant: int
     episodes: tuple[int, ...]
 
 
@@ -30,13 +32,17 @@ class Round:
 class Plan:
     """The rounds of a training, with validation between them and at the end.
 
+    Rounds of training take turns among the variants; a validation is a round of each.
+
     Attributes:
         episodes: Episodes of training; rounded up to whole rounds.
         replicas: Episodes of a round.
+        variants: Number of variants of the scenario.
     """
 
     episodes: int
     replicas: int
+    variants: int = 1
 
     @property
     def rounds(self) -> int:
@@ -45,7 +51,7 @@ class Plan:
 
     def validates_after(self, done: int) -> bool:
         """Whether there is a validation after so many rounds of training."""
-        return done > 0 and (done % ROUNDS_PER_VALIDATION == 0 or done == self.rounds)
+        return done > 0 and (done % (ROUNDS_PER_VALIDATION * self.variants) == 0 or done == self.rounds)
 
     def rest(self, done: int, validated: bool) -> Iterator[Round]:
         """The rounds that are left.
@@ -54,13 +60,19 @@ class Plan:
             done: Rounds of training that are done.
             validated: Whether the validation after them is done, if there is one.
         """
-        if not validated and self.validates_after(done):
-            yield self._validation(done)
+        if not validated:
+            yield from self.validation(done)
         for number in range(done, self.rounds):
-            first = number * self.replicas
-            yield Round(number, False, tuple(range(first, first + self.replicas)))
-            if self.validates_after(number + 1):
-                yield self._validation(number + 1)
+            yield self.training(number)
+            yield from self.validation(number + 1)
 
-    def _validation(self, done: int) -> Round:
-        return Round(done, True, tuple(VALIDATION[: self.replicas]))
+    def training(self, number: int) -> Round:
+        """A round of training by its number."""
+        first = number * self.replicas
+        return Round(number, False, number % self.variants, tuple(range(first, first + self.replicas)))
+
+    def validation(self, done: int) -> list[Round]:
+        """The rounds of validation after so many of training; none if there is no validation then."""
+        if not self.validates_after(done):
+            return []
+        return [Round(done, True, variant, tuple(VALIDATION[: self.replicas])) for variant in range(self.variants)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,16 @@ from cosim.interface import Episodes, TrainingRound
 from cosim.training.curve import CURVE, Curve
 from cosim.training.folder import POSITION, TrainingFolder
 from cosim.training.interrupts import Interrupts
-from cosim.training.rounds import Plan
+from cosim.training.rounds import Plan, Round
 from cosim.training.spent import Spent
 
 if TYPE_CHECKING:
     from cosim.loading import FleetInTraining, Trainer
 
-#: Called after each round with the round and the best validation so far.
+#: Name of the mean over all variants.
+ALL = "all"
+
+#: Called after each round with the round and the best validation so far; of several variants each, and then their mean.
 OnRound = Callable[[TrainingRound, float | None], None]
 
 
@@ -33,6 +36,7 @@ class Session:
         plan: All rounds.
         every: Episodes between two checkpoints.
         interrupts: Whether somebody wants it to end.
+        names: Names of the variants of the scenario; one that is alone has an empty one.
 
     Attributes:
         on_round: Who is called after each round.
@@ -52,45 +56,68 @@ class Session:
         *,
         every: int,
         interrupts: Interrupts,
+        names: Sequence[str],
     ) -> None:
         self.trainer, self.plan = trainer, plan
         self.done, self.validated = 0, False
         self.on_round: list[OnRound] = []
         self._folder, self._every, self._interrupts = folder, every, interrupts
         self._before, self._begun_s, self._checkpoints_s = Spent(), time.process_time(), 0.0
+        self._names, self._variant = names, 0
         self._fleets: list[FleetInTraining] = []
+        self._validation: list[TrainingRound] = []
         self._kept: tuple[int, int, bool] | None = None
         if folder.checkpoint is not None:
             self._load(folder.checkpoint)
         self.resumed_from = self._kept_episodes = trainer.learner.episodes
         self._curve = Curve(folder.path / CURVE)
-        trainer.learner.on_update = self._stop_if_asked
+        trainer.learner.on_update = self.stop_if_asked
 
-    def fleet(self, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+    def fleet(self, variant: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
         """A fleet that explores and decides in this process.
 
         Args:
+            variant: Number of the variant of the scenario.
             on_episodes: Called when a round of episodes has ended.
         """
-        fleet = self.trainer.fleet(VALIDATION.start, on_episodes)
+        fleet = self.trainer.fleet(variant, VALIDATION.start, on_episodes)
         self._fleets.append(fleet)
         return fleet
+
+    def learn(self, of_round: Round, episodes: Episodes) -> None:
+        """Learn from a round of training."""
+        self._variant = of_round.variant
+        self._trained(self.trainer.learner.learn(episodes))
 
     def finish_round(self) -> None:
         """Do the updates that are left of a round in which the training was stopped."""
         if self.trainer.learner.unfinished:
-            self.trained(self.trainer.learner.finish())
+            self._variant = self.plan.training(self.done).variant
+            self._trained(self.trainer.learner.finish())
 
-    def trained(self, of_round: TrainingRound) -> None:
-        """Note a round of training."""
-        self.done, self.validated = self.done + 1, False
-        self._note(of_round)
-
-    def validated_with(self, of_round: TrainingRound) -> None:
-        """Note a round of validation; the weights are kept if none were better."""
-        self.trainer.keep_best(self._folder.path, of_round.restoration)
+    def validate(self, of_round: Round, episodes: Episodes) -> None:
+        """Note a round of validation; after that of the last variant the weights are kept if none were better."""
+        found = TrainingRound(
+            self.trainer.learner.episodes,
+            True,
+            episodes.restoration,
+            episodes.reward,
+            variant=self._names[of_round.variant],
+        )
+        self._validation.append(found)
+        if len(self._validation) < self.plan.variants:
+            self.stop_if_asked()
+            return
+        rounds, self._validation = self._validation, []
+        if self.plan.variants > 1:
+            rounds.append(_mean(rounds))
+        self.trainer.keep_best(self._folder.path, rounds[-1].restoration)
         self.validated = True
-        self._note(of_round)
+        self._note(rounds)
+
+    def _trained(self, of_round: TrainingRound) -> None:
+        self.done, self.validated = self.done + 1, False
+        self._note([replace(of_round, variant=self._names[self._variant])])
 
     def end(self) -> None:
         """Keep everything of a training that has ended."""
@@ -108,15 +135,16 @@ class Session:
         )
         return self._before.plus(here)
 
-    def _note(self, of_round: TrainingRound) -> None:
-        self._curve.add(of_round, self.spent().cpu_s)
-        for tell in self.on_round:
-            tell(of_round, self.trainer.best)
-        self._stop_if_asked()
+    def _note(self, rounds: Sequence[TrainingRound]) -> None:
+        for of_round in rounds:
+            self._curve.add(of_round, self.spent().cpu_s)
+            for tell in self.on_round:
+                tell(of_round, self.trainer.best)
+        self.stop_if_asked()
         if self.trainer.learner.episodes - self._kept_episodes >= self._every:
             self._checkpoint()
 
-    def _stop_if_asked(self) -> None:
+    def stop_if_asked(self) -> None:
         """End here if somebody wants it; called where a checkpoint can be made."""
         if self._interrupts.asked:
             self._checkpoint()
@@ -143,3 +171,10 @@ class Session:
         except (TypeError, KeyError) as error:
             raise RecordError(f"{checkpoint} is damaged: {POSITION} lacks {error}") from error
         self._kept = self._position()
+
+
+def _mean(rounds: Sequence[TrainingRound]) -> TrainingRound:
+    """The mean over all variants."""
+    restoration = sum(of_round.restoration for of_round in rounds) / len(rounds)
+    reward = sum(of_round.reward for of_round in rounds) / len(rounds)
+    return TrainingRound(rounds[0].episodes, True, restoration, reward, variant=ALL)

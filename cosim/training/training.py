@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ OnBegin = Callable[[int, int], None]
 
 
 def train(
-    system: System,
+    system: System | Mapping[str, System],
     training: Training,
     out: Path | str,
     on_round: OnRound | None = None,
@@ -38,7 +38,7 @@ def train(
     """Train a fleet; the best weights on the episodes of validation are kept.
 
     Args:
-        system: The scenario, built.
+        system: The scenario, built; or the variants of it that one policy is trained for, by name.
         training: What is to be trained.
         out: A new folder or an empty one; with `resume` that of a training that was stopped, or that has ended and is
             to have more episodes.
@@ -55,8 +55,9 @@ def train(
     """
     if track:
         check_track()
+    systems = {"": system} if isinstance(system, System) else system
     trainer = make_trainer(
-        system,
+        list(systems.values()),
         algorithm=training.algorithm,
         settings=training.settings or {},
         order=training.order,
@@ -64,13 +65,21 @@ def train(
         seed=training.seed,
         command=training.command,
         start=training.start,
+        vary=training.vary,
     )
-    plan = Plan(training.episodes, training.replicas)
+    plan = Plan(training.episodes, training.replicas, len(systems))
     with ExitStack() as stack:
         folder = stack.enter_context(TrainingFolder(out, resume=resume))
         interrupts = stack.enter_context(noted_interrupts())
-        folder.begin(_about(system, training, trainer))
-        session = Session(trainer, folder, plan, every=training.checkpoint_every, interrupts=interrupts)
+        folder.begin(_about(systems, training, trainer))
+        session = Session(
+            trainer,
+            folder,
+            plan,
+            every=training.checkpoint_every,
+            interrupts=interrupts,
+            names=list(systems),
+        )
         if track:
             tracked = stack.enter_context(closing(make_track(folder.path / "tensorboard", session.resumed_from)))
             session.on_round.append(tracked.add)
@@ -79,7 +88,7 @@ def train(
         if on_begin is not None:
             on_begin(session.resumed_from, plan.rounds * plan.replicas)
         try:
-            train_alone(session, system)
+            train_alone(session, list(systems.values()))
         except KeyboardInterrupt:
             trainer.keep_last(folder.path)
             raise
@@ -95,18 +104,20 @@ def train(
     )
 
 
-def _about(system: System, training: Training, trainer: Trainer) -> dict[str, Any]:
+def _about(systems: Mapping[str, System], training: Training, trainer: Trainer) -> dict[str, Any]:
     """What is trained, and all that its bits depend on; plain values."""
-    scenario = system.scenario.model_dump(mode="json")
-    # The fleet that learns takes the place of the scenario's controller.
-    del scenario["controller"]
+    scenarios = {name: system.scenario.model_dump(mode="json") for name, system in systems.items()}
+    for scenario in scenarios.values():
+        # The fleet that learns takes the place of the scenario's controller.
+        del scenario["controller"]
+    first = next(iter(systems.values()))
     return {
         **vars(training),
         "settings": trainer.settings,
         "start_sha256": trainer.start_sha256,
-        "scenario_file": str(system.file.path),
-        "scenario_sha256": system.scenario_sha256,
-        "scenario": scenario,
-        "inputs": {entry.file: entry.sha256 for entry in system.inputs},
+        "scenario_file": str(first.file.path),
+        "scenario_sha256": first.scenario_sha256,
+        "scenario": scenarios if training.vary else scenarios[""],
+        "inputs": {entry.file: entry.sha256 for system in systems.values() for entry in system.inputs},
         "versions": {**versions(), "torch": importlib.metadata.version("torch")},
     }

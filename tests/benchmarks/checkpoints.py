@@ -29,7 +29,7 @@ def main() -> None:
     print("| line | replay | size [MB] | writing [s] | of it CPU [s] | reading [s] |\n|---|---|---|---|---|---|")
     for line in LINES:
         trainer = Trainer(
-            spec, algorithm=line.name, settings={}, order="sequential", episodes=10_000, seed=0, command=""
+            [spec], algorithm=line.name, settings={}, order="sequential", episodes=10_000, seed=0, command=""
         )
         learner = trainer.learner
         settings = learner._algorithm.settings
