@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoint-every",
         type=_count,
         metavar="N",
-        help="episodes between two checkpoints (default: 1024); the end and Ctrl-C make one too",
+        help="episodes between two checkpoints (default: as often as costs 2 %% of the time)",
     )
     train.add_argument(
         "--track", action="store_true", help="write TensorBoard files to DIR/tensorboard too (needs ev-cosim[track])"
@@ -384,7 +384,7 @@ def _train(options: argparse.Namespace) -> int:
     from cosim.loading import load
     from cosim.scenario.overrides import parse_value
     from cosim.scenario.source import override_source
-    from cosim.training import CHECKPOINT_EVERY, Training, load_variants, train
+    from cosim.training import Training, load_variants, train
 
     chosen, settings = [], {}
     for override in options.overrides:
@@ -406,7 +406,7 @@ def _train(options: argparse.Namespace) -> int:
         command=" ".join(["cosim", *sys.argv[1:]]),
         start=options.start,
         vary=vary,
-        checkpoint_every=options.checkpoint_every or CHECKPOINT_EVERY,
+        checkpoint_every=options.checkpoint_every,
     )
     with _training_bar(options.algorithm, show=not options.json) as shown:
         trained = train(system, training, options.out, resume=bool(options.resume), track=options.track, **shown)

@@ -9,9 +9,6 @@ from typing import Any
 
 from cosim.training.spent import Spent
 
-#: Episodes between two checkpoints.
-CHECKPOINT_EVERY = 1024
-
 
 @dataclass(frozen=True)
 class Training:
@@ -27,7 +24,8 @@ class Training:
         command: How it was asked for, for the card of the weights.
         start: Weights that it begins with; empty for untrained networks.
         vary: What makes the variants of the scenario differ, as it was written; empty for one.
-        checkpoint_every: Episodes between two checkpoints; the end and Ctrl-C make one too.
+        checkpoint_every: Episodes between two checkpoints, at least; None for as often as costs little. The end and
+            Ctrl-C make one too.
     """
 
     algorithm: str
@@ -39,7 +37,7 @@ class Training:
     command: str = ""
     start: str = ""
     vary: str = ""
-    checkpoint_every: int = CHECKPOINT_EVERY
+    checkpoint_every: int | None = None
 
 
 @dataclass(frozen=True)

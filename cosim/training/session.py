@@ -20,6 +20,10 @@ from cosim.training.spent import Spent
 if TYPE_CHECKING:
     from cosim.loading import FleetInTraining, Trainer
 
+#: Share of the time that checkpoints may take.
+CHECKPOINT_SHARE = 0.02
+#: Least time between two checkpoints, if it is not given in episodes [s].
+CHECKPOINT_S = 30.0
 #: Name of the mean over all variants.
 ALL = "all"
 
@@ -34,7 +38,7 @@ class Session:
         trainer: Who learns, and keeps weights.
         folder: Where everything goes.
         plan: All rounds.
-        every: Episodes between two checkpoints.
+        every: Episodes between two checkpoints; None for as often as costs little.
         interrupts: Whether somebody wants it to end.
         names: Names of the variants of the scenario; one that is alone has an empty one.
 
@@ -54,7 +58,7 @@ class Session:
         folder: TrainingFolder,
         plan: Plan,
         *,
-        every: int,
+        every: int | None,
         interrupts: Interrupts,
         names: Sequence[str],
     ) -> None:
@@ -66,6 +70,7 @@ class Session:
         self._names, self._variant = names, 0
         self._fleets: list[FleetInTraining] = []
         self._validation: list[TrainingRound] = []
+        self._kept_s, self._took_s = time.monotonic(), 0.0
         self._kept: tuple[int, int, bool] | None = None
         if folder.checkpoint is not None:
             self._load(folder.checkpoint)
@@ -141,8 +146,14 @@ class Session:
             for tell in self.on_round:
                 tell(of_round, self.trainer.best)
         self.stop_if_asked()
-        if self.trainer.learner.episodes - self._kept_episodes >= self._every:
+        if self._due():
             self._checkpoint()
+
+    def _due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        if self._every is not None:
+            return self.trainer.learner.episodes - self._kept_episodes >= self._every
+        return time.monotonic() - self._kept_s >= max(self._took_s / CHECKPOINT_SHARE, CHECKPOINT_S)
 
     def stop_if_asked(self) -> None:
         """End here if somebody wants it; called where a checkpoint can be made."""
@@ -151,13 +162,15 @@ class Session:
             raise KeyboardInterrupt
 
     def _checkpoint(self) -> None:
-        begun_s = time.process_time()
+        begun_s, cpu_s = time.monotonic(), time.process_time()
         self.trainer.keep_last(self._folder.path)
         episodes, done, validated = self._position()
         position = {"episodes": episodes, "done": done, "validated": validated, "spent": asdict(self.spent())}
         self._folder.keep(position, self.trainer.save)
         self._kept, self._kept_episodes = self._position(), episodes
-        self._checkpoints_s += time.process_time() - begun_s
+        self._checkpoints_s += time.process_time() - cpu_s
+        self._kept_s = time.monotonic()
+        self._took_s = self._kept_s - begun_s
 
     def _position(self) -> tuple[int, int, bool]:
         return self.trainer.learner.episodes, self.done, self.validated

@@ -18,6 +18,7 @@ from agents.learner import Learner
 from cosim.interface import TrainingRound
 from cosim.system import System
 from cosim.training import Training, train, what_is_kept
+from cosim.training.folder import TrainingFolder
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,6 +129,26 @@ def test_a_training_that_has_ended_says_so_or_goes_on_with_more_episodes(system:
         ("training", "10"),
         ("validation", "10"),
     ]
+
+
+def test_checkpoints_cost_little_unless_they_are_asked_for(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    made: list[float] = []
+
+    def keep(folder: TrainingFolder, position: Mapping[str, Any], save: Callable[[Path], None]) -> None:
+        made.append(seconds[0])
+        seconds[0] += 2.0
+
+    def on_round(of_round: TrainingRound, best: float | None) -> None:
+        seconds[0] += 10.0
+
+    monkeypatch.setattr(TrainingFolder, "keep", keep)
+    monkeypatch.setattr("cosim.training.session.time.monotonic", lambda: seconds[0])
+    train(system, short("maddqn", episodes=32), tmp_path / "run", on_round)
+    # After half a minute, and then when fifty times as long has passed as it took: 2 s of a hundred; and at the end.
+    assert made == [30.0, 132.0, 184.0]
 
 
 def test_time_from_before_counts(system: System, tmp_path: Path) -> None:
