@@ -16,13 +16,14 @@ from cosim.experiment import DEFAULT_REPLICAS, Progress, Tally, default_replicas
 from cosim.interface import Floats
 from cosim.loading import choices, load_as_typed, load_controller, typed_choices, with_controller
 from cosim.metrics import Estimate
+from cosim.processes import refuse_unguarded_script
 from cosim.records.files import write_text
 from cosim.scenario.source import override_source
 from cosim.scenario.variation import parse_variation
 from cosim.schedule import Schedule
 from cosim.statistics import bootstrap, interquartile_mean, mean, mean_difference, mean_fraction, means_of_seeds
 from cosim.system import System
-from cosim.workers import OnSlots, refuse_unguarded_script
+from cosim.workers import OnSlots
 
 if TYPE_CHECKING:
     import pandas

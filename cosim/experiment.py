@@ -15,13 +15,14 @@ from cosim.effort import Effort
 from cosim.interface import Controller
 from cosim.loading import choices, code_of, load, load_controller
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext
+from cosim.processes import refuse_unguarded_script
 from cosim.records.run_folder import RunFolder, check_same_run
 from cosim.records.store import StoredRun
 from cosim.records.table import Records, joined
 from cosim.schedule import Schedule
 from cosim.summary import metadata, static_tables, summarise
 from cosim.system import System
-from cosim.workers import OnBatch, OnSlots, Work, refuse_unguarded_script, run_here, run_shared, settle_heap
+from cosim.workers import OnBatch, OnSlots, Work, run_here, run_shared, settle_heap
 
 if TYPE_CHECKING:
     import pandas

@@ -12,6 +12,7 @@ from cosim.errors import RecordError, ScenarioError
 from cosim.experiment import Progress, Tally, default_replicas, run_episodes, slot_counter
 from cosim.inputs import sha256_of
 from cosim.loading import code_of, load_controller, load_document
+from cosim.processes import refuse_unguarded_script
 from cosim.records.comparison import Difference, compare_tables
 from cosim.records.metadata import Change, first_change
 from cosim.records.schema import TABLES
@@ -21,7 +22,6 @@ from cosim.scenario.source import Document
 from cosim.schedule import Schedule
 from cosim.summary import machine, static_tables, summarise, versions
 from cosim.system import System
-from cosim.workers import refuse_unguarded_script
 
 MISSING = "missing"
 

@@ -7,24 +7,20 @@ records on in the order of episodes, so whoever receives them need not know. A w
 from __future__ import annotations
 
 import gc
-import multiprocessing
-import os
 import pickle
-import signal
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from cosim.effort import Effort
-from cosim.errors import CosimError, ScenarioError, SimulationError
+from cosim.errors import CosimError, SimulationError
 from cosim.interface import Controller
+from cosim.processes import Child, DeadProcessError, could_not_start, portable, stop_if_let_go
 from cosim.records.table import Records, Table
 from cosim.schedule import Schedule
 from cosim.system import System
@@ -43,8 +39,6 @@ GIVEN = 2
 AHEAD = 4
 #: New objects between two rounds of the garbage collector while episodes run.
 OBJECTS_PER_COLLECTION = 100_000
-#: Time for a worker to end by itself [s].
-GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -139,16 +133,6 @@ def settle_heap() -> None:
     gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
 
 
-def refuse_unguarded_script() -> None:
-    """End a worker that is about to run its parent's script once more, and so to start workers of its own.
-
-    A script whose code is not below `if __name__ == "__main__":` would do that; its parent says so.
-    """
-    # This is what multiprocessing itself asks before it starts a process.
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise SystemExit(1)
-
-
 @dataclass(frozen=True)
 class _Done:
     """A batch that a worker has run."""
@@ -165,18 +149,9 @@ class _Worker:
     """
 
     def __init__(self, work: bytes) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._work = work
         self._given: deque[int] = deque()
-        self._ready = False
-        self.connection, end = context.Pipe()
-        leash_end, self._leash = context.Pipe(duplex=False)
-        self._process = context.Process(target=_serve, args=(end, leash_end))
-        with _no_interrupts():
-            self._process.start()
-        # Nobody but the worker holds them open now: they close when it dies.
-        end.close()
-        leash_end.close()
+        self._child = Child(_run_batches, work)
+        self.connection = self._child.connection
 
     @property
     def load(self) -> int:
@@ -186,12 +161,12 @@ class _Worker:
     @property
     def ready(self) -> bool:
         """Whether it has started."""
-        return self._ready
+        return self._child.ready
 
     def give(self, number: int, episodes: tuple[int, ...]) -> None:
         """Let it run a batch."""
         self._given.append(number)
-        self._send(episodes)
+        self._child.send(episodes)
 
     def take(self) -> dict[int, _Done | CosimError]:
         """What it has to say: nothing but that it is ready, or by its number what became of a batch.
@@ -200,44 +175,21 @@ class _Worker:
             SimulationError: If it has died.
         """
         try:
-            said = self.connection.recv()
-        except (EOFError, OSError) as error:
-            raise self._death() from error
-        if not self._ready:
-            self._ready = True
-            with suppress(OSError):  # it has died since, and tells so when it is heard next
-                self.connection.send_bytes(self._work)
-            return {}
-        return {self._given.popleft(): said}
+            said = self._child.take()
+        except DeadProcessError as error:
+            if not self.ready:
+                raise could_not_start("worker") from error
+            advice = "out of memory perhaps; fewer workers need less memory"
+            raise SimulationError(f"a worker process {error}, {advice}") from error
+        return {} if said is None else {self._given.popleft(): said}
 
     def let_go(self) -> None:
         """Tell it to end."""
-        self.connection.close()
-        self._leash.close()
-        if not self._ready:
-            self._process.kill()
+        self._child.let_go()
 
     def end(self) -> None:
         """Wait until it has ended, but not for long."""
-        self._process.join(GRACE_S)
-        self._process.kill()
-        self._process.join()
-        self._process.close()
-
-    def _send(self, episodes: tuple[int, ...]) -> None:
-        with suppress(OSError):  # as above
-            self.connection.send(episodes)
-
-    def _death(self) -> SimulationError:
-        self._process.join()
-        if not self._ready:
-            return SimulationError(
-                "the worker processes could not start; a script that runs with workers must do so below "
-                "`if __name__ == '__main__':`"
-            )
-        code = self._process.exitcode or 0
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return SimulationError(f"a worker process {how}, out of memory perhaps; fewer workers need less memory")
+        self._child.end()
 
 
 @contextmanager
@@ -268,47 +220,11 @@ def _with_news(crew: Sequence[_Worker]) -> list[_Worker]:
     return [worker for worker in crew if worker.connection in speaking]
 
 
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Let a process that is started here never see Ctrl-C: its parent, which hears of it after this block, ends it."""
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
-    # It would lift the block when it is started with the first process.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _serve(connection: Connection, leash: Connection) -> None:
-    """What a worker process does: run the batches that it is given until its parent lets go of it, or has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_go = threading.Event()
-    threading.Thread(target=_watch, args=(leash, let_go), daemon=True).start()
-    # Standard output belongs to the parent, which may print one JSON object and nothing else.
-    os.dup2(2, 1)
-    with suppress(EOFError, OSError):
-        connection.send(None)
-        _run_batches(connection, pickle.loads(connection.recv_bytes()), let_go)
-
-
-def _watch(leash: Connection, let_go: threading.Event) -> None:
-    """End this process when its parent has closed the leash, be it by dying: after the slot, or after some time."""
-    wait([leash])
-    let_go.set()
-    time.sleep(GRACE_S)
-    os._exit(1)
-
-
 def _run_batches(connection: Connection, work: Work, let_go: threading.Event) -> None:
     """Run batches until the connection closes."""
 
     def on_slots(slots: int) -> None:
-        if let_go.is_set():
-            raise SimulationError("the process that this worker works for has ended")
+        stop_if_let_go(let_go)
 
     controller: Controller | None = None
     while True:
@@ -319,7 +235,7 @@ def _run_batches(connection: Connection, work: Work, let_go: threading.Event) ->
                 settle_heap()
             said: _Done | CosimError = _run_batch(work, controller, episodes, on_slots)
         except Exception as error:  # noqa: BLE001 - the parent raises it
-            said = _portable(error)
+            said = portable(error)
         sys.stdout.flush()
         connection.send(said)
 
@@ -334,14 +250,3 @@ def _run_batch(work: Work, controller: Controller, episodes: tuple[int, ...], on
 def _complete(records: Records) -> Records:
     """Records with all their columns put together: only arrays travel between processes."""
     return Records([Table(table.kind, dict(table.columns), table.shape) for table in records.values()])
-
-
-def _portable(error: Exception) -> CosimError:
-    """An exception as one of ours, which any process can read, with the traceback as a note."""
-    if isinstance(error, ScenarioError):
-        ours: CosimError = ScenarioError(error.issues)
-    else:
-        base = next((cls for cls in type(error).__mro__ if cls.__module__ == CosimError.__module__), None)
-        ours = SimulationError(f"{type(error).__name__}: {error}") if base is None else base(str(error))
-    ours.add_note("".join(traceback.format_exception(error)))
-    return ours

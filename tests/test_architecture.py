@@ -30,7 +30,7 @@ ROOMS = (
     ("cosim.simulators",),
     ("cosim.world",),
     ("cosim.plain_loop",),
-    ("cosim.effort", "cosim.metrics"),
+    ("cosim.effort", "cosim.metrics", "cosim.processes"),
     ("cosim.workers", "cosim.statistics"),
     ("cosim.report", "cosim.summary"),
     ("cosim.loading",),

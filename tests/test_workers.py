@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 
 import cosim
-from cosim.errors import ControllerError, ScenarioError, ScenarioIssue, SimulationError
+from cosim.errors import ControllerError, SimulationError
 from cosim.records.store import StoredRun
 from cosim.records.table import Records
 from cosim.system import System
-from cosim.workers import _portable
 
 ROOT = Path(__file__).parents[1]
 SCENARIO = ROOT / "scenarios" / "outage_33bus.yaml"
@@ -175,21 +174,6 @@ def test_a_file_that_changes_meanwhile_does_not_matter(folder: Path, make: Calla
         assert cosim.run(system, episodes=2, workers=2, records=False, allow_code=True).summary["episodes"] == 2
     finally:
         shutil.copy(SCENARIO, folder / "scenario.yaml")
-
-
-class _OddError(ControllerError):
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(one + two)
-
-
-def test_errors_of_others_become_ours() -> None:
-    assert type(_portable(_OddError("a", "b"))) is ControllerError
-    assert str(_portable(_OddError("a", "b"))) == "ab"
-    assert str(_portable(ZeroDivisionError("oh"))) == "ZeroDivisionError: oh"
-    issues = [ScenarioIssue("a", "wrong")]
-    error = _portable(ScenarioError(issues))
-    assert isinstance(error, ScenarioError)
-    assert list(error.issues) == issues
 
 
 def test_a_script_without_a_guard_fails_with_a_clear_line(tmp_path: Path) -> None:
