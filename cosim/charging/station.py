@@ -66,13 +66,10 @@ class ChargingStation:
         self._counted_s = env.now
         self._settling = False
 
-    def limit_kw(self, power_kw: float) -> float:
-        """The station's limit in the direction of a power [kW]."""
-        return self.charge_limit_kw if power_kw > 0.0 else self.discharge_limit_kw
-
     def serves(self, battery: Battery, power_kw: float) -> bool:
         """Whether a vehicle with this battery may hold a charger for this power, not zero."""
-        return self.limit_kw(power_kw) > 0.0 and battery.can_move(power_kw)
+        limit_kw = self.charge_limit_kw if power_kw > 0.0 else self.discharge_limit_kw
+        return limit_kw > 0.0 and battery.can_move(power_kw)
 
     def begin_slot(self, charge_limit_kw: float, discharge_limit_kw: float, slot_end_s: float) -> None:
         """Set the limits of a slot; call `settle` when all is said that happens at its start.
@@ -112,7 +109,7 @@ class ChargingStation:
         else:
             self._flow_until(now, request)
             request.power_kw = 0.0
-            request.version += 1
+            request.at_bound = None
             self.plugged.remove(request)
         request.plug_out_s = now
         self._settle_soon(now)
@@ -126,7 +123,8 @@ class ChargingStation:
         now, tally = self._env.now, self._tally
         self._count(now)
         if queue:
-            queue.sort(key=_order_of_service)
+            if len(queue) > 1:
+                queue.sort(key=_order_of_service)
             while queue and len(plugged) < self.chargers:
                 request = queue.pop(0)
                 request.plug_in_s = request.since_s = now
@@ -167,21 +165,23 @@ class ChargingStation:
                 self._set_power(now, request, power_kw)
 
     def _set_power(self, now: float, request: Request, power_kw: float) -> None:
-        self._flow_until(now, request)
+        if request.since_s < now:
+            self._flow_until(now, request)
         request.power_kw = power_kw
         request.set_until_s = self._slot_end_s
-        request.version += 1
+        request.at_bound = None
         if power_kw == 0.0:
             return
-        # A battery that is at its bound but for rounding may be a hair beyond it.
-        until_bound_s = max(request.battery.time_to_bound_s(power_kw), 0.0)
+        until_bound_s = request.battery.time_to_bound_s(power_kw)
         # A battery that reaches its bound at the slot's end is dealt with when the next slot begins.
         if now + until_bound_s < self._slot_end_s:
-            call_after(self._env, until_bound_s, self._at_bound, (request, request.version))
+            # One that is at its bound but for rounding may be a hair beyond it.
+            request.at_bound = call_after(self._env, max(until_bound_s, 0.0), self._at_bound, request)
 
     def _at_bound(self, event: simpy.Event) -> None:
-        request, version = cast(tuple[Request, int], event.value)
-        if request.version != version:
+        request = cast(Request, event.value)
+        if request.at_bound is not event:
+            # Its power has changed since.
             return
         self._flow_until(self._env.now, request)
         request.battery.rest_at_bound(request.power_kw)

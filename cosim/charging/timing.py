@@ -10,7 +10,7 @@ import simpy
 
 def call_after(
     env: simpy.Environment, delay_s: float, function: Callable[[simpy.Event], None], value: Any = None
-) -> None:
+) -> simpy.Timeout:
     """Have a function called when some time has passed.
 
     A callback on a timeout costs a third of a process, and needs no interrupt when plans change.
@@ -20,6 +20,10 @@ def call_after(
         delay_s: The time until the call [s], >= 0.
         function: Called with the event; the event's value is `value`.
         value: What the function needs to know.
+
+    Returns:
+        The event.
     """
     event = env.timeout(delay_s, value)
     event.callbacks.append(function)
+    return event

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from simpy import Event
+
 from cosim.charging.battery import Battery
 from cosim.interface import EvState
 
@@ -19,6 +21,7 @@ class Request:
     """
 
     __slots__ = (
+        "at_bound",
         "battery",
         "charged_kwh",
         "discharged_kwh",
@@ -30,7 +33,6 @@ class Request:
         "request_s",
         "set_until_s",
         "since_s",
-        "version",
         "wanted_kw",
     )
 
@@ -47,8 +49,8 @@ class Request:
         self.set_until_s = -1.0
         self.charged_kwh = 0.0
         self.discharged_kwh = 0.0
-        # Counts changes of power, so that an event set for an earlier power is known to be stale.
-        self.version = 0
+        self.at_bound: Event | None = None
+        """What happens when this power has brought the battery to its bound, if it does in this slot."""
 
     @property
     def ended(self) -> bool:

@@ -203,6 +203,7 @@ def _by_replica(targets: Targets) -> list[list[tuple[int, Place]]]:
     found: list[list[tuple[int, Place]]] = [[] for _ in targets.outcome]
     who = np.nonzero(targets.outcome == int(ActionOutcome.DEPARTED))
     columns = (*who, targets.node, targets.road, targets.offset_km)
-    for replica, ev, *place in zip(*(column.tolist() for column in columns), strict=True):
-        found[replica].append((ev, Place(*place)))
+    replicas, evs, *places = (column.tolist() for column in columns)
+    for replica, ev, place in zip(replicas, evs, map(Place, *places), strict=True):
+        found[replica].append((ev, place))
     return found

@@ -72,7 +72,7 @@ class TrafficReplica:
         """Stays at stations, in order of arrival."""
         self._slot_start_s = 0.0
         for ev, place in enumerate(fleet.place):
-            self._stop(ev, place, 0.0)
+            self._stop(ev, place, self._station_at(place), 0.0)
 
     def run_slot(
         self,
@@ -137,21 +137,22 @@ class TrafficReplica:
 
     def _ask_for_chargers(self) -> None:
         """Free chargers first, then ask for them, settle last: so nobody gets a charger for no time."""
-        fleet, asking = self.fleet, []
-        for ev, (visit, battery, wanted_kw) in enumerate(zip(fleet.visit, fleet.battery, fleet.wanted_kw, strict=True)):
+        fleet = self.fleet
+        asking: list[Visit] = []
+        for visit, battery, wanted_kw in zip(fleet.visit, fleet.battery, fleet.wanted_kw, strict=True):
             if visit is None:
                 continue
             station, request = self.stations[visit.station], visit.open_request
             serves = wanted_kw != 0.0 and station.serves(battery, wanted_kw)
             if request is None:
                 if serves:
-                    asking.append((ev, visit, wanted_kw))
+                    asking.append(visit)
             elif serves:
                 request.wanted_kw = wanted_kw
             else:
                 station.withdraw(request)
-        for ev, visit, wanted_kw in asking:
-            self._ask(ev, visit, wanted_kw)
+        for visit in asking:
+            self._ask(visit)
 
     def states(self) -> Iterator[tuple[int, EvState]]:
         """What each EV is doing that is served or waits."""
@@ -181,7 +182,7 @@ class TrafficReplica:
         """End a trip; who wants a charger asks for it at the time of arrival, not now."""
         arrive_s = cast(float, trip.arrive_s)
         self._book(trip, trip.drive.length_km, arrive_s)
-        self._stop(trip.ev, trip.drive.end, arrive_s)
+        self._stop(trip.ev, trip.drive.end, trip.destination, arrive_s)
 
     def _look_at(self, trip: Trip) -> None:
         """Find the place, and book the drive so far, of an EV that still drives at the slot's end."""
@@ -197,16 +198,15 @@ class TrafficReplica:
         """Book kilometres, time and energy of a trip, up to some kilometres of it and a time."""
         fleet, ev = self.fleet, trip.ev
         new_km = trip_km - trip.booked_km
-        trip.booked_km = trip_km
         fleet.driven_km[ev] += new_km
-        fleet.driven_s[ev] += until_s - max(trip.depart_s, self._slot_start_s)
+        fleet.driven_s[ev] += until_s - trip.booked_s
+        trip.booked_km, trip.booked_s = trip_km, until_s
         fleet.battery[ev].energy_kwh -= new_km * self._around.consumption_kwh_per_km
 
     def _station_at(self, place: Place) -> int:
         return self._around.station_of.get(place.node, -1) if place.road < 0 else -1
 
-    def _stop(self, ev: int, place: Place, time_s: float) -> None:
-        station = self._station_at(place)
+    def _stop(self, ev: int, place: Place, station: int, time_s: float) -> None:
         if station < 0:
             self.fleet.stop(ev, place, None)
             return
@@ -215,10 +215,11 @@ class TrafficReplica:
         self.visits.append(visit)
         wanted_kw = self.fleet.wanted_kw[ev]
         if wanted_kw != 0.0 and self.stations[station].serves(self.fleet.battery[ev], wanted_kw):
-            call_after(self._env, time_s - self._env.now, self._ask_on_arrival, (ev, visit, wanted_kw))
+            call_after(self._env, time_s - self._env.now, self._ask_on_arrival, visit)
 
     def _ask_on_arrival(self, event: simpy.Event) -> None:
-        self._ask(*cast(tuple[int, Visit, float], event.value))
+        self._ask(cast(Visit, event.value))
 
-    def _ask(self, ev: int, visit: Visit, wanted_kw: float) -> None:
-        visit.requests.append(self.stations[visit.station].request(ev, self.fleet.battery[ev], wanted_kw))
+    def _ask(self, visit: Visit) -> None:
+        fleet, ev = self.fleet, visit.ev
+        visit.requests.append(self.stations[visit.station].request(ev, fleet.battery[ev], fleet.wanted_kw[ev]))

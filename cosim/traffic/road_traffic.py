@@ -61,8 +61,12 @@ class RoadTraffic:
 
     def any_on(self, roads: Sequence[int]) -> bool:
         """Whether an EV is on any of some roads."""
-        on_road = self.on_road
-        return bool(self._heap) and any(on_road[road] for road in roads)
+        if self._heap:
+            on_road = self.on_road
+            for road in roads:
+                if on_road[road]:
+                    return True
+        return False
 
     def occupied(self) -> dict[int, int]:
         """The roads that EVs are on, and how many there are."""
@@ -76,8 +80,9 @@ class RoadTraffic:
         """Travel time of each road when the slot begins [s], for routing; to be asked before anybody departs."""
         if self._start_time_s is None:
             self._start_time_s = self._base_time_s.tolist()
-            for road in self.occupied():
-                self._start_time_s[road] = self._time_s(road)
+            for road, evs in self.occupied().items():
+                flow_vph = self._base_flow_vph[road] + self._ev_flow_vph * evs
+                self._start_time_s[road] = self._travel_time.of_road_s(road, flow_vph)
         return self._start_time_s
 
     def depart(self, trip: Trip) -> None:
@@ -114,10 +119,6 @@ class RoadTraffic:
         self.on_road[road] += 1
         trip.leg = leg
         trip.enter_s.append(now_s)
-        trip.leg_s = self._time_s(road) * ((to_km - from_km) / self._length_km[road])
-        return now_s + trip.leg_s
-
-    def _time_s(self, road: int) -> float:
-        """Travel time of a road with the traffic now [s]."""
         flow_vph = self._base_flow_vph[road] + self._ev_flow_vph * self.on_road[road]
-        return self._travel_time.of_road_s(road, flow_vph)
+        trip.leg_s = self._travel_time.of_road_s(road, flow_vph) * ((to_km - from_km) / self._length_km[road])
+        return now_s + trip.leg_s

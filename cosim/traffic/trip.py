@@ -28,6 +28,7 @@ class Trip:
         leg_s: Time that the present leg takes [s].
         done_km: Length of the legs that are behind it [km].
         booked_km: Kilometres that are accounted for [km].
+        booked_s: Time up to which they are [s].
         arrive_s: Time of arrival [s]; None while it drives.
     """
 
@@ -42,7 +43,11 @@ class Trip:
     leg_s: float = 0.0
     done_km: float = 0.0
     booked_km: float = 0.0
+    booked_s: float = field(init=False)
     arrive_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.booked_s = self.depart_s
 
     @property
     def legs(self) -> Sequence[Leg]:
