@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from agents.catalogue import ORDERS, Line, find_line, make_algorithm, make_settings
 from agents.checkpoint import read_state, write_state
@@ -18,6 +19,9 @@ from agents.learning import FleetInTraining, kept_shapes
 from agents.weights import FleetCard, load_weights, save_weights
 from cosim.errors import ControllerError
 from cosim.interface import Episodes, FleetSpec
+
+#: Weights that decide, by name, as they travel between processes.
+Weights = dict[str, NDArray[Any]]
 
 
 class Trainer:
@@ -33,6 +37,7 @@ class Trainer:
         command: How it was asked for.
         start: Weights of the line that this one begins with; empty for untrained networks.
         vary: What makes the fleets differ, as it was written; empty for one.
+        actors: Processes that bring episodes; 0 if this one does.
 
     Raises:
         ControllerError: If there is no such algorithm, order or setting, or the weights are not as they must be.
@@ -50,6 +55,7 @@ class Trainer:
         command: str,
         start: str = "",
         vary: str = "",
+        actors: int = 0,
     ) -> None:
         if order not in ORDERS:
             raise ControllerError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
@@ -69,6 +75,11 @@ class Trainer:
         several = [make_algorithm(line, of_variant, made, seed) for of_variant in specs] if len(specs) > 1 else []
         self._deciding = several or [self._algorithm]
         self._specs, self._spec = specs, spec
+        if actors and self._algorithm.on_policy:
+            raise ControllerError(
+                f"{algorithm} learns from the episodes of its newest weights only, and actors bring those of older "
+                "ones; leave --actors out"
+            )
         self._check_memory()
         self.settings: dict[str, Any] = asdict(made)
         """All settings."""
@@ -134,28 +145,51 @@ class Trainer:
         if self._deciding[variant] is not self._algorithm:
             self._deciding[variant].load_weights(self._algorithm.weights())
 
-    def keep_best(self, folder: Path, restoration: float) -> None:
-        """Write the weights if no validation before was as good."""
+    def weights(self) -> Weights:
+        """A copy of the weights that decide, by name."""
+        return {name: value.detach().numpy().copy() for name, value in self._algorithm.weights().items()}
+
+    def keep_best(self, folder: Path, restoration: float, episodes: int, weights: Weights | None = None) -> None:
+        """Write weights if no validation before was as good.
+
+        Args:
+            folder: Where to.
+            restoration: What they reached.
+            episodes: Episodes of training that they have seen.
+            weights: The weights; default: those of now.
+        """
         self.last = restoration
         if self.best is None or restoration > self.best:
             self.best = restoration
-            self._save_weights(folder / "best.safetensors", restoration)
+            self._save_weights(folder / "best.safetensors", restoration, episodes, weights or self.weights())
 
     def keep_last(self, folder: Path) -> None:
         """Write the weights as they are now."""
-        self._save_weights(folder / "last.safetensors", self.last)
+        self._save_weights(folder / "last.safetensors", self.last, self.learner.episodes, self.weights())
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, handed_out: Sequence[Weights] = ()) -> None:
         """Write all that the training depends on from here.
+
+        Args:
+            folder: Where to.
+            handed_out: Weights that others decide with meanwhile.
 
         Raises:
             OSError: If it cannot be written.
         """
-        numbers = {"learner": self.learner.numbers(), "best": self.best, "last": self.last}
-        write_state(folder, self.learner.tensors(), numbers)
+        numbers = {
+            "learner": self.learner.numbers(),
+            "best": self.best,
+            "last": self.last,
+            "handed_out": len(handed_out),
+        }
+        others = {
+            f"handed_out.{k}.{name}": values for k, weights in enumerate(handed_out) for name, values in weights.items()
+        }
+        write_state(folder, {**self.learner.tensors(), **others}, numbers)
 
-    def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote.
+    def load(self, folder: Path) -> list[Weights]:
+        """Go on from what `save` wrote; returns the weights that were handed out.
 
         Raises:
             ControllerError: If it is missing, damaged, or of another training.
@@ -164,9 +198,14 @@ class Trainer:
         try:
             self.learner.load(tensors, numbers["learner"])
             self.best, self.last = numbers["best"], numbers["last"]
+            prefixes = [f"handed_out.{k}." for k in range(numbers["handed_out"])]
         except KeyError as error:
             raise ControllerError(f"{folder} is damaged: {error} is missing") from error
+        return [
+            {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+            for prefix in prefixes
+        ]
 
-    def _save_weights(self, path: Path, validation: float | None) -> None:
-        card = replace(self._card, episodes=self.learner.episodes, validation=validation)
-        save_weights(path, self._algorithm, card)
+    def _save_weights(self, path: Path, validation: float | None, episodes: int, weights: Weights) -> None:
+        card = replace(self._card, episodes=episodes, validation=validation)
+        save_weights(path, {name: torch.from_numpy(values) for name, values in weights.items()}, card)

@@ -57,18 +57,18 @@ class FleetCard:
     vary: str = ""
 
 
-def save_weights(path: Path, algorithm: Algorithm, card: FleetCard) -> None:
+def save_weights(path: Path, weights: Mapping[str, Tensor], card: FleetCard) -> None:
     """Write weights, and what they are.
 
     Args:
         path: The weights file, `.safetensors`; the card is written beside it as `.json`.
-        algorithm: Whose networks.
+        weights: The weights that decide, by name.
         card: What they are.
 
     Raises:
         OSError: If a file cannot be written.
     """
-    content = safetensors.torch.save({name: value.contiguous() for name, value in algorithm.weights().items()})
+    content = safetensors.torch.save({name: value.contiguous() for name, value in weights.items()})
     whole = {**asdict(card), "sha256": hashlib.sha256(content).hexdigest()}
     for file, data in (
         (path, content),

@@ -177,6 +177,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="K=V",
         help="train one policy on several variants of the scenario, in turn, e.g. fleet.size=20,30,40",
     )
+    train.add_argument(
+        "--actors",
+        type=_count_or_none,
+        default=0,
+        metavar="N",
+        help="processes that bring episodes while this one learns (default: 0, one process for both)",
+    )
     train.add_argument("--out", metavar="DIR", help="new folder for weights, learning curve and checkpoint")
     train.add_argument(
         "--resume", metavar="DIR", help="go on with the training in DIR, or give one that has ended more episodes"
@@ -242,10 +249,14 @@ def _add_json_and_code(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+def _count(text: str, least: int = 1) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
     return int(text)
+
+
+def _count_or_none(text: str) -> int:
+    return _count(text, least=0)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -409,7 +420,15 @@ def _train(options: argparse.Namespace) -> int:
         checkpoint_every=options.checkpoint_every,
     )
     with _training_bar(options.algorithm, show=not options.json) as shown:
-        trained = train(system, training, options.out, resume=bool(options.resume), track=options.track, **shown)
+        trained = train(
+            system,
+            training,
+            options.out,
+            resume=bool(options.resume),
+            track=options.track,
+            actors=options.actors,
+            **shown,
+        )
     if options.json:
         print(json.dumps(trained.summary(), allow_nan=False))
         return GOOD
@@ -492,14 +511,14 @@ def _progress_bar(what: str, *, show: bool) -> Iterator[Progress | None]:
 def _training_bar(algorithm: str, *, show: bool) -> Iterator[dict[str, Callable[..., None]]]:
     """A bar with rewards, restoration, losses, speed and time left, on standard error and on terminals only."""
     if not show or not sys.stderr.isatty():
-        yield {}
+        yield {"on_notice": lambda text: print(text, file=sys.stderr)}
         return
     from rich.console import Console
 
     from cosim.report.training_bar import TrainingBar
 
     with TrainingBar(algorithm, Console(stderr=True)) as bar:
-        yield {"on_begin": bar.begin, "on_round": bar.show}
+        yield {"on_begin": bar.begin, "on_round": bar.show, "on_notice": bar.console.print}
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from cosim.system import System, build_system, load_system
 
 if TYPE_CHECKING:
     # Named anew: others may speak of them without importing `agents`.
+    from agents.explorer import Explorer as Explorer
     from agents.learning import FleetInTraining as FleetInTraining
     from agents.track import Track as Track
     from agents.training import Trainer as Trainer
@@ -183,6 +184,14 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
             raise
         raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
     return Trainer([system.spec for system in systems], **asked)
+
+
+def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:
+    """Make what explores in a process of its own; see `agents.explorer.Explorer`."""
+    _check_owner_of_agents()
+    from agents.explorer import Explorer
+
+    return Explorer([system.spec for system in systems], **asked)
 
 
 def check_track() -> None:

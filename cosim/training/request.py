@@ -50,6 +50,8 @@ class Trained:
         best: Best mean restoration ratio on the episodes of validation; None before the first.
         last: The last one.
         spent: Where the time went, that from before a resume included.
+        actors: Number of actors; 0 for one process.
+        actors_replaced: Actors that have died and were replaced.
         algorithm: Name of the line.
         folder: Where weights, curve and checkpoint are.
     """
@@ -59,17 +61,25 @@ class Trained:
     best: float | None
     last: float | None
     spent: Spent
+    actors: int
+    actors_replaced: int
     algorithm: str
     folder: Path
 
     def lines(self) -> list[str]:
         """What `cosim train` prints."""
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in self.spent.shares().items())
+        spent = self.spent
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in spent.shares().items() if share)
         best = "none" if self.best is None else f"{self.best:.3f}"
         if self.episodes == self.resumed_from:
             first = f"{self.episodes} episodes, all of them from before: nothing was left to train"
         else:
-            first = f"{self.episodes} episodes in {self.spent.cpu_s:.0f} CPU s ({shares})"
+            first = f"{self.episodes} episodes in {spent.wall_s:.0f} s, {spent.cpu_s:.0f} CPU s ({shares})"
+        if self.actors and spent.wall_s:
+            learner, actors = spent.learner_waited_s / spent.wall_s, spent.actors_waited_s / spent.wall_s / self.actors
+            first += f"; the learner waited {learner:.0%} of the time, actors {actors:.0%}"
+        if self.actors_replaced:
+            first += f"; actors that died and were replaced: {self.actors_replaced}"
         return [
             f"{first}; best restoration on validation {best}",
             f"weights and learning curve in {self.folder}; run them with",
@@ -83,6 +93,12 @@ class Trained:
             "resumed_from": self.resumed_from,
             "best": self.best,
             "last": self.last,
-            "time": {**asdict(self.spent), "shares": self.spent.shares()},
+            "actors": self.actors,
+            "actors_replaced": self.actors_replaced,
+            "time": {
+                **asdict(self.spent),
+                "simulation_s": self.spent.simulation_s,
+                "shares": self.spent.shares(),
+            },
             "folder": str(self.folder),
         }

@@ -75,4 +75,8 @@ class Plan:
         """The rounds of validation after so many of training; none if there is no validation then."""
         if not self.validates_after(done):
             return []
-        return [Round(done, True, variant, tuple(VALIDATION[: self.replicas])) for variant in range(self.variants)]
+        return [self.validation_of(variant, done) for variant in range(self.variants)]
+
+    def validation_of(self, variant: int, done: int) -> Round:
+        """The round of validation of a variant after so many of training."""
+        return Round(done, True, variant, tuple(VALIDATION[: self.replicas]))

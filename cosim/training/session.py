@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cosim.episodes import VALIDATION
 from cosim.errors import RecordError
 from cosim.interface import Episodes, TrainingRound
+from cosim.training.actor import Job, Weights
 from cosim.training.curve import CURVE, Curve
 from cosim.training.folder import POSITION, TrainingFolder
 from cosim.training.interrupts import Interrupts
@@ -47,6 +48,7 @@ class Session:
         done: Rounds of training that are done.
         validated: Whether the validation after them is done.
         resumed_from: Episodes of training that were there already.
+        under_way: Gives the number of actors, and the jobs that they have not brought back yet.
 
     Raises:
         CosimError: If there is a checkpoint that cannot be read.
@@ -66,7 +68,11 @@ class Session:
         self.done, self.validated = 0, False
         self.on_round: list[OnRound] = []
         self._folder, self._every, self._interrupts = folder, every, interrupts
-        self._before, self._begun_s, self._checkpoints_s = Spent(), time.process_time(), 0.0
+        self._spent, self._checkpoints_s = Spent(), 0.0
+        self._begun_s, self._begun_cpu_s = time.monotonic(), time.process_time()
+        self._under_way_before: list[tuple[Round, Weights]] = []
+        self._actors_before = 0
+        self.under_way: Callable[[], tuple[int, Sequence[Job]]] = lambda: (0, ())
         self._names, self._variant = names, 0
         self._fleets: list[FleetInTraining] = []
         self._validation: list[TrainingRound] = []
@@ -100,10 +106,17 @@ class Session:
             self._variant = self.plan.training(self.done).variant
             self._trained(self.trainer.learner.finish())
 
-    def validate(self, of_round: Round, episodes: Episodes) -> None:
-        """Note a round of validation; after that of the last variant the weights are kept if none were better."""
+    def validate(self, of_round: Round, episodes: Episodes, weights: Weights | None = None) -> None:
+        """Note a round of validation; after that of the last variant the weights are kept if none were better.
+
+        Args:
+            of_round: The round.
+            episodes: What it brought.
+            weights: What decided in it; default: the weights of now.
+        """
+        seen = of_round.number * self.plan.replicas
         found = TrainingRound(
-            self.trainer.learner.episodes,
+            seen,
             True,
             episodes.restoration,
             episodes.reward,
@@ -116,8 +129,8 @@ class Session:
         rounds, self._validation = self._validation, []
         if self.plan.variants > 1:
             rounds.append(_mean(rounds))
-        self.trainer.keep_best(self._folder.path, rounds[-1].restoration)
-        self.validated = True
+        self.trainer.keep_best(self._folder.path, rounds[-1].restoration, seen, weights)
+        self.validated = self.validated or of_round.number == self.done
         self._note(rounds)
 
     def _trained(self, of_round: TrainingRound) -> None:
@@ -130,15 +143,29 @@ class Session:
             self._checkpoint()
         self._folder.end()
 
+    @property
+    def left(self) -> bool:
+        """Whether anything is left to do."""
+        return self.trainer.learner.unfinished or any(True for _ in self.plan.rest(self.done, self.validated))
+
     def spent(self) -> Spent:
         """Where the time went so far."""
         here = Spent(
-            cpu_s=time.process_time() - self._begun_s,
+            cpu_s=time.process_time() - self._begun_cpu_s,
             decisions_s=sum(fleet.cpu_s for fleet in self._fleets),
             updates_s=self.trainer.learner.cpu_s,
             checkpoints_s=self._checkpoints_s,
+            wall_s=time.monotonic() - self._begun_s,
         )
-        return self._before.plus(here)
+        return self._spent.plus(here)
+
+    def add_spent(self, spent: Spent) -> None:
+        """Add time of other processes, or for them."""
+        self._spent = self._spent.plus(spent)
+
+    def under_way_before(self, actors: int) -> list[tuple[Round, Weights]]:
+        """Rounds that as many actors ran at the last checkpoint, and the weights that they had; none for others."""
+        return self._under_way_before if actors == self._actors_before else []
 
     def _note(self, rounds: Sequence[TrainingRound]) -> None:
         for of_round in rounds:
@@ -165,8 +192,16 @@ class Session:
         begun_s, cpu_s = time.monotonic(), time.process_time()
         self.trainer.keep_last(self._folder.path)
         episodes, done, validated = self._position()
-        position = {"episodes": episodes, "done": done, "validated": validated, "spent": asdict(self.spent())}
-        self._folder.keep(position, self.trainer.save)
+        actors, jobs = self.under_way()
+        position = {
+            "episodes": episodes,
+            "done": done,
+            "validated": validated,
+            "spent": asdict(self.spent()),
+            "actors": actors,
+            "under_way": [_plain(job.of_round) for job in jobs],
+        }
+        self._folder.keep(position, lambda folder: self.trainer.save(folder, [job.weights for job in jobs]))
         self._kept, self._kept_episodes = self._position(), episodes
         self._checkpoints_s += time.process_time() - cpu_s
         self._kept_s = time.monotonic()
@@ -177,13 +212,23 @@ class Session:
 
     def _load(self, checkpoint: Path) -> None:
         position = self._folder.restore()
-        self.trainer.load(checkpoint)
+        handed_out = self.trainer.load(checkpoint)
         try:
-            self._before = Spent(**position["spent"])
+            self._spent = Spent(**position["spent"])
             self.done, self.validated = position["done"], position["validated"]
+            self._actors_before = position["actors"]
+            rounds = [self._round(**plain) for plain in position["under_way"]]
+            self._under_way_before = list(zip(rounds, handed_out, strict=True))
         except (TypeError, KeyError) as error:
             raise RecordError(f"{checkpoint} is damaged: {POSITION} lacks {error}") from error
         self._kept = self._position()
+
+    def _round(self, number: int, variant: int, validates: bool) -> Round:
+        return self.plan.validation_of(variant, number) if validates else self.plan.training(number)
+
+
+def _plain(of_round: Round) -> dict[str, Any]:
+    return {"number": of_round.number, "variant": of_round.variant, "validates": of_round.validates}
 
 
 def _mean(rounds: Sequence[TrainingRound]) -> TrainingRound:

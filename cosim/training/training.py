@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.loading import check_track, make_track, make_trainer
+from cosim.processes import refuse_unguarded_script
 from cosim.summary import versions
 from cosim.system import System
+from cosim.training.actor import Work
+from cosim.training.actors import OnNotice, train_with_actors
 from cosim.training.alone import train_alone
 from cosim.training.folder import TrainingFolder
 from cosim.training.interrupts import noted_interrupts
@@ -33,7 +36,9 @@ def train(
     *,
     resume: bool = False,
     track: bool = False,
+    actors: int = 0,
     on_begin: OnBegin | None = None,
+    on_notice: OnNotice | None = None,
 ) -> Trained:
     """Train a fleet; the best weights on the episodes of validation are kept.
 
@@ -45,7 +50,10 @@ def train(
         on_round: Called after each round with the round and the best validation so far.
         resume: Whether to go on with the training in the folder.
         track: Whether to write TensorBoard files too.
+        actors: Processes that bring episodes while this one learns; 0 for one process that does both. With actors, a
+            script must call this below `if __name__ == "__main__":`.
         on_begin: Called once, with the episodes of training that are done and all of them.
+        on_notice: Called with a line when an actor has died and is replaced.
 
     Raises:
         ControllerError: If there is no such algorithm or setting, or a package is missing.
@@ -53,6 +61,8 @@ def train(
         CosimError: If the run cannot go on.
         KeyboardInterrupt: After Ctrl-C; where it came first, everything is kept to go on.
     """
+    if actors:
+        refuse_unguarded_script()
     if track:
         check_track()
     systems = {"": system} if isinstance(system, System) else system
@@ -66,6 +76,7 @@ def train(
         command=training.command,
         start=training.start,
         vary=training.vary,
+        actors=actors,
     )
     plan = Plan(training.episodes, training.replicas, len(systems))
     with ExitStack() as stack:
@@ -88,7 +99,7 @@ def train(
         if on_begin is not None:
             on_begin(session.resumed_from, plan.rounds * plan.replicas)
         try:
-            train_alone(session, list(systems.values()))
+            replaced = _run(session, training, list(systems.values()), actors, on_notice)
         except KeyboardInterrupt:
             trainer.keep_last(folder.path)
             raise
@@ -99,9 +110,28 @@ def train(
         best=trainer.best,
         last=trainer.last,
         spent=session.spent(),
+        actors=actors,
+        actors_replaced=replaced,
         algorithm=training.algorithm,
         folder=folder.path,
     )
+
+
+def _run(
+    session: Session, training: Training, systems: Sequence[System], actors: int, on_notice: OnNotice | None
+) -> int:
+    """Run the rounds that are left; returns the number of actors that were replaced."""
+    if not actors:
+        train_alone(session, systems)
+        return 0
+    asked = {
+        "algorithm": training.algorithm,
+        "settings": training.settings or {},
+        "order": training.order,
+        "episodes": training.episodes,
+        "seed": training.seed,
+    }
+    return train_with_actors(session, Work(systems, asked), actors, on_notice or (lambda _: None))
 
 
 def _about(systems: Mapping[str, System], training: Training, trainer: Trainer) -> dict[str, Any]:

@@ -24,7 +24,7 @@ CARD = FleetCard("maddqn", {"hidden": 8}, "sequential", SPEC.station_name, 1, 10
 def saved(tmp_path: Path) -> Path:
     line = find_line("maddqn")
     path = tmp_path / "best.safetensors"
-    save_weights(path, make_algorithm(line, SPEC, make_settings(line, CARD.settings), 3), CARD)
+    save_weights(path, make_algorithm(line, SPEC, make_settings(line, CARD.settings), 3).weights(), CARD)
     return path
 
 
