@@ -32,6 +32,12 @@ def linear(first: float, last: float, progress: float) -> float:
     return first + (last - first) * min(max(progress, 0.0), 1.0)
 
 
+def drawn_by_chance(logits: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
+    """Logits with noise such that the largest of those that are possible is drawn from their softmax."""
+    noisy: NDArray[Any] = logits + generator.gumbel(size=logits.shape)
+    return noisy
+
+
 class Exploration:
     """Random choices among those that make sense, or noise, at a rate that rises over the replicas.
 

@@ -52,6 +52,9 @@ class Choices:
         arrival: Slot of arrival at each station, shape [N, H].
         offer_kwh: Energy at the charger in each slot of the episode [kWh], > 0 drawn, shape [N, H, 3, T].
         power_share: Power share for the slot that begins, shape [N, H, 3].
+        deficit_left_kwh: What the others leave of each station's deficit in the slots from now on [kWh], < 0 where they
+            mean to feed in more, shape [N, H, K].
+        surplus_left_kwh: Likewise of its surplus.
     """
 
     station: Features
@@ -60,6 +63,8 @@ class Choices:
     arrival: Ints
     offer_kwh: Floats
     power_share: Floats
+    deficit_left_kwh: Floats
+    surplus_left_kwh: Floats
 
     def taken(self, choice: Ints) -> tuple[Intentions, Floats]:
         """The intentions and the power shares that follow from choices.
@@ -152,6 +157,8 @@ class Outlook:
             arrival=arrival,
             offer_kwh=offer_kwh,
             power_share=share,
+            deficit_left_kwh=deficit_left_kwh,
+            surplus_left_kwh=surplus_left_kwh,
         )
 
     def _station_features(

@@ -72,7 +72,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     weights = algorithm.weights()
     last = list(weights)[-1]
     algorithm.load_weights({**weights, last: weights[last] * 0.2})
-    save_weights(other, algorithm, card)
+    save_weights(other, algorithm.weights(), card)
     return [shipped, other]
 
 

@@ -1,7 +1,7 @@
 """AD-MADDPG: attention, convolution and memory over what an EV sees; one actor and one critic learn for all EVs.
 
 Sections as in every algorithm: settings, networks, decision, update. The actor points at stations: it gives every
-choice of `agents.options` a probability. The critic values every choice, knowing what all others have decided. So the
+choice of `agents.options` a probability. The critic values every choice, knowing what all others intend. So the
 deterministic policy gradient of eq. (28) is taken over the probabilities, where the critic is linear and its gradient
 exact, instead of over heading, distance and power, where it is flat but for small islands around stations.
 
@@ -16,15 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay, n_step_rows
+from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from agents.gradient_step import descend, follow
 from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
-from agents.options import CHARGERS, MODES, OWN_FEATURES, SLOT_KWH, SLOTS_AHEAD, STATION_FEATURES, Outlook
+from agents.learning import Arrays, Exploration, Shapes, drawn_by_chance, linear
+from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
+from agents.others import others_at_stations, others_features
+from agents.slot_priority import SlotPriority
 from agents.turns import Turn
+from cosim.errors import ControllerError
 from cosim.interface import FleetSpec, Ints, Observation
 from cosim.state_image import CHANNELS, OWN, SIDE, StateImage
 
@@ -39,6 +42,7 @@ class Settings:
         width: Width of all layers between.
         memory: Slots that the LSTM looks back on, the present one included; 1 is no memory.
         steps: N of the N-step returns.
+        literal_index: Whether the value after N rewards is that of slot t + N - 1, as published; else of t + N.
         gamma: Discount.
         slots: Slots of an update; all EVs of each are its rows.
         updates: Updates per round of episodes side by side.
@@ -48,7 +52,7 @@ class Settings:
         target_rate: Share of the networks that goes into the targets per update.
         entropy: Reward for undecided probabilities at the beginning.
         entropy_end: At the end.
-        epsilon: Share of random choices at the beginning.
+        epsilon: Share of choices at random at the beginning; the others are drawn by the actor's probabilities.
         epsilon_end: At `epsilon_until` of the episodes, and after.
         epsilon_until: Share of the episodes over which it falls.
         priority: Exponent of the priorities.
@@ -60,28 +64,29 @@ class Settings:
     width: int = 64
     memory: int = 3
     steps: int = 4
+    literal_index: bool = False
     gamma: float = 1.0
     slots: int = 8
-    updates: int = 768
+    updates: int = 384
     actor_rate: float = 5e-4
     critic_rate: float = 1e-3
     rate_end: float = 0.1
     target_rate: float = 0.01
     entropy: float = 0.05
     entropy_end: float = 0.005
-    epsilon: float = 0.3
-    epsilon_end: float = 0.02
-    epsilon_until: float = 0.7
+    epsilon: float = 0.05
+    epsilon_end: float = 0.0
+    epsilon_until: float = 0.4
     priority: float = 0.5
     correction: float = 0.4
     gradient_norm: float = 1.0
-    replay_episodes: int = 1500
+    replay_episodes: int = 768
 
-
-#: What a critic knows of the others at each station: energy fed and drawn, and chargers used, in the slots to come.
-OTHERS_FEATURES = 3 * SLOTS_AHEAD
-#: Priorities are never below this.
-SMALLEST_PRIORITY = 1e-3
+    def __post_init__(self) -> None:
+        if self.literal_index and self.steps < 2:
+            raise ControllerError(
+                "algorithm.literal_index: with steps=1 the value of a slot would be its own; set steps to 2 or more"
+            )
 
 
 # ------------------------------------------------------------------------------------------------------- networks
@@ -191,14 +196,13 @@ class Admaddpg:
         self._stations = len(spec.station_name)
         self._vector = self._stations * STATION_FEATURES + OWN_FEATURES + len(OWN)
         self.actor, self.actor_target = (Pointer(self._vector, STATION_FEATURES, settings.width) for _ in range(2))
-        central = STATION_FEATURES + OTHERS_FEATURES
+        central = STATION_FEATURES + others_features(spec.slots)
         self.critic, self.critic_target = (Pointer(self._vector, central, settings.width) for _ in range(2))
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
-        self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate)
-        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
-        self._priority = np.zeros((settings.replay_episodes, spec.slots))
-        self._prioritised = 0
+        self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate, fused=True)
+        self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate, fused=True)
+        self._priority = SlotPriority(settings.replay_episodes, spec.slots, settings.priority)
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
@@ -206,7 +210,7 @@ class Admaddpg:
             "map": ((slots, len(CHANNELS), SIDE, SIDE), np.float16),
             "vector": ((slots, evs, self._vector), np.float32),
             "possible": ((slots, evs, self._stations * MODES), np.bool_),
-            "others": ((slots, evs, self._stations, OTHERS_FEATURES), np.float16),
+            "others": ((slots, evs, self._stations, others_features(slots)), np.float16),
         }
 
     def weights(self) -> dict[str, Tensor]:
@@ -223,12 +227,11 @@ class Admaddpg:
 
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on."""
-        return {**tensors_of(self._parts()), "prioritised": torch.tensor(self._prioritised)}
+        return tensors_of(self._parts())
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from there."""
         load_tensors(self._parts(), tensors)
-        self._prioritised = int(tensors["prioritised"])
 
     def _parts(self) -> Parts:
         return {
@@ -238,7 +241,7 @@ class Admaddpg:
             "critic": self.critic,
             "critic_target": self.critic_target,
             "critic_optimiser": self._critic_optimiser,
-            "priority": self._priority,
+            **self._priority.parts(),
         }
 
     # --------------------------------------------------------------------------------------------------- decision
@@ -269,31 +272,23 @@ class Admaddpg:
             self._vectors[turn.replica, turn.ev] = vector[:, None]
         else:
             self._vectors[turn.replica, turn.ev, -1] = vector
-        return {"vector": vector, "possible": choices.possible.reshape(count, -1)}
+        others = others_at_stations(turn)
+        return {"vector": vector, "possible": choices.possible.reshape(count, -1), "others": others}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
-        """The choice of highest probability, or a random one."""
+        """The choice of highest probability; while it explores, one drawn by probability, or any."""
         with torch.no_grad():
             vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev])
             numbers = self.actor(self._maps[turn.replica], vectors, *self.parts(vectors[:, -1])).numpy()
         possible = seen["possible"]
+        if exploration is not None:
+            numbers = drawn_by_chance(numbers, exploration.generator)
         choice: Ints = np.where(possible, numbers, -np.inf).argmax(axis=1)
         return choice if exploration is None else exploration.mixed(choice, possible, turn.replica)
 
     def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """What all others of each EV have decided for the slots to come."""
-        spec, slot = self._spec, outlook.slot
-        replicas, evs, stations = board.replicas, spec.fleet_size, self._stations
-        others = np.zeros((replicas, evs, stations, 3, SLOTS_AHEAD), dtype=np.float32)
-        ahead = slice(slot, min(slot + SLOTS_AHEAD, spec.slots))
-        count = ahead.stop - ahead.start
-        own_kwh = board.offer_kwh[..., ahead]
-        at = (board.station[..., None] == np.arange(stations))[..., None]
-        own = (np.maximum(-own_kwh, 0.0), np.maximum(own_kwh, 0.0), own_kwh != 0.0)
-        scales = (SLOT_KWH, SLOT_KWH, CHARGERS)
-        for k, of_all in enumerate((board.fed_kwh, board.drawn_kwh, board.chargers)):
-            others[..., k, :count] = (of_all[:, None, :, ahead] - at * own[k][:, :, None]) / scales[k]
-        return {"others": others.reshape(replicas, evs, stations, -1)}
+        """Nothing is kept of a slot beside the map and the EVs' decisions."""
+        return {}
 
     def parts(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the stations and the EV's own, within its vector."""
@@ -307,20 +302,22 @@ class Admaddpg:
     def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
         """One update of critic and actor on all EVs of some slots: eq. (26) to (29)."""
         settings = self.settings
-        self._prioritise(replay)
-        episode, slot, weight = self._slots(replay, progress, generator)
-        later = slot + settings.steps
-        goes_on = later < replay.arrays["reward"].shape[1]
-        now, then = Window(self, replay, episode, slot), Window(self, replay, episode, np.where(goes_on, later, slot))
+        slots = replay.arrays["reward"].shape[1]
+        self._priority.meet(replay.stored)
+        correction = linear(settings.correction, 1.0, progress)
+        episode, slot, weight = self._priority.draw(settings.slots, correction, generator)
+        later, goes_on = bootstrap_slots(slot, settings.steps, slots, literal_index=settings.literal_index)
+        now, then = Window(self, replay, episode, slot), Window(self, replay, episode, later)
         reward = torch.from_numpy(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
+        ends = torch.from_numpy(~np.repeat(goes_on, now.evs))
 
         # Eq. (27): the value of what the target actor would do N slots later.
         with torch.no_grad():
             chances = then.chances(self.actor_target)
             value_later = (chances * then.values(self.critic_target)).sum(dim=1)
-            value_later[torch.from_numpy(~np.repeat(goes_on, now.evs))] = 0.0
+            value_later[ends] = 0.0
             wanted = reward + settings.gamma**settings.steps * value_later
-        decided = now.decided & (then.decided | torch.from_numpy(~np.repeat(goes_on, now.evs)))
+        decided = now.decided & (then.decided | ends)
 
         # Eq. (26): the critic.
         values = now.values(self.critic)
@@ -329,9 +326,9 @@ class Admaddpg:
         of_slot = error.view(-1, now.evs).sum(dim=1) / decided.view(-1, now.evs).sum(dim=1).clamp(1)
         critic_loss = (of_slot * torch.from_numpy(weight)).mean()
         rate = linear(1.0, settings.rate_end, progress)
-        _step(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
-        size = (value.detach() - wanted).abs().mul(decided).view(-1, now.evs).mean(dim=1).numpy()
-        self._priority[episode, slot] = (size + SMALLEST_PRIORITY) ** settings.priority
+        descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
+        wrong = (value.detach() - wanted).abs().mul(decided).view(-1, now.evs).mean(dim=1)
+        self._priority.set(episode, slot, wrong.numpy())
 
         # Eq. (28): the actor, by the critic's value of each choice.
         chances = now.chances(self.actor)
@@ -339,34 +336,15 @@ class Admaddpg:
         entropy = linear(settings.entropy, settings.entropy_end, progress)
         gain = (chances * values.detach()).sum(dim=1) + entropy * undecided
         actor_loss = -(gain * decided).sum() / decided.sum().clamp(1)
-        _step(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
+        descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
-        for target, network in ((self.actor_target, self.actor), (self.critic_target, self.critic)):
-            with torch.no_grad():
-                torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), settings.target_rate)
+        follow(self.actor_target, self.actor, settings.target_rate)
+        follow(self.critic_target, self.critic, settings.target_rate)
         return {
             "critic_loss": float(critic_loss.detach()),
             "value": float(value.detach().mean()),
             "entropy": float(undecided.detach().mean()),
         }
-
-    def _prioritise(self, replay: EpisodeReplay) -> None:
-        """New episodes begin with the greatest priority so far."""
-        for number in range(self._prioritised, replay.stored):
-            self._priority[number % replay.capacity] = self._priority.max(initial=0.0) or 1.0
-        self._prioritised = replay.stored
-
-    def _slots(
-        self, replay: EpisodeReplay, progress: float, generator: np.random.Generator
-    ) -> tuple[Ints, Ints, NDArray[np.float32]]:
-        """Slots by priority, and the weights that correct for it."""
-        priority = self._priority[: len(replay)].ravel()
-        total = np.cumsum(priority)
-        at = np.searchsorted(total, generator.random(self.settings.slots) * total[-1], side="right")
-        at = np.minimum(at, len(priority) - 1)
-        weight = (len(priority) * priority[at] / total[-1]) ** -linear(self.settings.correction, 1.0, progress)
-        slots = self._priority.shape[1]
-        return at // slots, at % slots, (weight / weight.max()).astype(np.float32)
 
 
 class Window:
@@ -415,11 +393,3 @@ class Window:
         slots, memory = self._map.shape[:2]
         encoded: Tensor = network.encoder.map(self._map.flatten(0, 1))
         return encoded.view(slots, memory, -1).repeat_interleave(self.evs, dim=0)
-
-
-def _step(optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor, rate: float, norm: float) -> None:
-    optimiser.param_groups[0]["lr"] = rate
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), norm)
-    optimiser.step()

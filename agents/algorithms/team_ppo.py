@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from agents.algorithms.maddqn import q_network
 from agents.board import IntentionBoard
 from agents.episode_replay import EpisodeReplay
+from agents.gradient_step import descend
 from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
+from agents.learning import Arrays, Exploration, Shapes, drawn_by_chance, linear
 from agents.options import (
     CHARGERS,
     EPISODE_KWH,
@@ -188,11 +189,9 @@ class TeamPpo:
         """The most probable choice; while it explores, one drawn by probability."""
         with torch.no_grad():
             logits = self.network(torch.from_numpy(seen["features"])).numpy()
-        logits = np.where(seen["possible"], logits, -np.inf)
         if exploration is not None:
-            # The largest of logits plus Gumbel noise is a draw from their softmax.
-            logits = logits + exploration.generator.gumbel(size=logits.shape)
-        choice: Ints = logits.argmax(axis=1)
+            logits = drawn_by_chance(logits, exploration.generator)
+        choice: Ints = np.where(seen["possible"], logits, -np.inf).argmax(axis=1)
         return choice
 
     def _of_moment(self, turn: Turn) -> Values:
@@ -249,14 +248,14 @@ class TeamPpo:
         explained = 1.0 - float(np.var(wanted - value) / max(float(np.var(wanted)), 1e-9))
         gain = torch.from_numpy((advantage - advantage.mean()) / (advantage.std() + 1e-8))
         goal = torch.from_numpy(wanted)
-        rate = linear(1.0, settings.rate_end, progress)
+        rate, norm = linear(1.0, settings.rate_end, progress), settings.gradient_norm
         logged = []
         for _ in range(settings.epochs):
             order = generator.permutation(len(choice))
             for first in range(0, len(order), settings.rows):
                 at = torch.from_numpy(order[first : first + settings.rows])
                 critic_loss = nn.functional.mse_loss(self.critic(moment[at])[:, 0], goal[at])
-                self._step(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate)
+                descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, norm)
                 if self._rounds <= settings.warm_up:
                     continue
                 chances = self._log_chances(features[at], possible[at])
@@ -264,7 +263,7 @@ class TeamPpo:
                 clipped = ratio.clamp(1.0 - settings.clip, 1.0 + settings.clip)
                 undecided = -(chances.exp() * chances).sum(dim=1).mean()
                 loss = -torch.minimum(ratio * gain[at], clipped * gain[at]).mean() - settings.entropy * undecided
-                self._step(self._actor_optimiser, self.network, loss, settings.actor_rate * rate)
+                descend(self._actor_optimiser, self.network, loss, settings.actor_rate * rate, norm)
                 logged.append((float(loss.detach()), float(undecided.detach())))
         loss_mean, entropy = np.mean(logged, axis=0) if logged else (0.0, 0.0)
         return {"loss": float(loss_mean), "entropy": float(entropy), "explained": explained}
@@ -272,13 +271,6 @@ class TeamPpo:
     def _log_chances(self, features: Tensor, possible: Tensor) -> Tensor:
         logits: Tensor = self.network(features)
         return torch.log_softmax(logits.masked_fill(~possible, -1e9), dim=1)
-
-    def _step(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor, rate: float) -> None:
-        optimiser.param_groups[0]["lr"] = rate
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_norm)
-        optimiser.step()
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_refused(damage: Callable[[Path], None], problem: s
 def test_a_network_for_each_ev_fits_one_size_of_the_fleet(tmp_path: Path) -> None:
     line, path = find_line("independent"), tmp_path / "best.safetensors"
     card = FleetCard("independent", {"hidden": 8}, "simultaneous", SPEC.station_name, 3, 100, 3, 0.5, "cosim train ...")
-    save_weights(path, make_algorithm(line, fleet(3), make_settings(line, card.settings), 3), card)
+    save_weights(path, make_algorithm(line, fleet(3), make_settings(line, card.settings), 3).weights(), card)
     assert load_weights(path, fleet(3), "independent")[1].fleet_size == 3
     with pytest.raises(ControllerError) as caught:
         load_weights(path, fleet(4), "independent")

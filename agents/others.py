@@ -1,0 +1,52 @@
+"""What the others of an EV intend, station by station: what a central critic knows beside what the EV sees.
+
+It is a sum over the others, so it does not depend on how many there are, nor on their numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.options import CHARGERS, LARGEST, SLOT_KWH, Features
+from agents.turns import Turn
+
+
+def others_features(slots: int) -> int:
+    """Features of a station in an episode of so many slots."""
+    return 4 * slots + 2
+
+
+def others_at_stations(turn: Turn) -> Features:
+    """What the others of the EVs that decide intend at each station, in this order.
+
+    What they leave of its deficit, and of its surplus, in each slot from now on; what they mean to feed in, and to
+    draw; slots beyond the episode's end are 0. How many they are, and the energy in their batteries. Those who have not
+    decided yet count with last slot's intention.
+
+    Args:
+        turn: The EVs that decide.
+
+    Returns:
+        Shape [N, H, 4 T + 2].
+    """
+    outlook, choices, board = turn.outlook, turn.choices, turn.board
+    spec, slot, n = outlook.spec, outlook.slot, np.arange(len(turn.ev))
+    stations, slots, left = len(spec.station_name), spec.slots, spec.slots - outlook.slot
+    features = np.zeros((len(n), stations, others_features(slots)), dtype=np.float32)
+    deficit_kwh, surplus_kwh = (
+        of_all[turn.replica][..., slot:] for of_all in (outlook.deficit_kwh, outlook.surplus_kwh)
+    )
+    parts_kwh = (
+        choices.deficit_left_kwh,
+        choices.surplus_left_kwh,
+        deficit_kwh - choices.deficit_left_kwh,
+        surplus_kwh - choices.surplus_left_kwh,
+    )
+    for k, part_kwh in enumerate(parts_kwh):
+        features[..., k * slots : k * slots + left] = part_kwh / SLOT_KWH
+    there = board.station[turn.replica][..., None] == np.arange(stations)
+    there[n, turn.ev] = False
+    energy = outlook.observation.energy_kwh[turn.replica] / spec.battery_kwh
+    features[..., -2] = there.sum(axis=1) / CHARGERS
+    features[..., -1] = (there * energy[..., None]).sum(axis=1) / CHARGERS
+    return np.clip(features, -LARGEST, LARGEST, out=features)
