@@ -199,7 +199,9 @@ def kept_shapes(spec: FleetSpec, algorithm: Algorithm) -> Shapes:
     """What is kept of an episode of a fleet: shape and type by name."""
     of_evs = (spec.slots, spec.fleet_size)
     shapes = algorithm.shapes(*of_evs)
-    return {**shapes, "choice": (of_evs, np.int16), "reward": (of_evs, np.float32)}
+    of_stations = (spec.slots, len(spec.station_name))
+    earned: Shapes = {"reward": (of_evs, np.float32), "restored_kwh": (of_stations, np.float32)}
+    return {**shapes, "choice": (of_evs, np.int16), **earned}
 
 
 class FleetInTraining:
@@ -251,7 +253,11 @@ class FleetInTraining:
         """Take in a slot; after the last one, hand the episodes on."""
         begun_s = time.process_time()
         self._kept["reward"][:, outcome.slot] = self._credit.of_slot(outcome)
-        self._restored_kwh += (outcome.reference_shed_kw - outcome.shed_kw).sum(axis=1) * self._spec.slot_h
+        restored_kwh = (outcome.reference_shed_kw - outcome.shed_kw) * self._spec.slot_h
+        # Stations of one microgrid share what it gets back.
+        of_stations_kwh = restored_kwh[:, self._spec.station_microgrid] * self._spec.station_share
+        self._kept["restored_kwh"][:, outcome.slot] = of_stations_kwh
+        self._restored_kwh += restored_kwh.sum(axis=1)
         self._reference_kwh += outcome.reference_shed_kw.sum(axis=1) * self._spec.slot_h
         self.cpu_s += time.process_time() - begun_s
         if outcome.slot == self._spec.slots - 1:
@@ -260,7 +266,7 @@ class FleetInTraining:
     def _begin(self, observation: Observation) -> None:
         count = observation.replicas
         self._validates = bool(observation.episode[0] >= self._validation_from)
-        names = ("reward",) if self._validates else tuple(self._shapes)
+        names = ("reward", "restored_kwh") if self._validates else tuple(self._shapes)
         self._kept: Arrays = {name: np.zeros((count, *self._shapes[name][0]), self._shapes[name][1]) for name in names}
         if not self._validates:
             self._kept["choice"][:] = -1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.options import CHARGERS, LARGEST, SLOT_KWH, Features
+from agents.options import CHARGERS, LARGEST, SLOT_KWH, Features, Mode
 from agents.turns import Turn
 
 
@@ -50,3 +50,19 @@ def others_at_stations(turn: Turn) -> Features:
     features[..., -2] = there.sum(axis=1) / CHARGERS
     features[..., -1] = (there * energy[..., None]).sum(axis=1) / CHARGERS
     return np.clip(features, -LARGEST, LARGEST, out=features)
+
+
+def own_offers(turn: Turn) -> Features:
+    """What the EVs that decide would draw, and feed in, at each station in each slot from now on, both >= 0.
+
+    Args:
+        turn: The EVs that decide.
+
+    Returns:
+        In units of `agents.options.SLOT_KWH`, shape [N, H, 2, T]; slots beyond the episode's end are 0.
+    """
+    slot, slots = turn.outlook.slot, turn.outlook.spec.slots
+    offer_kwh = turn.choices.offer_kwh[..., slot:]
+    offers = np.zeros((*offer_kwh.shape[:2], 2, slots), dtype=np.float32)
+    offers[..., : slots - slot] = np.abs(offer_kwh[:, :, [Mode.CHARGE, Mode.DISCHARGE]]) / SLOT_KWH
+    return offers

@@ -3,7 +3,8 @@
 Sections as in every algorithm: settings, networks, decision, update. The actor points at stations: it gives every
 choice of `agents.options` a probability. The critic values every choice, knowing what all others intend. So the
 deterministic policy gradient of eq. (28) is taken over the probabilities, where the critic is linear and its gradient
-exact, instead of over heading, distance and power, where it is flat but for small islands around stations.
+exact, instead of over heading, distance and power, where it is flat but for small islands around stations. It has two
+sides: what the EV itself earns, and what each microgrid gets back from all (`agents.fleet_critic`).
 
 Source:
     Wu, Cai, Li 2025, eq. (25)-(29) and algorithms 1 and 2.
@@ -19,12 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from agents.board import IntentionBoard
+from agents.credit import CreditWeights
 from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from agents.fleet_critic import FleetCritic, joined_in_each_mode
 from agents.gradient_step import descend, follow
 from agents.learner_state import Parts, load_tensors, tensors_of
 from agents.learning import Arrays, Exploration, Shapes, drawn_by_chance, linear
-from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
-from agents.others import others_at_stations, others_features
+from agents.options import MODES, OWN_FEATURES, SLOT_KWH, STATION_FEATURES, Outlook
+from agents.others import others_at_stations, others_features, own_offers
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
 from cosim.errors import ControllerError
@@ -57,6 +60,11 @@ class Settings:
         epsilon_until: Share of the episodes over which it falls.
         priority: Exponent of the priorities.
         correction: Exponent of the weights that correct for them at the beginning; 1 at the end.
+        fleet_from: Share of the episodes from which on the actor follows the fleet's value too.
+        fleet_full: Share of the episodes from which on it does so in full; linear between.
+        fleet_weight: How much a kWh that the fleet restores counts then, against one of the EV's own credit.
+        own_weight: How much the EV's own credit counts then; 1 before.
+        near: Price of departing from the target actor then, per nat.
         gradient_norm: Gradients are clipped to it.
         replay_episodes: Episodes kept.
     """
@@ -79,6 +87,11 @@ class Settings:
     epsilon_until: float = 0.4
     priority: float = 0.5
     correction: float = 0.4
+    fleet_from: float = 0.15
+    fleet_full: float = 0.35
+    fleet_weight: float = 1.0
+    own_weight: float = 0.5
+    near: float = 1.0
     gradient_norm: float = 1.0
     replay_episodes: int = 768
 
@@ -87,6 +100,10 @@ class Settings:
             raise ControllerError(
                 "algorithm.literal_index: with steps=1 the value of a slot would be its own; set steps to 2 or more"
             )
+
+
+#: No probability counts as less in a logarithm.
+SMALLEST_CHANCE = 1e-8
 
 
 # ------------------------------------------------------------------------------------------------------- networks
@@ -170,10 +187,35 @@ class Pointer(nn.Module):
         Returns:
             Shape [N, H * 3].
         """
-        query = self.query(self.encoder(maps, vectors))
+        return self.numbers(self.encoder(maps, vectors), stations, own)
+
+    def numbers(self, remembered: Tensor, stations: Tensor, own: Tensor) -> Tensor:
+        """A number for each choice, from what the encoder remembers, shape [N, width]."""
+        query = self.query(remembered)
         seen = torch.cat([stations, own[:, None].expand(-1, stations.shape[1], -1)], dim=-1)
         numbers: Tensor = self.score(self.station(seen) + query[:, None])
         return numbers.flatten(1)
+
+
+class Critic(nn.Module):
+    """What an EV earns itself by each choice, and what the fleet's microgrids get back; one encoder for both.
+
+    Args:
+        spec: The fleet.
+        vector: Length of an EV's vector.
+        width: Width of its layers.
+    """
+
+    def __init__(self, spec: FleetSpec, vector: int, width: int) -> None:
+        super().__init__()
+        others = others_features(spec.slots)
+        self.own = Pointer(vector, STATION_FEATURES + others, width)
+        self.fleet = FleetCritic(spec, others, width)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder."""
+        return self.own.encoder
 
 
 class Admaddpg:
@@ -196,13 +238,14 @@ class Admaddpg:
         self._stations = len(spec.station_name)
         self._vector = self._stations * STATION_FEATURES + OWN_FEATURES + len(OWN)
         self.actor, self.actor_target = (Pointer(self._vector, STATION_FEATURES, settings.width) for _ in range(2))
-        central = STATION_FEATURES + others_features(spec.slots)
-        self.critic, self.critic_target = (Pointer(self._vector, central, settings.width) for _ in range(2))
+        self.critic, self.critic_target = (Critic(spec, self._vector, settings.width) for _ in range(2))
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
         self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate, fused=True)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate, fused=True)
         self._priority = SlotPriority(settings.replay_episodes, spec.slots, settings.priority)
+        # What SLOT_KWH of the fleet's count in the units of the credit.
+        self._per_slot = CreditWeights().scale * SLOT_KWH
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
@@ -211,6 +254,7 @@ class Admaddpg:
             "vector": ((slots, evs, self._vector), np.float32),
             "possible": ((slots, evs, self._stations * MODES), np.bool_),
             "others": ((slots, evs, self._stations, others_features(slots)), np.float16),
+            "offer": ((slots, evs, self._stations, 2, slots), np.float16),
         }
 
     def weights(self) -> dict[str, Tensor]:
@@ -272,8 +316,8 @@ class Admaddpg:
             self._vectors[turn.replica, turn.ev] = vector[:, None]
         else:
             self._vectors[turn.replica, turn.ev, -1] = vector
-        others = others_at_stations(turn)
-        return {"vector": vector, "possible": choices.possible.reshape(count, -1), "others": others}
+        central = {"others": others_at_stations(turn), "offer": own_offers(turn)}
+        return {"vector": vector, "possible": choices.possible.reshape(count, -1), **central}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
         """The choice of highest probability; while it explores, one drawn by probability, or any."""
@@ -309,33 +353,50 @@ class Admaddpg:
         later, goes_on = bootstrap_slots(slot, settings.steps, slots, literal_index=settings.literal_index)
         now, then = Window(self, replay, episode, slot), Window(self, replay, episode, later)
         reward = torch.from_numpy(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
+        restored = now.restored(settings.steps, settings.gamma)
         ends = torch.from_numpy(~np.repeat(goes_on, now.evs))
+        bootstrap = settings.gamma**settings.steps
 
-        # Eq. (27): the value of what the target actor would do N slots later.
+        # Eq. (27) and (29): N rewards, and the value of what is done after them: for the EV by what the target actor
+        # would do, for the fleet by what all did, a mean over those who decided.
         with torch.no_grad():
-            chances = then.chances(self.actor_target)
-            value_later = (chances * then.values(self.critic_target)).sum(dim=1)
-            value_later[ends] = 0.0
-            wanted = reward + settings.gamma**settings.steps * value_later
+            remembered = then.remembered(self.critic_target)
+            own_later = (then.chances(self.actor_target) * then.own_values(self.critic_target, remembered)).sum(dim=1)
+            wanted = reward + bootstrap * own_later.masked_fill(ends, 0.0)
+            fleet_later = then.mean_of_deciding(then.fleet_values(self.critic_target, remembered))
+            fleet_wanted = restored + bootstrap * fleet_later.masked_fill(ends[:, None], 0.0)
         decided = now.decided & (then.decided | ends)
+        shared = now.decided & (then.any_decided() | ends)
 
         # Eq. (26): the critic.
-        values = now.values(self.critic)
+        remembered = now.remembered(self.critic)
+        values = now.own_values(self.critic, remembered)
         value = values.gather(1, now.choice.clamp(min=0)[:, None])[:, 0]
-        error = nn.functional.smooth_l1_loss(value, wanted, reduction="none") * decided
-        of_slot = error.view(-1, now.evs).sum(dim=1) / decided.view(-1, now.evs).sum(dim=1).clamp(1)
+        fleet_value = now.fleet_values(self.critic, remembered)
+        own_error = nn.functional.smooth_l1_loss(value, wanted, reduction="none")
+        fleet_error = (fleet_value - fleet_wanted).square().sum(dim=1)
+        of_slot = now.by_slot(own_error, decided) + now.by_slot(fleet_error, shared)
         critic_loss = (of_slot * torch.from_numpy(weight)).mean()
         rate = linear(1.0, settings.rate_end, progress)
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
-        wrong = (value.detach() - wanted).abs().mul(decided).view(-1, now.evs).mean(dim=1)
-        self._priority.set(episode, slot, wrong.numpy())
+        wrong = (fleet_value.detach() - fleet_wanted).abs().sum(dim=1)
+        self._priority.set(episode, slot, now.by_slot(wrong, shared).numpy())
 
-        # Eq. (28): the actor, by the critic's value of each choice.
+        # Eq. (28): the actor, by the critic's value of each choice; near the target actor, once the fleet's counts.
+        share = linear(0.0, 1.0, (progress - settings.fleet_from) / (settings.fleet_full - settings.fleet_from))
+        worth = linear(1.0, settings.own_weight, share) * values.detach()
+        if share > 0.0:
+            worth += share * settings.fleet_weight * self._per_slot * now.fleet_values_of_all(self.critic, remembered)
         chances = now.chances(self.actor)
-        undecided = -(chances * chances.clamp(min=1e-8).log()).sum(dim=1)
-        entropy = linear(settings.entropy, settings.entropy_end, progress)
-        gain = (chances * values.detach()).sum(dim=1) + entropy * undecided
-        actor_loss = -(gain * decided).sum() / decided.sum().clamp(1)
+        log_chances = chances.clamp(min=SMALLEST_CHANCE).log()
+        undecided = -(chances * log_chances).sum(dim=1)
+        gain = (chances * worth).sum(dim=1)
+        gain = gain + linear(settings.entropy, settings.entropy_end, progress) * undecided
+        if share > 0.0:
+            with torch.no_grad():
+                log_before = now.chances(self.actor_target).clamp(min=SMALLEST_CHANCE).log()
+            gain = gain - share * settings.near * (chances * (log_chances - log_before)).sum(dim=1)
+        actor_loss = -(gain * now.decided).sum() / now.decided.sum().clamp(1)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
         follow(self.actor_target, self.actor, settings.target_rate)
@@ -343,6 +404,7 @@ class Admaddpg:
         return {
             "critic_loss": float(critic_loss.detach()),
             "value": float(value.detach().mean()),
+            "fleet_value": float(fleet_value.detach().sum(dim=1).mean()),
             "entropy": float(undecided.detach().mean()),
         }
 
@@ -369,6 +431,8 @@ class Window:
         self._vectors = vectors.transpose(1, 2).flatten(0, 1)
         self._possible = torch.from_numpy(arrays["possible"][episode, slot]).flatten(0, 1)
         self._others = torch.from_numpy(arrays["others"][episode, slot].astype(np.float32)).flatten(0, 1)
+        self._offer = torch.from_numpy(arrays["offer"][episode, slot].astype(np.float32)).flatten(0, 1)
+        self._restored_kwh, self._at = arrays["restored_kwh"], (episode, slot)
         self.choice = torch.from_numpy(arrays["choice"][episode, slot].astype(np.int64)).flatten()
         self.decided = self.choice >= 0
         self._stations, self._own = algorithm.parts(self._vectors[:, -1])
@@ -382,13 +446,55 @@ class Window:
         possible = self._possible | ~self._possible.any(dim=1, keepdim=True)
         return torch.softmax(numbers.masked_fill(~possible, -1e9), dim=1)
 
-    def values(self, critic: Pointer) -> Tensor:
-        """The critic's value of each choice, shape [S * I, H * 3]."""
-        stations = torch.cat([self._stations, self._others], dim=-1)
-        values: Tensor = critic(self._maps(critic), self._vectors, stations, self._own)
-        return values
+    def remembered(self, critic: Critic) -> Tensor:
+        """What a critic's encoder remembers, shape [S * I, width]."""
+        remembered: Tensor = critic.encoder(self._maps(critic), self._vectors)
+        return remembered
 
-    def _maps(self, network: Pointer) -> Tensor:
+    def own_values(self, critic: Critic, remembered: Tensor) -> Tensor:
+        """What each EV itself earns by each choice, shape [S * I, H * 3]."""
+        stations = torch.cat([self._stations, self._others], dim=-1)
+        return critic.own.numbers(remembered, stations, self._own)
+
+    def fleet_values(self, critic: Critic, remembered: Tensor) -> Tensor:
+        """What each station's microgrid gets back by what was chosen, shape [S * I, H]."""
+        station, mode = self.choice.clamp(min=0) // MODES, self.choice.clamp(min=0) % MODES
+        joined = self._joined()[torch.arange(len(station)), station, mode]
+        return critic.fleet.of_one(remembered, self._own, self._others, joined, station)
+
+    def fleet_values_of_all(self, critic: Critic, remembered: Tensor) -> Tensor:
+        """What all microgrids get back by each choice, shape [S * I, H * 3]; no gradient."""
+        with torch.no_grad():
+            return critic.fleet.of_all(remembered, self._own, self._others, self._joined())
+
+    def restored(self, steps: int, gamma: float) -> Tensor:
+        """What stations' microgrids get back in N slots, over SLOT_KWH, the same for all EVs, shape [S * I, H]."""
+        episode, slot = (values[:, None] for values in self._at)
+        station = np.arange(self._restored_kwh.shape[2])[None]
+        rows = (np.broadcast_to(values, (len(slot), station.shape[1])).ravel() for values in (episode, slot, station))
+        total = n_step_rows(self._restored_kwh, steps, gamma, *rows).reshape(len(slot), -1) / SLOT_KWH
+        return torch.from_numpy(total).repeat_interleave(self.evs, dim=0)
+
+    def by_slot(self, rows: Tensor, counted: Tensor) -> Tensor:
+        """Means of those rows [S * I] that count, shape [S]."""
+        sums = (rows * counted).view(-1, self.evs).sum(dim=1)
+        return sums / counted.view(-1, self.evs).sum(dim=1).clamp(1)
+
+    def mean_of_deciding(self, values: Tensor) -> Tensor:
+        """The mean of a slot's EVs that decided, given to all of them, shape [S * I, H]."""
+        of_slot = (values * self.decided[:, None]).view(-1, self.evs, values.shape[1]).sum(dim=1)
+        count = self.decided.view(-1, self.evs).sum(dim=1).clamp(1)
+        return (of_slot / count[:, None]).repeat_interleave(self.evs, dim=0)
+
+    def any_decided(self) -> Tensor:
+        """Whether anybody decided in a row's slot, shape [S * I]."""
+        return self.decided.view(-1, self.evs).any(dim=1).repeat_interleave(self.evs)
+
+    def _joined(self) -> Tensor:
+        """What is intended at each station with the EV in each mode, shape [S * I, H, 3, F]."""
+        return joined_in_each_mode(self._others, self._offer, self._own)
+
+    def _maps(self, network: Pointer | Critic) -> Tensor:
         """The maps of the window, each encoded once and shared by all EVs, shape [S * I, L, width]."""
         slots, memory = self._map.shape[:2]
         encoded: Tensor = network.encoder.map(self._map.flatten(0, 1))
