@@ -76,13 +76,13 @@ def _kept(options: argparse.Namespace) -> str:
     out = getattr(options, "out", None)
     if not out:
         return ""
-    if (Path(out) / "training.json").exists():
-        from cosim.training import what_is_kept
-
-        return f"; {what_is_kept(Path(out))}"
     from cosim.records.store import StoredRun
 
     try:
+        if (Path(out) / "training.json").exists():
+            from cosim.training import what_is_kept
+
+            return f"; {what_is_kept(Path(out))}"
         stored = StoredRun(out)
     except CosimError:
         return ""

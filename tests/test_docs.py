@@ -79,6 +79,26 @@ def test_comparison_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert json.loads(capsys.readouterr().out)["points"][0]["vary"] == {"fleet.size": 30}
 
 
+def test_training_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, variants = fenced(ROOT / "docs" / "guides" / "training.md", "sh")
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    monkeypatch.chdir(tmp_path)
+    small = ["--episodes", "2", "--replicas", "2", "--set", "algorithm.updates=1", "--set", "algorithm.rows=32"]
+    train, run = (command.split()[1:] for command in first.splitlines())
+    assert main([*train, *small, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["episodes"] == 2
+    resumed = [*train, *small, "--json"]
+    resumed[resumed.index("--out")] = "--resume"
+    assert main(resumed) == 0
+    assert json.loads(capsys.readouterr().out)["resumed_from"] == 2
+    assert main([*run, "--json", "--episodes", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["controller"] == "maddqn"
+    assert main([*variants.split()[1:], *small, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["best"] is not None
+
+
 def test_every_metric_is_defined() -> None:
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []

@@ -76,7 +76,8 @@ class TrainingFolder:
         if self._resume:
             stored = read_about(self.path)
             self._check_same(stored, about)
-            if self.checkpoint is None and stored["ended"]:
+            about["ended"] = stored.get("ended") is True
+            if self.checkpoint is None and about["ended"]:
                 raise RecordError(f"{self.path} holds a training that has ended, but no checkpoint to go on from")
         with _files(self.path):
             remove_partial(self.path)
@@ -130,7 +131,7 @@ class TrainingFolder:
                 shutil.rmtree(old)
 
     def end(self) -> None:
-        """Note that the training has ended."""
+        """Note that the training has ended, so that nobody begins it anew where its checkpoint was removed."""
         self._write_about({**read_about(self.path), "ended": True})
 
     def _checkpoints(self) -> list[Path]:
@@ -195,7 +196,8 @@ def what_is_kept(path: Path) -> str:
     if found is None:
         kept = f"there is no checkpoint yet, and {again} begins anew"
     else:
-        episodes = json.loads(found.read_text(encoding="utf-8"))["episodes"]
+        with _files(found):
+            episodes = json.loads(found.read_text(encoding="utf-8"))["episodes"]
         kept = f"{episodes} of {about['episodes']} episodes are kept: {again} goes on"
     if weights.name == BEST:
         return f"{kept}; the best weights so far are in {weights}"
