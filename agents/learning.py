@@ -97,8 +97,8 @@ class Algorithm(Protocol):
         """Look at a slot before anybody decides; what is kept of it, shape [R, ...]. Slot 0 begins new episodes."""
         ...
 
-    def inputs(self, turn: Turn) -> Arrays:
-        """What the networks see as the EVs of a turn decide, shape [N, ...]."""
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
+        """What the networks see as the EVs of a turn decide, shape [N, ...]; what only updates need, if it learns."""
         ...
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
@@ -171,7 +171,7 @@ class FleetDecider:
         power_share = np.zeros(observation.station.shape)
         moved: list[tuple[Turn, Moves]] = []
         for turn in turns(self._order, self.board, outlook):
-            seen = self._algorithm.inputs(turn)
+            seen = self._algorithm.inputs(turn, kept is not None)
             chosen = self._algorithm.choose(turn, seen, exploration)
             if isinstance(chosen, Moves):
                 turn.move(chosen)

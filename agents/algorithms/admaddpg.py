@@ -307,8 +307,8 @@ class Admaddpg:
         self._first = observation.slot == 0
         return {"map": image}
 
-    def inputs(self, turn: Turn) -> Arrays:
-        """What the networks see."""
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
+        """What the actor sees; the critic too if it learns from it."""
         choices, count = turn.choices, len(turn.ev)
         own = self._own[turn.replica, turn.ev]
         vector = np.concatenate([choices.station.reshape(count, -1), choices.own, own], axis=1)
@@ -316,7 +316,7 @@ class Admaddpg:
             self._vectors[turn.replica, turn.ev] = vector[:, None]
         else:
             self._vectors[turn.replica, turn.ev, -1] = vector
-        central = {"others": others_at_stations(turn), "offer": own_offers(turn)}
+        central = {"others": others_at_stations(turn), "offer": own_offers(turn)} if learns else {}
         return {"vector": vector, "possible": choices.possible.reshape(count, -1), **central}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:

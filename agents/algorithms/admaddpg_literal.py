@@ -240,7 +240,7 @@ class AdmaddpgLiteral:
             self._vectors[:, :, -1] = 0.0
         return {"map": image}
 
-    def inputs(self, turn: Turn) -> Arrays:
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What the actor sees."""
         vector = self._vector.of_turn(turn)
         at = (turn.replica, turn.ev)

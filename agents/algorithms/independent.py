@@ -165,7 +165,7 @@ class Independent:
         """Nothing either."""
         return {}
 
-    def inputs(self, turn: Turn) -> Arrays:
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What each network sees: nothing of the others, shape [N, ...]."""
         turn.look_alone()
         choices, count = turn.choices, len(turn.ev)

@@ -178,7 +178,7 @@ class Maddpg:
         self._vector.begin_slot(observation)
         return {}
 
-    def inputs(self, turn: Turn) -> Arrays:
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What the actor sees."""
         return {"vector": self._vector.of_turn(turn), **self._head.inputs(turn)}
 

@@ -136,7 +136,7 @@ class Maddqn:
         """Nothing either."""
         return {}
 
-    def inputs(self, turn: Turn) -> Arrays:
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What the network sees, shape [N, ...]."""
         choices, count = turn.choices, len(turn.ev)
         return {

@@ -173,15 +173,15 @@ class TeamPpo:
         """Nothing is kept of a slot beside the EVs' decisions."""
         return {}
 
-    def inputs(self, turn: Turn) -> Arrays:
-        """What actor and critic see, shape [N, ...]."""
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
+        """What the actor sees; the critic too if it learns from it; shape [N, ...]."""
         choices, count = turn.choices, len(turn.ev)
-        seen = {
+        seen: Arrays = {
             "features": np.concatenate([choices.station.reshape(count, -1), choices.own], axis=1),
             "possible": choices.possible.reshape(count, -1),
-            "moment": self._of_moment(turn),
-            "turn": np.full(count, self._turn, dtype=np.int16),
         }
+        if learns:
+            seen |= {"moment": self._of_moment(turn), "turn": np.full(count, self._turn, dtype=np.int16)}
         self._turn += 1
         return seen
 
