@@ -1,4 +1,4 @@
-"""The fleets that ship: they are there, they fit, and they are better than the rule that is blind to others."""
+"""The fleets that ship: they are there, they fit, and they are as good as their pages say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from cosim.errors import ControllerError
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
 TRAINED = [entry.name for entry in CONTROLLERS if entry.target.startswith("agents.trained:")]
-SHIPPED = [name for name in TRAINED if (FOLDER / f"{name}.safetensors").exists()]
+#: Trained in the paper's order.
+AT_ONCE = ("admaddpg-literal", "maddpg", "maddpg-pointer", "independent")
+#: Heading, distance and power by sigmoid find no way to recharge: docs/algorithms/maddpg.md says why.
+LITERAL = ("admaddpg-literal", "maddpg")
 
 
 def restoration(controller: str, *overrides: str) -> float:
@@ -25,34 +28,34 @@ def restoration(controller: str, *overrides: str) -> float:
     return mean
 
 
-def test_every_line_is_a_controller_and_every_shipped_fleet_is_of_one() -> None:
-    assert set(TRAINED) == {line.name for line in LINES}
-    assert sorted(path.stem for path in FOLDER.glob("*.safetensors")) == sorted(SHIPPED)
+def test_every_line_is_a_controller_and_ships() -> None:
+    assert set(TRAINED) == {line.name for line in LINES} == {path.stem for path in FOLDER.glob("*.safetensors")}
+    assert all((FOLDER / f"{name}.csv").exists() for name in TRAINED)
 
 
-@pytest.mark.parametrize("name", sorted(set(TRAINED) - set(SHIPPED)))
-def test_a_line_whose_weights_do_not_ship_says_so(name: str) -> None:
-    problem = f"no weights of '{name}' ship; train it and set controller.options.weights=DIR/best.safetensors"
+def test_a_line_whose_weights_do_not_ship_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.trained.FOLDER", tmp_path)
+    problem = "no weights of 'maddqn' ship; train it and set controller.options.weights=DIR/best.safetensors"
     with pytest.raises(ControllerError, match=problem):
-        cosim.run(cosim.load(SCENARIO, [f"controller.name={name}"]), episodes=1)
+        cosim.run(cosim.load(SCENARIO, ["controller.name=maddqn"]), episodes=1)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_fleet_works_at_once_and_beats_greedy(name: str) -> None:
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_shipped_fleet_works_at_once(name: str) -> None:
     system = cosim.load(SCENARIO)
     _, card = load_weights(FOLDER / f"{name}.safetensors", system.spec, name)
-    assert (card.fleet_size, card.order) == (30, "sequential")
+    assert (card.fleet_size, card.order) == (30, "simultaneous" if name in AT_ONCE else "sequential")
     assert card.command.startswith(
         f"cosim train scenarios/outage_33bus.yaml --set network.engine=lindistflow --algorithm {name}"
     )
-    assert restoration(name) > restoration("greedy") + 0.1
+    assert restoration(name) > (0.15 if name in LITERAL else restoration("greedy") + 0.1)
 
 
 def test_a_fleet_that_learned_other_stations_says_so() -> None:
     with pytest.raises(ControllerError, match=r"knows the stations CDS1, CDS2, CDS3, CDS4, CDS5, but the scenario has"):
-        cosim.run(cosim.load(SCENARIO, [f"controller.name={SHIPPED[0]}", "stations.0.name=North"]), episodes=1)
+        cosim.run(cosim.load(SCENARIO, [f"controller.name={TRAINED[0]}", "stations.0.name=North"]), episodes=1)
 
 
 @pytest.mark.parametrize("size", [1, 60])
 def test_a_fleet_may_be_of_another_size(size: int) -> None:
-    assert 0.0 <= restoration(SHIPPED[0], f"fleet.size={size}") <= 1.0
+    assert 0.0 <= restoration(TRAINED[0], f"fleet.size={size}") <= 1.0
