@@ -66,6 +66,10 @@ class Trainer:
         line = find_line(algorithm)
         if order not in line.orders:
             raise ControllerError(f"order of {line.name} must be {' or '.join(line.orders)}, got {order!r}")
+        if line.own_networks and len({spec.fleet_size for spec in specs}) > 1:
+            raise ControllerError(
+                f"--vary {vary}: {line.name} has a network for each EV, so its fleets must be of one size"
+            )
         made = make_settings(line, settings)
         # One thread a process: with small networks more threads only wait for each other.
         torch.set_num_threads(1)

@@ -73,7 +73,16 @@ def test_a_validation_is_what_the_weights_reach_alone(variants: dict[str, System
         assert curve_of(out)[-1]["restoration"] == several[name]
 
 
-@pytest.mark.parametrize("algorithm", sorted(FEW))
+def test_networks_of_single_evs_cannot_be_those_of_fleets_of_several_sizes(
+    variants: dict[str, System], tmp_path: Path
+) -> None:
+    problem = "--vary fleet.size=3,6,4: independent has a network for each EV, so its fleets must be of one size"
+    with pytest.raises(ControllerError, match=problem):
+        train(variants, short("independent", vary=VARY), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("algorithm", sorted(set(FEW) - {"independent"}))
 def test_variants_repeat_to_the_last_bit_also_when_stopped(
     algorithm: str, variants: dict[str, System], tmp_path: Path
 ) -> None:
