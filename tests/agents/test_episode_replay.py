@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from cosim.errors import ControllerError
 
 
 def test_the_oldest_episodes_are_overwritten() -> None:
@@ -37,3 +38,26 @@ def test_the_published_index_is_one_less() -> None:
     later, goes_on = bootstrap_slots(slot, 2, 4, literal_index=True)
     assert later.tolist() == [1, 2, 3, 3]
     assert goes_on.tolist() == [True, True, True, False]
+
+
+def test_a_smaller_fleet_is_filled_up_with_evs_that_have_chosen_nothing() -> None:
+    replay = EpisodeReplay(3, {"choice": ((2, 4), np.int16), "seen": ((2, 4, 1), np.float32)})
+    replay.add({"choice": np.ones((1, 2, 2), np.int16), "seen": np.ones((1, 2, 2, 1), np.float32)})
+    assert replay.arrays["choice"][0].tolist() == [[1, 1, -1, -1]] * 2
+    assert replay.arrays["seen"][0, :, :, 0].tolist() == [[1.0, 1.0, 0.0, 0.0]] * 2
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_its_contents_can_be_put_back(count: int) -> None:
+    shapes = {"reward": ((2,), np.float32)}
+    one, other = EpisodeReplay(3, shapes), EpisodeReplay(3, shapes)
+    for number in range(count):
+        one.add({"reward": np.full((1, 2), number, np.float32)})
+    assert len(one.contents()["reward"]) == min(count, 3)
+    other.refill(one.contents(), one.stored)
+    for replay in (one, other):
+        replay.add({"reward": np.full((1, 2), 9, np.float32)})
+    assert np.array_equal(one.arrays["reward"], other.arrays["reward"])
+    assert one.stored == other.stored
+    with pytest.raises(ControllerError, match="the replay is not as it was written"):
+        other.refill(one.contents(), 1)
