@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args, get_type_hints
 
-from agents.learning import Algorithm
+from agents.algorithm import Algorithm
 from agents.turns import Order
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec

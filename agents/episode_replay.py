@@ -13,9 +13,11 @@ from cosim.errors import ControllerError
 from cosim.interface import Ints
 
 Arrays = dict[str, NDArray[Any]]
+#: Shape and type of quantities by name.
+Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
 
 
-def episode_bytes(shapes: Mapping[str, tuple[tuple[int, ...], Any]]) -> int:
+def episode_bytes(shapes: Shapes) -> int:
     """Memory that one episode takes, by the shape and type of its quantities."""
     return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes.values())
 
@@ -28,7 +30,7 @@ class EpisodeReplay:
         shapes: Shape and type of each quantity of one episode, the slot first, by name.
     """
 
-    def __init__(self, capacity: int, shapes: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
+    def __init__(self, capacity: int, shapes: Shapes) -> None:
         self.capacity = capacity
         self.arrays: Arrays = {name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in shapes.items()}
         self.stored = 0

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from agents.catalogue import find_line, make_algorithm, make_settings
-from agents.learning import Exploration, FleetInTraining, exploring
+from agents.exploration import Exploration, exploring
+from agents.learning import FleetInTraining
 from agents.turns import Order
 from cosim.interface import Episodes, FleetSpec
 

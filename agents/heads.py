@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.episode_replay import Arrays, Shapes
 from agents.ev_vector import EvVector
-from agents.learning import Arrays, Exploration, Shapes
+from agents.exploration import Exploration
 from agents.moves import Moves
 from agents.options import MODES
 from agents.turns import Turn

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.episode_replay import EpisodeReplay
+from agents.algorithm import Algorithm
+from agents.episode_replay import EpisodeReplay, Shapes
+from agents.exploration import Exploration, exploring
 from agents.learner_state import tensors_within
-from agents.learning import Algorithm, Exploration, Shapes, exploring
 from cosim.errors import ControllerError
 from cosim.interface import Episodes, TrainingRound
 

@@ -7,131 +7,20 @@ It is a controller like any other. In the episodes of training it explores and k
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
+from agents.algorithm import Algorithm
 from agents.baselines.plan import go_and_serve
 from agents.board import IntentionBoard
 from agents.credit import Credit, TeamCredit
-from agents.episode_replay import EpisodeReplay
+from agents.episode_replay import Arrays, Shapes
+from agents.exploration import Exploration
 from agents.moves import Moves
 from agents.options import Outlook
 from agents.turns import Order, Turn, turns
-from cosim.interface import Action, Episodes, FleetSpec, Floats, Ints, Observation, Outcome
-
-Arrays = dict[str, NDArray[Any]]
-Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
-
-
-def linear(first: float, last: float, progress: float) -> float:
-    """A value between two, by progress from 0 to 1."""
-    return first + (last - first) * min(max(progress, 0.0), 1.0)
-
-
-def drawn_by_chance(logits: NDArray[Any], generator: np.random.Generator) -> NDArray[Any]:
-    """Logits with noise such that the largest of those that are possible is drawn from their softmax."""
-    noisy: NDArray[Any] = logits + generator.gumbel(size=logits.shape)
-    return noisy
-
-
-class Exploration:
-    """Random choices among those that make sense, or noise, at a rate that rises over the replicas.
-
-    Args:
-        rate: Mean share of random choices; mean width of the noise.
-        replicas: Number of replicas.
-        generator: Draws them.
-    """
-
-    def __init__(self, rate: float, replicas: int, generator: np.random.Generator) -> None:
-        self._rate: Floats = np.minimum(rate * np.linspace(0.05, 1.95, replicas), 1.0)
-        self.generator = generator
-
-    def mixed(self, choice: Ints, possible: NDArray[np.bool_], replica: Ints) -> Ints:
-        """Choices with some replaced by random ones, shape [N]."""
-        drawn = self.generator.random((2, len(choice)))
-        count = possible.sum(axis=1)
-        # The k-th of those that are possible.
-        nth = np.minimum((drawn[1] * count).astype(np.int64), np.maximum(count - 1, 0))
-        at_random = (np.cumsum(possible, axis=1) > nth[:, None]).argmax(axis=1)
-        return np.where(drawn[0] < self._rate[replica], at_random, choice)
-
-    def noisy(self, outputs: NDArray[Any], replica: Ints) -> NDArray[np.float32]:
-        """Outputs of a literal head with Gaussian noise, shape [N, 3]; heading goes round, the rest stays in 0 to 1."""
-        noise = self.generator.normal(size=outputs.shape) * self._rate[replica][:, None]
-        moved = (outputs + noise).astype(np.float32)
-        return np.concatenate([moved[:, :1] % 1.0, np.clip(moved[:, 1:], 0.0, 1.0)], axis=1)
-
-
-def exploring(settings: Any, progress: float, replicas: int, generator: np.random.Generator) -> Exploration:
-    """The random choices of episodes side by side.
-
-    Args:
-        settings: An algorithm's.
-        progress: Share of the training that is done before them.
-        replicas: Number of episodes.
-        generator: Draws them.
-    """
-    rate = linear(settings.epsilon, settings.epsilon_end, progress / settings.epsilon_until)
-    return Exploration(rate, replicas, generator)
-
-
-class Algorithm(Protocol):
-    """What an algorithm must do to train a fleet."""
-
-    settings: Any
-    credit: str
-    """`individual` or `team`: what EVs are rewarded by in training."""
-    on_policy: bool
-    """Whether it learns from the last round's episodes only, not from all that a replay holds."""
-
-    def shapes(self, slots: int, evs: int) -> Shapes:
-        """What is kept of an episode beside choices and rewards: shape and type by name."""
-        ...
-
-    def begin_slot(self, observation: Observation) -> Arrays:
-        """Look at a slot before anybody decides; what is kept of it, shape [R, ...]. Slot 0 begins new episodes."""
-        ...
-
-    def inputs(self, turn: Turn, learns: bool) -> Arrays:
-        """What the networks see as the EVs of a turn decide, shape [N, ...]; what only updates need, if it learns."""
-        ...
-
-    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
-        """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
-        ...
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """What is kept of a slot when all have decided, shape [R, I, ...]."""
-        ...
-
-    def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
-        """One update; returns what is logged."""
-        ...
-
-    def weights(self) -> dict[str, Tensor]:
-        """The weights that decide, by name."""
-        ...
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights that decide."""
-        ...
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin with weights of the line that `agents.catalogue.Line.starts_from` names."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """All that the next update depends on, by name: networks, targets, optimisers, priorities, counters."""
-        ...
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from a state."""
-        ...
+from cosim.interface import Action, Episodes, FleetSpec, Observation, Outcome
 
 
 class FleetDecider:
@@ -187,7 +76,7 @@ class FleetDecider:
                 for name, values in {**seen, **taken}.items():
                     kept[name][turn.replica, slot, turn.ev] = values
         if kept is not None:
-            for name, values in {**of_slot, **self._algorithm.end_slot(self.board, outlook)}.items():
+            for name, values in of_slot.items():
                 kept[name][:, slot] = values
         action = go_and_serve(self._spec, observation, station, power_share)
         for turn, moves in moved:

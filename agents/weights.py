@@ -14,8 +14,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from agents.algorithm import Algorithm
 from agents.catalogue import find_line, make_algorithm, make_settings
-from agents.learning import Algorithm
 from agents.turns import Order
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec

@@ -12,21 +12,21 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.board import IntentionBoard
+from agents.algorithm import Algorithm
 from agents.credit import CreditWeights
-from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from agents.encoder import Encoder
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
+from agents.exploration import Exploration, drawn_by_chance, linear
 from agents.fleet_critic import FleetCritic, joined_in_each_mode
 from agents.gradient_step import descend, follow
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, drawn_by_chance, linear
-from agents.options import MODES, OWN_FEATURES, SLOT_KWH, STATION_FEATURES, Outlook
+from agents.learner_state import Parts
+from agents.options import MODES, OWN_FEATURES, SLOT_KWH, STATION_FEATURES
 from agents.others import others_at_stations, others_features, own_offers
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
@@ -109,52 +109,6 @@ SMALLEST_CHANCE = 1e-8
 # ------------------------------------------------------------------------------------------------------- networks
 
 
-class Encoder(nn.Module):
-    """From a window of maps and vectors to what an EV remembers: CNN, feature attention, LSTM.
-
-    Args:
-        vector: Length of an EV's vector.
-        width: Width of its layers.
-    """
-
-    def __init__(self, vector: int, width: int) -> None:
-        super().__init__()
-        self.map = nn.Sequential(
-            nn.Conv2d(len(CHANNELS), 16, 3, stride=2),
-            nn.GroupNorm(4, 16),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2),
-            nn.GroupNorm(4, 32),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, stride=2),
-            nn.GroupNorm(4, 64),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(576, width),
-            nn.ReLU(),
-        )
-        self.vector = nn.Sequential(nn.Linear(vector, width), nn.ReLU())
-        self.attention = nn.Linear(2 * width, 2 * width)
-        self.memory = nn.LSTM(2 * width, width, batch_first=True)
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
-        """What EVs remember.
-
-        Args:
-            maps: What the maps of a window were encoded to by `map`, shape [N, L, width].
-            vectors: Vectors of the window, shape [N, L, V].
-
-        Returns:
-            Shape [N, width].
-        """
-        features = torch.cat([maps, self.vector(vectors)], dim=-1)
-        # Eq. (25), times the number of features, so that the scale stays.
-        weights = torch.softmax(self.attention(features), dim=-1) * features.shape[-1]
-        remembered: Tensor = self.norm(self.memory(features * weights)[0][:, -1])
-        return remembered
-
-
 class Pointer(nn.Module):
     """From what an EV remembers, and how it sees each station, to a number per choice; for any number of stations.
 
@@ -218,7 +172,7 @@ class Critic(nn.Module):
         return self.own.encoder
 
 
-class Admaddpg:
+class Admaddpg(Algorithm):
     """The algorithm.
 
     Args:
@@ -228,7 +182,6 @@ class Admaddpg:
     """
 
     credit = "individual"
-    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
@@ -241,6 +194,7 @@ class Admaddpg:
         self.critic, self.critic_target = (Critic(spec, self._vector, settings.width) for _ in range(2))
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
+        self.decides = self.actor
         self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate, fused=True)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate, fused=True)
         self._priority = SlotPriority(settings.replay_episodes, spec.slots, settings.priority)
@@ -257,27 +211,8 @@ class Admaddpg:
             "offer": ((slots, evs, self._stations, 2, slots), np.float16),
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """The actor's."""
-        return self.actor.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the actor's."""
-        self.actor.load_state_dict(weights)
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """It begins with untrained networks only."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return tensors_of(self._parts())
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-
-    def _parts(self) -> Parts:
         return {
             "actor": self.actor,
             "actor_target": self.actor_target,
@@ -323,23 +258,18 @@ class Admaddpg:
         """The choice of highest probability; while it explores, one drawn by probability, or any."""
         with torch.no_grad():
             vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev])
-            numbers = self.actor(self._maps[turn.replica], vectors, *self.parts(vectors[:, -1])).numpy()
+            numbers = self.actor(self._maps[turn.replica], vectors, *self.split(vectors[:, -1])).numpy()
         possible = seen["possible"]
         if exploration is not None:
             numbers = drawn_by_chance(numbers, exploration.generator)
         choice: Ints = np.where(possible, numbers, -np.inf).argmax(axis=1)
         return choice if exploration is None else exploration.mixed(choice, possible, turn.replica)
 
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing is kept of a slot beside the map and the EVs' decisions."""
-        return {}
-
-    def parts(self, vector: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of the stations and the EV's own, within its vector."""
-        split = self._stations * STATION_FEATURES
-        return vector[:, :split].reshape(len(vector), self._stations, STATION_FEATURES), vector[
-            :, split : split + OWN_FEATURES
-        ]
+    def split(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the stations [N, H, F] and the EV's own [N, OWN_FEATURES], within its vector [N, V]."""
+        stations = vector[:, : self._stations * STATION_FEATURES]
+        own = vector[:, stations.shape[1] : stations.shape[1] + OWN_FEATURES]
+        return stations.reshape(len(vector), self._stations, STATION_FEATURES), own
 
     # ----------------------------------------------------------------------------------------------------- update
 
@@ -435,7 +365,7 @@ class Window:
         self._restored_kwh, self._at = arrays["restored_kwh"], (episode, slot)
         self.choice = torch.from_numpy(arrays["choice"][episode, slot].astype(np.int64)).flatten()
         self.decided = self.choice >= 0
-        self._stations, self._own = algorithm.parts(self._vectors[:, -1])
+        self._stations, self._own = algorithm.split(self._vectors[:, -1])
         evs = np.arange(self.evs)
         self.rows = (np.repeat(episode, self.evs), np.repeat(slot, self.evs), np.tile(evs, len(slot)))
 

@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,18 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from agents.acting import Acting
-from agents.algorithms.admaddpg import Encoder
+from agents.algorithm import Algorithm
 from agents.algorithms.maddpg import actor_network
-from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from agents.encoder import Encoder
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
 from agents.ev_vector import EvVector
+from agents.exploration import Exploration, linear
 from agents.gradient_step import descend, follow
 from agents.heads import LiteralHead
 from agents.joint_critic import JointCritic
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
+from agents.learner_state import Parts
 from agents.moves import Moves
-from agents.options import Outlook
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
 from cosim.errors import ControllerError
@@ -150,7 +148,7 @@ class Critic(nn.Module):
         return values
 
 
-class AdmaddpgLiteral:
+class AdmaddpgLiteral(Algorithm):
     """The algorithm.
 
     Args:
@@ -158,8 +156,6 @@ class AdmaddpgLiteral:
         settings: Its settings.
         seed: Seed of the networks' first weights.
     """
-
-    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
@@ -175,6 +171,7 @@ class AdmaddpgLiteral:
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
         self._acting = Acting(self.actor)
+        self.decides = self.actor
         self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
         self._priority = SlotPriority(settings.replay_episodes, spec.slots, settings.priority)
@@ -187,29 +184,12 @@ class AdmaddpgLiteral:
             **self._head.shapes(slots, evs),
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """The actor's."""
-        return self.actor.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the actor's."""
-        self.actor.load_state_dict(weights)
+    def renew(self) -> None:
+        """The copy that acts is of the network before."""
         self._acting.renew()
 
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """It begins with untrained networks only."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return tensors_of(self._parts())
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-        self._acting.renew()
-
-    def _parts(self) -> Parts:
         return {
             "actor": self.actor,
             "actor_target": self.actor_target,
@@ -256,10 +236,6 @@ class AdmaddpgLiteral:
             vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev]).double()
             logits = self._acting.network(self._maps[turn.replica], vectors)
         return self._head.choose(logits, seen, turn, exploration)
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing is kept of a slot beside the map and the EVs' decisions."""
-        return {}
 
     # ----------------------------------------------------------------------------------------------------- update
 

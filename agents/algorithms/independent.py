@@ -11,7 +11,6 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay, bootstrap_slots, n_step_rows
+from agents.algorithm import Algorithm
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
+from agents.exploration import Exploration, linear
 from agents.gradient_step import follow
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
-from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
+from agents.learner_state import Parts
+from agents.options import MODES, OWN_FEATURES, STATION_FEATURES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
 
@@ -100,7 +99,7 @@ def q_networks(evs: int, stations: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(Layers(evs, inputs, hidden), nn.ReLU(), Layers(evs, hidden, hidden), nn.ReLU(), last)
 
 
-class Independent:
+class Independent(Algorithm):
     """The algorithm.
 
     Args:
@@ -109,14 +108,13 @@ class Independent:
         seed: Seed of the networks' first weights.
     """
 
-    on_policy = False
-
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
         self.settings, self.credit = settings, settings.credit
         self._stations, self._evs = len(spec.station_name), spec.fleet_size
         self.networks, self.targets = (q_networks(self._evs, self._stations, settings.hidden) for _ in range(2))
         self.targets.load_state_dict(self.networks.state_dict())
+        self.decides = self.networks
         self._optimiser = torch.optim.Adam(self.networks.parameters(), lr=settings.learning_rate)
 
     def shapes(self, slots: int, evs: int) -> Shapes:
@@ -127,27 +125,8 @@ class Independent:
             "possible": ((slots, evs, self._stations * MODES), np.bool_),
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """The networks'."""
-        return self.networks.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the networks'."""
-        self.networks.load_state_dict(weights)
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """It begins with untrained networks only."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return tensors_of(self._parts())
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-
-    def _parts(self) -> Parts:
         return {
             "networks": self.networks,
             "targets": self.targets,
@@ -159,10 +138,6 @@ class Independent:
     def begin_slot(self, observation: Observation) -> Arrays:
         """Nothing is kept of a slot beside the EVs' decisions."""
         self._replicas = observation.replicas
-        return {}
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing either."""
         return {}
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:

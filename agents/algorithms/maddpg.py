@@ -19,16 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from agents.acting import Acting
-from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay, bootstrap_slots
+from agents.algorithm import Algorithm
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots
 from agents.ev_vector import EvVector
+from agents.exploration import Exploration, linear
 from agents.gradient_step import descend, follow
 from agents.heads import ChoiceHead, Head, LiteralHead
 from agents.joint_critic import JointCritic
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
+from agents.learner_state import Parts
 from agents.moves import Moves
-from agents.options import Outlook
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
 
@@ -100,7 +99,7 @@ def actor_network(inputs: int, width: int, outputs: int, last_layer: float) -> n
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 
 
-class Maddpg:
+class Maddpg(Algorithm):
     """The algorithm.
 
     Args:
@@ -108,8 +107,6 @@ class Maddpg:
         settings: Its settings.
         seed: Seed of the networks' first weights.
     """
-
-    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
@@ -127,6 +124,7 @@ class Maddpg:
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
         self._acting = Acting(self.actor)
+        self.decides = self.actor
         self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
 
@@ -139,29 +137,12 @@ class Maddpg:
         """What is kept of an episode."""
         return {"vector": ((slots, evs, self._vector.length), np.float32), **self._head.shapes(slots, evs)}
 
-    def weights(self) -> dict[str, Tensor]:
-        """The actor's."""
-        return self.actor.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the actor's."""
-        self.actor.load_state_dict(weights)
+    def renew(self) -> None:
+        """The copy that acts is of the network before."""
         self._acting.renew()
 
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """It begins with untrained networks only."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return tensors_of(self._parts())
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-        self._acting.renew()
-
-    def _parts(self) -> Parts:
         return {
             "actor": self.actor,
             "actor_target": self.actor_target,
@@ -187,10 +168,6 @@ class Maddpg:
         with torch.no_grad():
             logits = self._acting.network(torch.from_numpy(seen["vector"]).double())
         return self._head.choose(logits, seen, turn, exploration)
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing is kept of a slot beside the EVs' decisions."""
-        return {}
 
     # ----------------------------------------------------------------------------------------------------- update
 

@@ -8,18 +8,17 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay, n_step_rows
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, linear
-from agents.options import MODES, OWN_FEATURES, STATION_FEATURES, Outlook
+from agents.algorithm import Algorithm
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes, n_step_rows
+from agents.exploration import Exploration, linear
+from agents.learner_state import Parts
+from agents.options import MODES, OWN_FEATURES, STATION_FEATURES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
 
@@ -74,7 +73,7 @@ def q_network(stations: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), last)
 
 
-class Maddqn:
+class Maddqn(Algorithm):
     """The algorithm.
 
     Args:
@@ -84,7 +83,6 @@ class Maddqn:
     """
 
     credit = "individual"
-    on_policy = False
 
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
@@ -93,6 +91,7 @@ class Maddqn:
         self.network = q_network(self._stations, settings.hidden)
         self.target = q_network(self._stations, settings.hidden)
         self.target.load_state_dict(self.network.state_dict())
+        self.decides = self.network
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
 
     def shapes(self, slots: int, evs: int) -> Shapes:
@@ -103,37 +102,14 @@ class Maddqn:
             "possible": ((slots, evs, self._stations * MODES), np.bool_),
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """The network's."""
-        return self.network.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the network's."""
-        self.network.load_state_dict(weights)
-
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """It begins with untrained networks only."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return tensors_of(self._parts())
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-
-    def _parts(self) -> Parts:
         return {"network": self.network, "target": self.target, "optimiser": self._optimiser}
 
     # --------------------------------------------------------------------------------------------------- decision
 
     def begin_slot(self, observation: Observation) -> Arrays:
         """Nothing is kept of a slot beside the EVs' decisions."""
-        return {}
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing either."""
         return {}
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:

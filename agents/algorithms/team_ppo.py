@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.algorithm import Algorithm
 from agents.algorithms.maddqn import q_network
-from agents.board import IntentionBoard
-from agents.episode_replay import EpisodeReplay
+from agents.episode_replay import Arrays, EpisodeReplay, Shapes
+from agents.exploration import Exploration, drawn_by_chance, linear
 from agents.gradient_step import descend
-from agents.learner_state import Parts, load_tensors, tensors_of
-from agents.learning import Arrays, Exploration, Shapes, drawn_by_chance, linear
+from agents.learner_state import Parts
 from agents.options import (
     CHARGERS,
     EPISODE_KWH,
@@ -33,7 +33,6 @@ from agents.options import (
     OWN_FEATURES,
     SLOT_KWH,
     STATION_FEATURES,
-    Outlook,
 )
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
@@ -96,7 +95,7 @@ def critic_network(inputs: int, hidden: int) -> nn.Sequential:
     )
 
 
-class TeamPpo:
+class TeamPpo(Algorithm):
     """The algorithm.
 
     Args:
@@ -116,9 +115,10 @@ class TeamPpo:
         self._moment = self._stations * (2 * spec.slots + 4) + 4
         self.network = q_network(self._stations, settings.hidden)
         self.critic = critic_network(self._moment, settings.hidden)
+        self.decides = self.network
         self._actor_optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.actor_rate)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
-        self._rounds = 0
+        self._rounds = np.zeros(1, dtype=np.int64)
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
@@ -130,14 +130,6 @@ class TeamPpo:
             "turn": ((slots, evs), np.int16),
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """The actor's."""
-        return self.network.state_dict()
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over the actor's."""
-        self.network.load_state_dict(weights)
-
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Begin with the network of `maddqn`: values become logits."""
         self.network.load_state_dict(weights)
@@ -145,21 +137,14 @@ class TeamPpo:
             for parameter in self.network[-1].parameters():
                 parameter.mul_(self.settings.sharpness)
 
-    def state(self) -> dict[str, Tensor]:
+    def parts(self) -> Parts:
         """All that the next update depends on."""
-        return {**tensors_of(self._parts()), "rounds": torch.tensor(self._rounds)}
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
-        load_tensors(self._parts(), tensors)
-        self._rounds = int(tensors["rounds"])
-
-    def _parts(self) -> Parts:
         return {
             "network": self.network,
             "actor_optimiser": self._actor_optimiser,
             "critic": self.critic,
             "critic_optimiser": self._critic_optimiser,
+            "rounds": self._rounds,
         }
 
     # --------------------------------------------------------------------------------------------------- decision
@@ -167,10 +152,6 @@ class TeamPpo:
     def begin_slot(self, observation: Observation) -> Arrays:
         """Turns are counted anew."""
         self._turn = 0
-        return {}
-
-    def end_slot(self, board: IntentionBoard, outlook: Outlook) -> Arrays:
-        """Nothing is kept of a slot beside the EVs' decisions."""
         return {}
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:
@@ -256,7 +237,7 @@ class TeamPpo:
                 at = torch.from_numpy(order[first : first + settings.rows])
                 critic_loss = nn.functional.mse_loss(self.critic(moment[at])[:, 0], goal[at])
                 descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, norm)
-                if self._rounds <= settings.warm_up:
+                if self._rounds[0] <= settings.warm_up:
                     continue
                 chances = self._log_chances(features[at], possible[at])
                 ratio = (chances.gather(1, choice[at, None])[:, 0] - before[at]).exp()

@@ -8,8 +8,8 @@ import torch
 from line_fleet import fleet, observe
 
 from agents.algorithms.admaddpg_literal import AdmaddpgLiteral, Settings, Window
-from agents.episode_replay import EpisodeReplay
-from agents.learning import Arrays, FleetDecider, kept_shapes
+from agents.episode_replay import Arrays, EpisodeReplay
+from agents.learning import FleetDecider, kept_shapes
 
 SPEC = fleet(2)
 
