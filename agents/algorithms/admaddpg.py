@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.algorithm import Algorithm
@@ -30,6 +31,7 @@ from agents.options import MODES, OWN_FEATURES, SLOT_KWH, STATION_FEATURES
 from agents.others import others_at_stations, others_features, own_offers
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
+from agents.window_memory import WindowMemory
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec, Ints, Observation
 from cosim.state_image import CHANNELS, OWN, SIDE, StateImage
@@ -190,6 +192,7 @@ class Admaddpg(Algorithm):
         self._image = StateImage(spec)
         self._stations = len(spec.station_name)
         self._vector = self._stations * STATION_FEATURES + OWN_FEATURES + len(OWN)
+        self._memory = WindowMemory(settings.memory, spec.fleet_size, self._vector)
         self.actor, self.actor_target = (Pointer(self._vector, STATION_FEATURES, settings.width) for _ in range(2))
         self.critic, self.critic_target = (Critic(spec, self._vector, settings.width) for _ in range(2))
         self.actor_target.load_state_dict(self.actor.state_dict())
@@ -231,15 +234,7 @@ class Admaddpg(Algorithm):
         self._own = self._image.own(observation)
         with torch.no_grad():
             seen: Tensor = self.actor.encoder.map(torch.from_numpy(image))
-        if observation.slot == 0:
-            # Before its first slot an EV remembers that slot.
-            self._maps = seen[:, None].repeat(1, self.settings.memory, 1)
-            evs = self._spec.fleet_size
-            self._vectors = np.zeros((observation.replicas, evs, self.settings.memory, self._vector), dtype=np.float32)
-        else:
-            self._maps = torch.cat([self._maps[:, 1:], seen[:, None]], dim=1)
-            self._vectors = np.roll(self._vectors, -1, axis=2)
-        self._first = observation.slot == 0
+        self._memory.begin_slot(observation.slot, seen)
         return {"map": image}
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:
@@ -247,18 +242,15 @@ class Admaddpg(Algorithm):
         choices, count = turn.choices, len(turn.ev)
         own = self._own[turn.replica, turn.ev]
         vector = np.concatenate([choices.station.reshape(count, -1), choices.own, own], axis=1)
-        if self._first:
-            self._vectors[turn.replica, turn.ev] = vector[:, None]
-        else:
-            self._vectors[turn.replica, turn.ev, -1] = vector
+        self._memory.see(turn, vector)
         central = {"others": others_at_stations(turn), "offer": own_offers(turn)} if learns else {}
         return {"vector": vector, "possible": choices.possible.reshape(count, -1), **central}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
         """The choice of highest probability; while it explores, one drawn by probability, or any."""
         with torch.no_grad():
-            vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev])
-            numbers = self.actor(self._maps[turn.replica], vectors, *self.split(vectors[:, -1])).numpy()
+            maps, vectors = self._memory.of_turn(turn)
+            numbers = self.actor(maps, vectors, *self.split(vectors[:, -1])).numpy()
         possible = seen["possible"]
         if exploration is not None:
             numbers = drawn_by_chance(numbers, exploration.generator)
@@ -274,17 +266,18 @@ class Admaddpg(Algorithm):
     # ----------------------------------------------------------------------------------------------------- update
 
     def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
-        """One update of critic and actor on all EVs of some slots: eq. (26) to (29)."""
+        """One update of critic and actor on all EVs that decide in some slots: eq. (26) to (29)."""
         settings = self.settings
         slots = replay.arrays["reward"].shape[1]
         self._priority.meet(replay.stored)
         correction = linear(settings.correction, 1.0, progress)
         episode, slot, weight = self._priority.draw(settings.slots, correction, generator)
         later, goes_on = bootstrap_slots(slot, settings.steps, slots, literal_index=settings.literal_index)
-        now, then = Window(self, replay, episode, slot), Window(self, replay, episode, later)
+        now = Window(self, replay, episode, slot)
+        then = Window(self, replay, episode, later, counted=goes_on)
         reward = torch.from_numpy(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
         restored = now.restored(settings.steps, settings.gamma)
-        ends = torch.from_numpy(~np.repeat(goes_on, now.evs))
+        ends = torch.from_numpy(~goes_on)[now.of_slot]
         bootstrap = settings.gamma**settings.steps
 
         # Eq. (27) and (29): N rewards, and the value of what is done after them: for the EV by what the target actor
@@ -292,25 +285,25 @@ class Admaddpg(Algorithm):
         with torch.no_grad():
             remembered = then.remembered(self.critic_target)
             own_later = (then.chances(self.actor_target) * then.own_values(self.critic_target, remembered)).sum(dim=1)
-            wanted = reward + bootstrap * own_later.masked_fill(ends, 0.0)
-            fleet_later = then.mean_of_deciding(then.fleet_values(self.critic_target, remembered))
-            fleet_wanted = restored + bootstrap * fleet_later.masked_fill(ends[:, None], 0.0)
-        decided = now.decided & (then.decided | ends)
-        shared = now.decided & (then.any_decided() | ends)
+            wanted = reward + bootstrap * then.of_ev(own_later, now)
+            fleet_later = then.by_slot(then.fleet_values(self.critic_target, remembered))
+            fleet_wanted = restored + bootstrap * fleet_later[now.of_slot]
+        known = ends | then.of_ev(torch.ones(len(own_later), dtype=torch.bool), now)
+        fleet_known = ends | then.anybody[now.of_slot]
 
         # Eq. (26): the critic.
         remembered = now.remembered(self.critic)
         values = now.own_values(self.critic, remembered)
-        value = values.gather(1, now.choice.clamp(min=0)[:, None])[:, 0]
+        value = values.gather(1, now.choice[:, None])[:, 0]
         fleet_value = now.fleet_values(self.critic, remembered)
         own_error = nn.functional.smooth_l1_loss(value, wanted, reduction="none")
         fleet_error = (fleet_value - fleet_wanted).square().sum(dim=1)
-        of_slot = now.by_slot(own_error, decided) + now.by_slot(fleet_error, shared)
+        of_slot = now.by_slot(own_error, known) + now.by_slot(fleet_error, fleet_known)
         critic_loss = (of_slot * torch.from_numpy(weight)).mean()
         rate = linear(1.0, settings.rate_end, progress)
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
         wrong = (fleet_value.detach() - fleet_wanted).abs().sum(dim=1)
-        self._priority.set(episode, slot, now.by_slot(wrong, shared).numpy())
+        self._priority.set(episode, slot, now.by_slot(wrong, fleet_known).numpy())
 
         # Eq. (28): the actor, by the critic's value of each choice; near the target actor, once the fleet's counts.
         share = linear(0.0, 1.0, (progress - settings.fleet_from) / (settings.fleet_full - settings.fleet_from))
@@ -326,7 +319,7 @@ class Admaddpg(Algorithm):
             with torch.no_grad():
                 log_before = now.chances(self.actor_target).clamp(min=SMALLEST_CHANCE).log()
             gain = gain - share * settings.near * (chances * (log_chances - log_before)).sum(dim=1)
-        actor_loss = -(gain * now.decided).sum() / now.decided.sum().clamp(1)
+        actor_loss = -gain.sum() / max(len(gain), 1)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
         follow(self.actor_target, self.actor, settings.target_rate)
@@ -340,92 +333,105 @@ class Admaddpg(Algorithm):
 
 
 class Window:
-    """All EVs in some slots, with the slots before that they remember.
+    """The EVs that decide in some slots, with the slots before that they remember.
 
     Args:
         algorithm: What is trained.
         replay: Where they are.
         episode: Episode of each slot, shape [S].
         slot: Number of each, shape [S].
+        counted: Whether a slot's EVs count, shape [S]; default: all do.
     """
 
-    def __init__(self, algorithm: Admaddpg, replay: EpisodeReplay, episode: Ints, slot: Ints) -> None:
+    def __init__(
+        self,
+        algorithm: Admaddpg,
+        replay: EpisodeReplay,
+        episode: Ints,
+        slot: Ints,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._algorithm = algorithm
         memory = algorithm.settings.memory
+        arrays = replay.arrays
+        choice = arrays["choice"][episode, slot]
+        there = choice >= 0 if counted is None else (choice >= 0) & counted[:, None]
+        of_slot, ev = np.nonzero(there)
         # Before its first slot an EV remembers that slot.
         back = np.maximum(slot[:, None] + np.arange(1 - memory, 1), 0)
-        arrays = replay.arrays
-        self.evs = arrays["choice"].shape[2]
         self._map = torch.from_numpy(arrays["map"][episode[:, None], back].astype(np.float32))
-        vectors = torch.from_numpy(arrays["vector"][episode[:, None], back])
-        self._vectors = vectors.transpose(1, 2).flatten(0, 1)
-        self._possible = torch.from_numpy(arrays["possible"][episode, slot]).flatten(0, 1)
-        self._others = torch.from_numpy(arrays["others"][episode, slot].astype(np.float32)).flatten(0, 1)
-        self._offer = torch.from_numpy(arrays["offer"][episode, slot].astype(np.float32)).flatten(0, 1)
-        self._restored_kwh, self._at = arrays["restored_kwh"], (episode, slot)
-        self.choice = torch.from_numpy(arrays["choice"][episode, slot].astype(np.int64)).flatten()
-        self.decided = self.choice >= 0
+        row = self.rows = (episode[of_slot], slot[of_slot], ev)
+        """Episode, slot and EV of each row, shape [N]."""
+        self._vectors = torch.from_numpy(arrays["vector"][row[0][:, None], back[of_slot], ev[:, None]])
+        self._possible = torch.from_numpy(arrays["possible"][row])
+        self._others = torch.from_numpy(arrays["others"][row].astype(np.float32))
+        self._offer = torch.from_numpy(arrays["offer"][row].astype(np.float32))
         self._stations, self._own = algorithm.split(self._vectors[:, -1])
-        evs = np.arange(self.evs)
-        self.rows = (np.repeat(episode, self.evs), np.repeat(slot, self.evs), np.tile(evs, len(slot)))
+        self._restored_kwh, self._at = arrays["restored_kwh"], (episode, slot)
+        self._there = there.shape
+        self._ev = torch.from_numpy(ev)
+        self.of_slot = torch.from_numpy(of_slot)
+        """Which of the slots a row is in, shape [N]."""
+        self.anybody = torch.from_numpy(there.any(axis=1))
+        """Whether anybody decides in a slot, shape [S]."""
+        self.choice = torch.from_numpy(choice[there].astype(np.int64))
+        """What was chosen, shape [N]."""
 
     def chances(self, actor: Pointer) -> Tensor:
-        """The actor's probability of each choice, shape [S * I, H * 3]."""
+        """The actor's probability of each choice, shape [N, H * 3]."""
         numbers = actor(self._maps(actor), self._vectors, self._stations, self._own)
-        # Where nothing is possible, nothing is chosen either.
-        possible = self._possible | ~self._possible.any(dim=1, keepdim=True)
-        return torch.softmax(numbers.masked_fill(~possible, -1e9), dim=1)
+        return torch.softmax(numbers.masked_fill(~self._possible, -1e9), dim=1)
 
     def remembered(self, critic: Critic) -> Tensor:
-        """What a critic's encoder remembers, shape [S * I, width]."""
+        """What a critic's encoder remembers, shape [N, width]."""
         remembered: Tensor = critic.encoder(self._maps(critic), self._vectors)
         return remembered
 
     def own_values(self, critic: Critic, remembered: Tensor) -> Tensor:
-        """What each EV itself earns by each choice, shape [S * I, H * 3]."""
+        """What each EV itself earns by each choice, shape [N, H * 3]."""
         stations = torch.cat([self._stations, self._others], dim=-1)
         return critic.own.numbers(remembered, stations, self._own)
 
     def fleet_values(self, critic: Critic, remembered: Tensor) -> Tensor:
-        """What each station's microgrid gets back by what was chosen, shape [S * I, H]."""
-        station, mode = self.choice.clamp(min=0) // MODES, self.choice.clamp(min=0) % MODES
+        """What each station's microgrid gets back by what was chosen, shape [N, H]."""
+        station, mode = self.choice // MODES, self.choice % MODES
         joined = self._joined()[torch.arange(len(station)), station, mode]
         return critic.fleet.of_one(remembered, self._own, self._others, joined, station)
 
     def fleet_values_of_all(self, critic: Critic, remembered: Tensor) -> Tensor:
-        """What all microgrids get back by each choice, shape [S * I, H * 3]; no gradient."""
+        """What all microgrids get back by each choice, shape [N, H * 3]; no gradient."""
         with torch.no_grad():
             return critic.fleet.of_all(remembered, self._own, self._others, self._joined())
 
     def restored(self, steps: int, gamma: float) -> Tensor:
-        """What stations' microgrids get back in N slots, over SLOT_KWH, the same for all EVs, shape [S * I, H]."""
+        """What stations' microgrids get back in N slots, over SLOT_KWH, the same for all EVs, shape [N, H]."""
         episode, slot = (values[:, None] for values in self._at)
         station = np.arange(self._restored_kwh.shape[2])[None]
         rows = (np.broadcast_to(values, (len(slot), station.shape[1])).ravel() for values in (episode, slot, station))
         total = n_step_rows(self._restored_kwh, steps, gamma, *rows).reshape(len(slot), -1) / SLOT_KWH
-        return torch.from_numpy(total).repeat_interleave(self.evs, dim=0)
+        return torch.from_numpy(total)[self.of_slot]
 
-    def by_slot(self, rows: Tensor, counted: Tensor) -> Tensor:
-        """Means of those rows [S * I] that count, shape [S]."""
-        sums = (rows * counted).view(-1, self.evs).sum(dim=1)
-        return sums / counted.view(-1, self.evs).sum(dim=1).clamp(1)
+    def by_slot(self, rows: Tensor, counted: Tensor | None = None) -> Tensor:
+        """Means of those rows [N, ...] that count, shape [S, ...]; 0 where none does."""
+        counts = torch.ones(len(rows)) if counted is None else counted.to(rows.dtype)
+        total, count = torch.zeros(self._there[0], *rows.shape[1:]), torch.zeros(self._there[0])
+        weighed = rows * counts.view(-1, *(1 for _ in rows.shape[1:]))
+        of_slot = total.index_add(0, self.of_slot, weighed)
+        number = count.index_add(0, self.of_slot, counts).clamp(min=1.0)
+        return of_slot / number.view(-1, *(1 for _ in rows.shape[1:]))
 
-    def mean_of_deciding(self, values: Tensor) -> Tensor:
-        """The mean of a slot's EVs that decided, given to all of them, shape [S * I, H]."""
-        of_slot = (values * self.decided[:, None]).view(-1, self.evs, values.shape[1]).sum(dim=1)
-        count = self.decided.view(-1, self.evs).sum(dim=1).clamp(1)
-        return (of_slot / count[:, None]).repeat_interleave(self.evs, dim=0)
-
-    def any_decided(self) -> Tensor:
-        """Whether anybody decided in a row's slot, shape [S * I]."""
-        return self.decided.view(-1, self.evs).any(dim=1).repeat_interleave(self.evs)
+    def of_ev(self, rows: Tensor, others: Window) -> Tensor:
+        """What rows [N] say of the EVs of another window in the same places; 0 of those that are not among them."""
+        of_all = torch.zeros(self._there, dtype=rows.dtype)
+        of_all[self.of_slot, self._ev] = rows
+        return of_all[others.of_slot, others._ev]
 
     def _joined(self) -> Tensor:
-        """What is intended at each station with the EV in each mode, shape [S * I, H, 3, F]."""
+        """What is intended at each station with the EV in each mode, shape [N, H, 3, F]."""
         return joined_in_each_mode(self._others, self._offer, self._own)
 
     def _maps(self, network: Pointer | Critic) -> Tensor:
-        """The maps of the window, each encoded once and shared by all EVs, shape [S * I, L, width]."""
+        """The maps of the window, each encoded once and shared by all EVs, shape [N, L, width]."""
         slots, memory = self._map.shape[:2]
         encoded: Tensor = network.encoder.map(self._map.flatten(0, 1))
-        return encoded.view(slots, memory, -1).repeat_interleave(self.evs, dim=0)
+        return encoded.view(slots, memory, -1)[self.of_slot]

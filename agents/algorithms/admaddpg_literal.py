@@ -31,6 +31,7 @@ from agents.learner_state import Parts
 from agents.moves import Moves
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
+from agents.window_memory import WindowMemory
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec, Ints, Observation
 from cosim.state_image import CHANNELS, SIDE, StateImage
@@ -163,7 +164,7 @@ class AdmaddpgLiteral(Algorithm):
         self._image = StateImage(spec)
         self._vector = EvVector(spec)
         self._head = LiteralHead(spec, self._vector, nearness=settings.nearness)
-        self._evs = spec.fleet_size
+        self._memory = WindowMemory(settings.memory, spec.fleet_size, self._vector.length)
         self.actor, self.actor_target = (Actor(self._vector.length, settings) for _ in range(2))
         self.critic, self.critic_target = (
             Critic(self._vector.length, self._head.features, settings.width) for _ in range(2)
@@ -208,33 +209,20 @@ class AdmaddpgLiteral(Algorithm):
         image = self._image.image(observation)
         with torch.no_grad():
             seen: Tensor = self._acting.network.encoder.map(torch.from_numpy(image).double())
-        memory, self._first = self.settings.memory, observation.slot == 0
-        if self._first:
-            # Before its first slot an EV remembers that slot.
-            self._maps = seen[:, None].repeat(1, memory, 1)
-            self._vectors = np.zeros((len(image), self._evs, memory, self._vector.length), dtype=np.float32)
-        else:
-            self._maps = torch.cat([self._maps[:, 1:], seen[:, None]], dim=1)
-            self._vectors = np.roll(self._vectors, -1, axis=2)
-            # Of a slot in which it only drives an EV remembers nothing, as in the replay.
-            self._vectors[:, :, -1] = 0.0
+        self._memory.begin_slot(observation.slot, seen)
         return {"map": image}
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What the actor sees."""
         vector = self._vector.of_turn(turn)
-        at = (turn.replica, turn.ev)
-        if self._first:
-            self._vectors[at] = vector[:, None]
-        else:
-            self._vectors[(*at, -1)] = vector
+        self._memory.see(turn, vector)
         return {"vector": vector, **self._head.inputs(turn)}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Moves:
         """What the actor says; with noise while it explores."""
         with torch.no_grad():
-            vectors = torch.from_numpy(self._vectors[turn.replica, turn.ev]).double()
-            logits = self._acting.network(self._maps[turn.replica], vectors)
+            maps, vectors = self._memory.of_turn(turn)
+            logits = self._acting.network(maps, vectors.double())
         return self._head.choose(logits, seen, turn, exploration)
 
     # ----------------------------------------------------------------------------------------------------- update
