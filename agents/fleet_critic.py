@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from agents.options import CHARGERS, MODES, OWN_FEATURES, Mode
+from agents.options import CHARGERS, OWN_FEATURES
+from agents.reach import MODES, Mode
 from cosim.interface import FleetSpec
 
 

@@ -16,7 +16,7 @@ from agents.episode_replay import Arrays, Shapes
 from agents.ev_vector import EvVector
 from agents.exploration import Exploration
 from agents.moves import Moves
-from agents.options import MODES
+from agents.reach import MODES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints
 

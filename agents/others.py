@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.options import CHARGERS, LARGEST, SLOT_KWH, Features, Mode
+from agents.options import CHARGERS, LARGEST, SLOT_KWH, Features
+from agents.reach import Mode
 from agents.turns import Turn
 
 

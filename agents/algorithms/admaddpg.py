@@ -27,8 +27,9 @@ from agents.exploration import Exploration, drawn_by_chance, linear
 from agents.fleet_critic import FleetCritic, joined_in_each_mode
 from agents.gradient_step import descend, follow
 from agents.learner_state import Parts
-from agents.options import MODES, OWN_FEATURES, SLOT_KWH, STATION_FEATURES
+from agents.options import OWN_FEATURES, SLOT_KWH, STATION_FEATURES
 from agents.others import others_at_stations, others_features, own_offers
+from agents.reach import MODES
 from agents.slot_priority import SlotPriority
 from agents.turns import Turn
 from agents.window_memory import WindowMemory

@@ -23,7 +23,8 @@ from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots
 from agents.exploration import Exploration, linear
 from agents.gradient_step import follow
 from agents.learner_state import Parts
-from agents.options import MODES, OWN_FEATURES, STATION_FEATURES
+from agents.options import OWN_FEATURES, STATION_FEATURES
+from agents.reach import MODES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
 

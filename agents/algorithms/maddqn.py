@@ -18,7 +18,8 @@ from agents.algorithm import Algorithm
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, n_step_rows
 from agents.exploration import Exploration, linear
 from agents.learner_state import Parts
-from agents.options import MODES, OWN_FEATURES, STATION_FEATURES
+from agents.options import OWN_FEATURES, STATION_FEATURES
+from agents.reach import MODES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
 

@@ -24,16 +24,8 @@ from agents.episode_replay import Arrays, EpisodeReplay, Shapes
 from agents.exploration import Exploration, drawn_by_chance, linear
 from agents.gradient_step import descend
 from agents.learner_state import Parts
-from agents.options import (
-    CHARGERS,
-    EPISODE_KWH,
-    FLEET,
-    LARGEST,
-    MODES,
-    OWN_FEATURES,
-    SLOT_KWH,
-    STATION_FEATURES,
-)
+from agents.options import CHARGERS, EPISODE_KWH, FLEET, LARGEST, OWN_FEATURES, SLOT_KWH, STATION_FEATURES
+from agents.reach import MODES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
 

@@ -7,8 +7,9 @@ import torch
 from line_fleet import fleet
 
 from agents.fleet_critic import FleetCritic, joined_in_each_mode
-from agents.options import CHARGERS, MODES, OWN_FEATURES, Mode
+from agents.options import CHARGERS, OWN_FEATURES
 from agents.others import others_features
+from agents.reach import MODES, Mode
 
 T, H, N, WIDTH = 12, 3, 4, 16
 F = others_features(T)

@@ -7,7 +7,8 @@ import pytest
 from line_fleet import fleet, observe
 
 from agents.board import IntentionBoard, Intentions
-from agents.options import OWN_FEATURES, STATION_FEATURES, Choices, Mode, Outlook
+from agents.options import OWN_FEATURES, STATION_FEATURES, Choices, Outlook
+from agents.reach import Mode
 from cosim.interface import Observation
 
 A, B, C = range(3)
