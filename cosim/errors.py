@@ -9,6 +9,7 @@
     │   └── LedgerError      an energy balance does not close
     ├── ControllerError      the author of the controller
     ├── CouplingError        a simulator from elsewhere
+    ├── QueueError           the question: a station has no such steady state
     └── RecordError          the owner of a run folder
 
 Exceptions of other libraries are turned into these where they enter, and never reach a user bare.
@@ -85,6 +86,10 @@ class ControllerError(CosimError):
 
 class CouplingError(CosimError):
     """A simulator from elsewhere is missing or misbehaves."""
+
+
+class QueueError(CosimError):
+    """A queueing question has no answer as it was asked; says what to change."""
 
 
 class RecordError(CosimError):

@@ -32,6 +32,7 @@ ROOMS = (
     ("cosim.plain_loop",),
     ("cosim.effort", "cosim.metrics", "cosim.processes"),
     ("cosim.workers", "cosim.statistics"),
+    ("cosim.queueing",),
     ("cosim.report", "cosim.summary"),
     ("cosim.loading",),
     ("cosim.experiment", "cosim.bound"),
