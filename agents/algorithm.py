@@ -71,8 +71,8 @@ class Algorithm(ABC):
         self.decides.load_state_dict(weights)
         self.renew()
 
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin with weights of the line that `agents.catalogue.Line.starts_from` names."""
+    def start_from(self, line: str, weights: Mapping[str, Tensor]) -> None:
+        """Begin with weights of a line that `agents.catalogue.Line.starts_from` names."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Tensor]:

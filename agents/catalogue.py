@@ -25,7 +25,7 @@ class Line:
         cls: Its class; the settings' class stands beside it as `Settings`.
         about: One line.
         presets: Settings that make the line, whatever else is set.
-        starts_from: Line whose weights it can begin with; empty for none.
+        starts_from: Lines whose weights it can begin with.
         orders: Orders of decision in which it can be trained.
         own_networks: Whether each EV has a network of its own, so that weights fit one size of the fleet.
     """
@@ -35,7 +35,7 @@ class Line:
     cls: str
     about: str
     presets: Mapping[str, Any]
-    starts_from: str = ""
+    starts_from: tuple[str, ...] = ()
     orders: tuple[Order, ...] = ORDERS
     own_networks: bool = False
 
@@ -56,7 +56,7 @@ LINES = (
         "TeamPpo",
         "MADDQN's network, fine-tuned by the team's reward",
         {},
-        starts_from="maddqn",
+        starts_from=("maddqn", "team-ppo"),
     ),
     Line(
         "admaddpg-literal",

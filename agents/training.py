@@ -123,8 +123,8 @@ class Trainer:
     def _start_from(self, path: Path, line: Line) -> str:
         if not line.starts_from:
             raise ControllerError(f"{line.name} begins with untrained networks; leave --start out")
-        other, card = load_weights(path, self._spec, line.starts_from)
-        self._algorithm.start_from(other.weights())
+        other, card = load_weights(path, self._spec, *line.starts_from)
+        self._algorithm.start_from(card.algorithm, other.weights())
         return card.sha256
 
     def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:

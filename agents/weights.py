@@ -80,13 +80,13 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], card: FleetCard) -> 
         part.replace(file)
 
 
-def load_weights(path: Path, spec: FleetSpec, algorithm: str) -> tuple[Algorithm, FleetCard]:
+def load_weights(path: Path, spec: FleetSpec, *algorithms: str) -> tuple[Algorithm, FleetCard]:
     """Read weights for a fleet.
 
     Args:
         path: The weights file.
         spec: The fleet.
-        algorithm: Name of the line that they must be of.
+        algorithms: Names of the lines that they may be of.
 
     Raises:
         ControllerError: If they are missing, damaged, altered, of another line or version, or for other stations.
@@ -98,8 +98,9 @@ def load_weights(path: Path, spec: FleetSpec, algorithm: str) -> tuple[Algorithm
         raise ControllerError(f"{path}: cannot be read ({error.strerror})") from error
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise ControllerError(f"{path}: is not the file that {path.with_suffix('.json').name} describes")
-    if card.algorithm != algorithm:
-        raise ControllerError(f"{path}: holds weights of {card.algorithm!r}, not of {algorithm!r}")
+    if card.algorithm not in algorithms:
+        allowed = " or ".join(repr(name) for name in algorithms)
+        raise ControllerError(f"{path}: holds weights of {card.algorithm!r}, not of {allowed}")
     if card.features_version != FEATURES_VERSION:
         raise ControllerError(
             f"{path}: was trained on version {card.features_version} of the features, not {FEATURES_VERSION}; "

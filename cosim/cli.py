@@ -167,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--order", default="sequential", metavar="ORDER", help="EVs decide `sequential`ly (default) or `simultaneous`ly"
     )
-    train.add_argument("--start", default="", metavar="FILE", help="weights to begin with; for team-ppo maddqn's")
+    train.add_argument(
+        "--start", default="", metavar="FILE", help="weights to begin with; for team-ppo maddqn's, or its own"
+    )
     train.add_argument(
         "--replicas", type=_count, default=64, metavar="R", help="episodes of a round, side by side (default: 64)"
     )

@@ -122,9 +122,11 @@ class TeamPpo(Algorithm):
             "turn": ((slots, evs), np.int16),
         }
 
-    def start_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin with the network of `maddqn`: values become logits."""
+    def start_from(self, line: str, weights: Mapping[str, Tensor]) -> None:
+        """Begin with the network of `maddqn`, whose values become logits, or with one of `team-ppo` as it is."""
         self.network.load_state_dict(weights)
+        if line == "team-ppo":
+            return
         with torch.no_grad():
             for parameter in self.network[-1].parameters():
                 parameter.mul_(self.settings.sharpness)

@@ -1,7 +1,7 @@
 """Exact values of stations that are simple enough: what a simulated queue is held against.
 
-All have c alike chargers and serve in order of arrival. Rates are per hour, times in hours. "Waiting" is the time in the
-queue of a customer who was let in, whether it ended at a charger or by leaving.
+All have c alike chargers and serve in order of arrival. Rates are per hour, times in hours. "Waiting" is the time in
+the queue of a customer who was let in, whether it ended at a charger or by leaving.
 """
 
 from __future__ import annotations

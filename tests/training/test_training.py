@@ -78,8 +78,13 @@ def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_p
     assert tuned.last == pytest.approx(begun)
     with pytest.raises(ControllerError, match="maddqn begins with untrained networks; leave --start out"):
         train(system, short("maddqn", start=start), tmp_path / "r")
-    with pytest.raises(ControllerError, match=r"holds weights of 'team-ppo', not of 'maddqn'"):
-        train(system, short("team-ppo", start=str(tmp_path / "p" / "last.safetensors")), tmp_path / "r")
+    # Its own weights it takes as they are.
+    last = str(tmp_path / "p" / "last.safetensors")
+    assert train(system, short("team-ppo", start=last, episodes=2), tmp_path / "s").last == pytest.approx(begun)
+    card = json.loads((tmp_path / "q" / "best.json").read_text())
+    (tmp_path / "q" / "best.json").write_text(json.dumps({**card, "algorithm": "admaddpg"}))
+    with pytest.raises(ControllerError, match=r"holds weights of 'admaddpg', not of 'maddqn' or 'team-ppo'"):
+        train(system, short("team-ppo", start=start), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
