@@ -1,0 +1,437 @@
+"""A station for customers who come on their own account: chargers of several kinds, a queue with a discipline, faults.
+
+Everything that happens at one instant is settled together: first those who leave, then those who come, by number, one
+after another; the power last. So equal times have an order that does not depend on how events were scheduled.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import simpy
+
+from cosim.charging.customer import Customer, Outcome
+from cosim.charging.power_curve import Flow
+from cosim.charging.sharing import max_min_kw, priority_kw
+from cosim.charging.timing import call_after
+from cosim.units import SECONDS_PER_HOUR
+
+Discipline = Literal["first_come", "lowest_soc", "earliest_departure", "priority"]
+Sharing = Literal["max_min", "priority"]
+
+
+@dataclass(frozen=True)
+class ChargerKind:
+    """Chargers that are alike.
+
+    Attributes:
+        name: What they are called.
+        count: How many.
+        power_kw: Highest power of each [kW].
+        plugs: Plugs that they have; empty if they fit everybody.
+    """
+
+    name: str
+    count: int
+    power_kw: float
+    plugs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class StationDesign:
+    """How a station is built and who is served first.
+
+    Attributes:
+        kinds: Its chargers; customers take a free one of the first kind that fits.
+        limit_kw: Power of all vehicles together, at most [kW].
+        sharing: How that is shared: the same for all as far as they can take it, or in order of class and plugging in.
+        places: Places to wait; None for no limit. Who lost a charger keeps a place in any case.
+        discipline: Who is served first.
+        preemptive: Whether a customer of a lower class takes the charger of one of a higher class.
+    """
+
+    kinds: tuple[ChargerKind, ...]
+    limit_kw: float = math.inf
+    sharing: Sharing = "max_min"
+    places: int | None = None
+    discipline: Discipline = "first_come"
+    preemptive: bool = False
+
+    @property
+    def chargers(self) -> int:
+        """Number of chargers of all kinds."""
+        return sum(kind.count for kind in self.kinds)
+
+
+class Event(str):
+    """What happens at a station, as a trace has it."""
+
+    __slots__ = ()
+
+
+ARRIVE, QUEUE, START, POWER, END, LEAVE, DISPLACED, FAULT, REPAIR = map(
+    Event, ("arrive", "queue", "start", "power", "end", "leave", "displaced", "fault", "repair")
+)
+
+#: Told of time [s], what happened, customer (None for a charger's fault) and charger (-1 for none).
+OnEvent = Callable[[float, Event, Customer | None, int], None]
+
+
+def _first_come(customer: Customer) -> tuple[float, ...]:
+    return (not customer.interrupted, customer.arrive_s, customer.number)
+
+
+def _lowest_soc(customer: Customer) -> tuple[float, ...]:
+    return (not customer.interrupted, customer.soc, customer.arrive_s, customer.number)
+
+
+def _earliest_departure(customer: Customer) -> tuple[float, ...]:
+    return (not customer.interrupted, customer.depart_s, customer.arrive_s, customer.number)
+
+
+def _by_class(customer: Customer) -> tuple[float, ...]:
+    return (customer.priority, not customer.interrupted, customer.arrive_s, customer.number)
+
+
+RANKS: Final[dict[Discipline, Callable[[Customer], tuple[float, ...]]]] = {
+    "first_come": _first_come,
+    "lowest_soc": _lowest_soc,
+    "earliest_departure": _earliest_departure,
+    "priority": _by_class,
+}
+
+
+def _rank_of(customer: Customer) -> tuple[float, ...]:
+    return customer.rank
+
+
+class PublicStation:
+    """Serves customers.
+
+    A customer who has lost its charger, to a fault or to somebody of a lower class, goes back to the head of the queue
+    (of its class) with the energy that it has, and goes on where it stopped. Who has begun does not lose its patience.
+
+    Args:
+        env: The environment whose time it lives in.
+        design: How it is built.
+        on_left: Told of each customer when it leaves for whatever reason.
+        on_event: Told of everything that happens, in order; None if nobody wants to know.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        design: StationDesign,
+        on_left: Callable[[Customer], None],
+        on_event: OnEvent | None = None,
+    ) -> None:
+        self._env = env
+        self.design = design
+        self._on_left = on_left
+        self._on_event = on_event
+        self._rank = RANKS[design.discipline]
+        self.kind_of = [kind for kind in design.kinds for _ in range(kind.count)]
+        """Kind of each charger."""
+        self._alike = all(not kind.plugs for kind in design.kinds)
+        self._limited = math.isfinite(design.limit_kw)
+        self._free = list(range(len(self.kind_of)))
+        self._broken: set[int] = set()
+        self.plugged: dict[int, Customer] = {}
+        """Customer at each charger that is in use, in order of plugging in."""
+        self.queue: list[Customer] = []
+        """Customers who wait, the next one first."""
+        self._new: list[Customer] = []
+        self._settling = False
+        self._counted_s = env.now
+        self.queue_s = 0.0
+        """Customers who waited times time, up to the last change [s]."""
+        self.busy_s = 0.0
+        """Chargers in use times time, likewise [s]."""
+
+    # ------------------------------------------------------------------------------------------- what happens
+
+    def arrive(self, customer: Customer) -> None:
+        """Somebody comes; served when the instant is settled."""
+        self._new.append(customer)
+        self._settle_soon()
+
+    def break_down(self, charger: int) -> None:
+        """A charger fails; whoever is there goes back to the queue."""
+        now = self._env.now
+        self._count(now)
+        self._broken.add(charger)
+        self._tell(FAULT, None, charger)
+        if charger in self.plugged:
+            self._displace(now, self.plugged[charger])
+        else:
+            self._free.remove(charger)
+        self._settle_soon()
+
+    def repair(self, charger: int) -> None:
+        """A charger works again."""
+        self._broken.remove(charger)
+        bisect.insort(self._free, charger)
+        self._tell(REPAIR, None, charger)
+        self._settle_soon()
+
+    def close(self) -> None:
+        """Bring sums and energies up to now; nobody leaves."""
+        now = self._env.now
+        self._count(now)
+        for customer in self.plugged.values():
+            self._book(now, customer)
+
+    def _hold_ended(self, event: simpy.Event) -> None:
+        customer = cast(Customer, event.value)
+        if customer.ends is event:
+            self._serve_out(customer)
+
+    def _flow_ended(self, event: simpy.Event) -> None:
+        """A power has lasted as long as it does: the battery is at a corner of its curve, or has what was wanted."""
+        customer = cast(Customer, event.value)
+        flow = customer.flow
+        if flow is None or customer.due is not event:
+            return
+        self._book(self._env.now, customer)
+        customer.energy_kwh = flow.until_kwh
+        if customer.energy_kwh >= customer.target_kwh and customer.ends is None:
+            self._serve_out(customer)
+        else:
+            customer.limit_kw = -1.0
+            self._settle_soon()
+
+    def _out_of_patience(self, event: simpy.Event) -> None:
+        customer = cast(Customer, event.value)
+        if customer.outcome is Outcome.THERE and customer.start_s is None:
+            now = self._env.now
+            self._count(now)
+            self.queue.remove(customer)
+            self._leave(now, customer, Outcome.RENEGED)
+            self._settle_soon()
+
+    # ------------------------------------------------------------------------------------- what comes of it
+
+    def _settle_soon(self) -> None:
+        if self._settling:
+            return
+        env = self._env
+        if env.peek() > env.now:
+            self._settle(env.now)
+            return
+        # Something else happens at this very instant.
+        self._settling = True
+        call_after(env, 0.0, self._settle_now)
+
+    def _settle_now(self, event: simpy.Event) -> None:
+        self._settling = False
+        self._settle(self._env.now)
+
+    def _settle(self, now: float) -> None:
+        if self.queue and self._free:
+            self._grant(now)
+        if self._new:
+            new, self._new = self._new, []
+            if len(new) > 1:
+                new.sort(key=lambda customer: customer.number)
+            for customer in new:
+                self._take_in(now, customer)
+        if self._limited:
+            self._share_power(now)
+        else:
+            for charger, customer in self.plugged.items():
+                if customer.limit_kw < 0.0:
+                    self._set_power(now, customer, self.kind_of[charger].power_kw)
+
+    def _take_in(self, now: float, customer: Customer) -> None:
+        """Serve who comes, let it wait, or see it leave."""
+        self._tell(ARRIVE, customer)
+        queue = self.queue
+        customer.queue_met = waiting = len(queue)
+        charger = self._charger_for(customer)
+        if charger >= 0:
+            self._plug_in(now, customer, charger)
+        elif self._preempt(now, customer):
+            # Whoever lost its charger may fit one that the other did not.
+            self._grant(now)
+        elif customer.balks_at is not None and waiting >= customer.balks_at:
+            self._leave(now, customer, Outcome.BALKED)
+        elif self.design.places is not None and waiting >= self.design.places:
+            self._leave(now, customer, Outcome.BLOCKED)
+        else:
+            self._wait(now, customer)
+            if math.isfinite(customer.patience_s):
+                call_after(self._env, customer.patience_s, self._out_of_patience, customer)
+
+    def _wait(self, now: float, customer: Customer) -> None:
+        self._count(now)
+        customer.waits_since_s = now
+        customer.rank = self._rank(customer)
+        bisect.insort(self.queue, customer, key=_rank_of)
+        self._tell(QUEUE, customer)
+
+    def _grant(self, now: float) -> None:
+        """Give free chargers to those who wait, the next one first, as far as they fit."""
+        self._count(now)
+        queue = self.queue
+        if self._alike:
+            while queue and self._free:
+                self._plug_in(now, queue.pop(0), self._free[0])
+            return
+        place = 0
+        while place < len(queue) and self._free:
+            charger = self._charger_for(queue[place])
+            if charger >= 0:
+                self._plug_in(now, queue.pop(place), charger)
+            else:
+                place += 1
+
+    def _charger_for(self, customer: Customer) -> int:
+        """The first free charger that fits, or -1."""
+        if self._alike or not customer.plug:
+            return self._free[0] if self._free else -1
+        for charger in self._free:
+            if self._fits(customer, charger):
+                return charger
+        return -1
+
+    def _fits(self, customer: Customer, charger: int) -> bool:
+        plugs = self.kind_of[charger].plugs
+        return not plugs or not customer.plug or customer.plug in plugs
+
+    def _preempt(self, now: float, customer: Customer) -> bool:
+        """Take the charger of the highest class, of several the one plugged in last; if it is above the customer's."""
+        if not self.design.preemptive:
+            return False
+        losers = [
+            (other.priority, other.plug_in_s, other.number, charger)
+            for charger, other in self.plugged.items()
+            if other.priority > customer.priority and self._fits(customer, charger)
+        ]
+        if not losers:
+            return False
+        charger = max(losers)[-1]
+        self._displace(now, self.plugged[charger])
+        self._plug_in(now, customer, charger)
+        return True
+
+    def _plug_in(self, now: float, customer: Customer, charger: int) -> None:
+        self._count(now)
+        self._free.remove(charger)
+        if customer.start_s is None:
+            customer.start_s = now
+        customer.waited_s += now - customer.waits_since_s
+        customer.plug_in_s = customer.since_s = now
+        customer.charger = charger
+        customer.limit_kw = -1.0
+        self.plugged[charger] = customer
+        self._tell(START, customer, charger)
+        hold_s = customer.hold_s
+        if customer.stays:
+            hold_s = max(customer.depart_s - now, 0.0)
+        if hold_s is not None:
+            customer.ends = call_after(self._env, hold_s, self._hold_ended, customer)
+
+    def _unplug(self, now: float, customer: Customer) -> None:
+        self._count(now)
+        self._book(now, customer)
+        customer.flow = customer.due = customer.ends = None
+        charger, customer.charger = customer.charger, -1
+        del self.plugged[charger]
+        if charger not in self._broken:
+            bisect.insort(self._free, charger)
+
+    def _displace(self, now: float, customer: Customer) -> None:
+        charger = customer.charger
+        self._unplug(now, customer)
+        if customer.hold_s is not None:
+            customer.hold_s -= now - customer.plug_in_s
+        customer.interrupted += 1
+        self._tell(DISPLACED, customer, charger)
+        self._wait(now, customer)
+
+    def _serve_out(self, customer: Customer) -> None:
+        now, charger = self._env.now, customer.charger
+        self._unplug(now, customer)
+        self._tell(END, customer, charger)
+        self._leave(now, customer, Outcome.SERVED)
+        self._settle_soon()
+
+    def _leave(self, now: float, customer: Customer, outcome: Outcome) -> None:
+        customer.outcome = outcome
+        customer.plug_out_s = now
+        if outcome is Outcome.RENEGED:
+            customer.waited_s += now - customer.waits_since_s
+        self._tell(LEAVE, customer)
+        self._on_left(customer)
+
+    # ------------------------------------------------------------------------------------------------- power
+
+    def _share_power(self, now: float) -> None:
+        """Share the station's limit anew among those at the chargers."""
+        chargers = list(self.plugged)
+        most_kw = [self._most_kw(self.plugged[charger], charger) for charger in chargers]
+        if self.design.sharing == "max_min":
+            shares_kw: Sequence[float] = max_min_kw(most_kw, self.design.limit_kw)
+        else:
+            shares_kw = priority_kw(
+                most_kw, [self.plugged[charger].priority for charger in chargers], self.design.limit_kw
+            )
+        for charger, share_kw in zip(chargers, shares_kw, strict=True):
+            customer = self.plugged[charger]
+            if customer.limit_kw != share_kw:
+                self._set_power(now, customer, share_kw)
+
+    def _most_kw(self, customer: Customer, charger: int) -> float:
+        """Power that a customer can take before its next corner [kW]."""
+        if customer.energy_kwh >= customer.target_kwh:
+            return 0.0
+        power_kw = self.kind_of[charger].power_kw
+        return power_kw if customer.curve is None else min(power_kw, customer.curve.most_kw(customer.energy_kwh))
+
+    def _set_power(self, now: float, customer: Customer, limit_kw: float) -> None:
+        """Let a power flow until it becomes another by itself, and note when that is."""
+        if customer.since_s < now:
+            self._book(now, customer)
+        customer.limit_kw = limit_kw
+        flow = customer.flow = self._flow(customer, limit_kw)
+        customer.due = None
+        if flow.until_s < math.inf:
+            customer.due = call_after(self._env, max(flow.until_s, 0.0), self._flow_ended, customer)
+        self._tell(POWER, customer, customer.charger)
+
+    def _flow(self, customer: Customer, limit_kw: float) -> Flow:
+        energy_kwh, target_kwh = customer.energy_kwh, customer.target_kwh
+        if energy_kwh >= target_kwh:
+            # By rounding, a moment before its time.
+            return Flow(0.0, 0.0, 0.0 if customer.ends is None else math.inf, target_kwh)
+        if limit_kw <= 0.0:
+            return Flow(0.0, 0.0, math.inf, energy_kwh)
+        if customer.curve is not None:
+            return customer.curve.flow(energy_kwh, target_kwh, limit_kw, customer.efficiency)
+        hours = (target_kwh - energy_kwh) / customer.efficiency / limit_kw
+        return Flow(limit_kw, 0.0, hours * SECONDS_PER_HOUR, target_kwh)
+
+    def _book(self, now: float, customer: Customer) -> None:
+        """Book the energy that has flowed since it was last booked."""
+        flow = customer.flow
+        if flow is not None and now > customer.since_s:
+            passed_kwh = flow.energy_kwh(now - customer.since_s)
+            customer.charged_kwh += passed_kwh
+            customer.energy_kwh += passed_kwh * customer.efficiency
+        customer.since_s = now
+
+    def _count(self, now: float) -> None:
+        """Add the time since the last change to the sums over time."""
+        elapsed_s = now - self._counted_s
+        if elapsed_s > 0.0:
+            self.queue_s += len(self.queue) * elapsed_s
+            self.busy_s += len(self.plugged) * elapsed_s
+            self._counted_s = now
+
+    def _tell(self, event: Event, customer: Customer | None, charger: int = -1) -> None:
+        if self._on_event is not None:
+            self._on_event(self._env.now, event, customer, charger)
