@@ -207,11 +207,50 @@ def _parser() -> argparse.ArgumentParser:
     bound.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     bound.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
+    _add_queue(commands)
+
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
     _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
     _add(commands, "controllers", _controllers, "list the controllers that ship")
     _add(commands, "engines", _engines, "list the power flow engines")
     return parser
+
+
+def _add_queue(commands: Any) -> None:
+    queue = _add(
+        commands, "queue", _queue, "study waiting at charging stations, and find the design that meets a target"
+    )
+    _add_scenario(queue, "queueing study (YAML, kind: queue)", "stations.0.chargers=6")
+    queue.add_argument(
+        "--replications", type=_count, default=20, metavar="N", help="independent replications (default: 20)"
+    )
+    queue.add_argument(
+        "--warm-up",
+        metavar="HOURS",
+        help="study the steady state and leave out so many hours, or `mser-5` to find how many; "
+        "without it all counts, as in a day or an outage",
+    )
+    queue.add_argument(
+        "--limits", default="", metavar="H,H,...", help="show the shares of those who wait longer than so many hours"
+    )
+    queue.add_argument("--theory", action="store_true", help="show exact values where there are any, or why not")
+    queue.add_argument(
+        "--vary", metavar="K=V", help="study several designs on the same customers, e.g. stations.0.chargers=2:12"
+    )
+    queue.add_argument(
+        "--target",
+        metavar="M<=V",
+        help="with --vary: find the smallest that meets it, e.g. 'waiting_time_p90_h <= 0.1667'",
+    )
+    queue.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
+    queue.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that share designs; changes no result (default: 1)",
+    )
+    queue.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
@@ -223,15 +262,17 @@ def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int],
     return parser
 
 
-def _add_scenario(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="scenario file (YAML)")
+def _add_scenario(
+    parser: argparse.ArgumentParser, what: str = "scenario file (YAML)", example: str = "fleet.size=40"
+) -> None:
+    parser.add_argument("file", metavar="FILE", help=what)
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="K=V",
-        help="override a field, e.g. fleet.size=40",
+        help=f"override a field, e.g. {example}",
     )
 
 
@@ -457,6 +498,66 @@ def _bound(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _queue(options: argparse.Namespace) -> int:
+    from cosim.queueing.designs import run_designs
+    from cosim.queueing.plan import make_plan
+    from cosim.queueing.study import Request, run_study
+    from cosim.queueing.target import parse_target
+    from cosim.scenario.study_loader import load_study
+    from cosim.scenario.variation import parse_variation
+
+    try:
+        request = Request(
+            replications=options.replications,
+            **_warm_up(options.warm_up),
+            limits_h=tuple(float(limit) for limit in options.limits.split(",") if limit),
+            theory=options.theory,
+        )
+        if options.target and not options.vary:
+            raise ValueError("--target needs --vary, the designs to choose from")
+    except ValueError as error:
+        print(f"cosim queue: {error}", file=sys.stderr)
+        return OTHER
+    overrides = [*options.overrides, *([] if options.seed is None else [f"seed={options.seed}"])]
+    if options.vary:
+        variation, target = parse_variation(options.vary), parse_target(options.target) if options.target else None
+        with _progress_bar("designs", show=not options.json) as progress:
+            designs = run_designs(
+                options.file, overrides, variation, request, target, workers=options.workers, progress=progress
+            )
+        found = designs.summary()
+    else:
+        plan = make_plan(load_study(options.file, overrides))
+        with _progress_bar("replications", show=not options.json) as progress:
+            found = run_study(plan, request, progress).summary()
+    if options.json:
+        print(json.dumps(found, allow_nan=False))
+        return GOOD
+    from rich.console import Console
+
+    from cosim.report.queue_view import designs_view, study_view
+
+    view = designs_view(found, designs.station, target.measure if target else "") if options.vary else study_view(found)
+    Console().print(view)
+    return GOOD
+
+
+def _warm_up(text: str | None) -> dict[str, Any]:
+    """What `--warm-up` asks for.
+
+    Raises:
+        ValueError: If it is neither hours nor a method.
+    """
+    if text is None:
+        return {}
+    if text == "mser-5":
+        return {"warm_up_by": text}
+    try:
+        return {"warm_up_h": float(text)}
+    except ValueError as error:
+        raise ValueError(f"--warm-up must be hours or mser-5, got {text!r}") from error
+
+
 def _two_folders(options: argparse.Namespace) -> bool:
     """Take the folder of --resume for --out; two different ones are a mistake."""
     if options.out and options.resume and Path(options.out).resolve() != Path(options.resume).resolve():
@@ -525,8 +626,17 @@ def _training_bar(algorithm: str, *, show: bool) -> Iterator[dict[str, Callable[
 
 def _check(options: argparse.Namespace) -> int:
     from cosim.loading import load
+    from cosim.scenario.study_loader import is_study
     from cosim.scenario.wording import one_line
 
+    if is_study(options.file):
+        from cosim.queueing.plan import make_plan
+        from cosim.scenario.study_loader import load_study
+
+        plan = make_plan(load_study(options.file, options.overrides))
+        groups = f"{len(plan.groups)} groups of customers, {len(plan.designs)} stations, {plan.hours:g} h"
+        print(f"{one_line(options.file)}: good ({plan.name}: {groups})")
+        return GOOD
     system = load(options.file, options.overrides)
     scenario = system.scenario
     code = f"; the code of {scenario.controller.name} is not looked at" if ":" in scenario.controller.name else ""

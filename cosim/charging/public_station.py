@@ -18,6 +18,7 @@ from cosim.charging.customer import Customer, Outcome
 from cosim.charging.power_curve import Flow
 from cosim.charging.sharing import max_min_kw, priority_kw
 from cosim.charging.timing import call_after
+from cosim.errors import SimulationError
 from cosim.units import SECONDS_PER_HOUR
 
 Discipline = Literal["first_come", "lowest_soc", "earliest_departure", "priority"]
@@ -151,6 +152,13 @@ class PublicStation:
         """Customers who waited times time, up to the last change [s]."""
         self.busy_s = 0.0
         """Chargers in use times time, likewise [s]."""
+        self.limited: list[tuple[float, float]] = []
+        """Beginning and end of each time in which the site limit let vehicles have less than they could take [s]."""
+        self.waits: list[tuple[float, float]] = []
+        """Beginning and end of each stay in the queue that took time [s]."""
+        self.spells: list[tuple[int, int, float, float]] = []
+        """Charger, customer, beginning and end of each spell at a charger [s]."""
+        self._binds_since_s: float | None = None
 
     # ------------------------------------------------------------------------------------------- what happens
 
@@ -245,6 +253,15 @@ class PublicStation:
             for charger, customer in self.plugged.items():
                 if customer.limit_kw < 0.0:
                     self._set_power(now, customer, self.kind_of[charger].power_kw)
+        if self.queue and self._free:
+            self._check_work_conserved(now)
+
+    def _check_work_conserved(self, now: float) -> None:
+        """No charger idles while somebody waits whom it fits."""
+        for customer in self.queue:
+            charger = self._charger_for(customer)
+            if charger >= 0:
+                raise SimulationError(f"at {now:.3f} s charger {charger} idles while customer {customer.number} waits")
 
     def _take_in(self, now: float, customer: Customer) -> None:
         """Serve who comes, let it wait, or see it leave."""
@@ -323,7 +340,7 @@ class PublicStation:
         self._free.remove(charger)
         if customer.start_s is None:
             customer.start_s = now
-        customer.waited_s += now - customer.waits_since_s
+        self._end_wait(now, customer)
         customer.plug_in_s = customer.since_s = now
         customer.charger = charger
         customer.limit_kw = -1.0
@@ -335,12 +352,19 @@ class PublicStation:
         if hold_s is not None:
             customer.ends = call_after(self._env, hold_s, self._hold_ended, customer)
 
+    def _end_wait(self, now: float, customer: Customer) -> None:
+        since_s = customer.waits_since_s
+        if now > since_s:
+            customer.waited_s += now - since_s
+            self.waits.append((since_s, now))
+
     def _unplug(self, now: float, customer: Customer) -> None:
         self._count(now)
         self._book(now, customer)
         customer.flow = customer.due = customer.ends = None
         charger, customer.charger = customer.charger, -1
         del self.plugged[charger]
+        self.spells.append((charger, customer.number, customer.plug_in_s, now))
         if charger not in self._broken:
             bisect.insort(self._free, charger)
 
@@ -364,7 +388,7 @@ class PublicStation:
         customer.outcome = outcome
         customer.plug_out_s = now
         if outcome is Outcome.RENEGED:
-            customer.waited_s += now - customer.waits_since_s
+            self._end_wait(now, customer)
         self._tell(LEAVE, customer)
         self._on_left(customer)
 
@@ -374,6 +398,12 @@ class PublicStation:
         """Share the station's limit anew among those at the chargers."""
         chargers = list(self.plugged)
         most_kw = [self._most_kw(self.plugged[charger], charger) for charger in chargers]
+        binds = sum(most_kw) > self.design.limit_kw
+        if binds and self._binds_since_s is None:
+            self._binds_since_s = now
+        elif not binds and self._binds_since_s is not None:
+            self.limited.append((self._binds_since_s, now))
+            self._binds_since_s = None
         if self.design.sharing == "max_min":
             shares_kw: Sequence[float] = max_min_kw(most_kw, self.design.limit_kw)
         else:

@@ -99,6 +99,9 @@ def parse_document(document: Document) -> ParsedScenario:
     Returns:
         The sections that are right, and the mistakes in the others.
     """
+    if document.tree.get("kind") == "queue":
+        problem = "is a queueing study, not an outage scenario; see `cosim queue`"
+        raise ScenarioError([ScenarioIssue("", problem, str(document.path))])
     model, issues = validate(document.tree)
     sections = {name: getattr(model, name) for name in type(model).model_fields}
     issues = document.locate([*issues, *check_sections(sections)])

@@ -35,26 +35,27 @@ SENTENCES: Final = {
 }
 
 
-def validate(tree: dict[str, Any]) -> tuple[Section, list[ScenarioIssue]]:
+def validate(tree: dict[str, Any], whole: type[Section] = Scenario) -> tuple[Section, list[ScenarioIssue]]:
     """Hold the values of a scenario against the schema.
 
     Args:
         tree: Plain values.
+        whole: What they should be: a `Scenario`, or another kind of file.
 
     Returns:
-        A `Scenario` and no issues; or a section with those top-level fields that are right, and the issues.
+        Such an object and no issues; or a section with those top-level fields that are right, and the issues.
     """
     try:
-        return Scenario.model_validate(tree, strict=True), []
+        return whole.model_validate(tree, strict=True), []
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
     wrong = {mistake["loc"][0] for mistake in mistakes}
     right: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in Scenario.model_fields.items() if name not in wrong
+        name: (field.annotation, field) for name, field in whole.model_fields.items() if name not in wrong
     }
     model = create_model("PartialScenario", __base__=Section, **right)
     partial = model.model_validate({key: tree[key] for key in tree if key in right}, strict=True)
-    return partial, [_issue(mistake) for mistake in mistakes]
+    return partial, [_issue(mistake, whole) for mistake in mistakes]
 
 
 @dataclass
@@ -72,15 +73,15 @@ class _Place:
     annotation: Any
 
 
-def _issue(mistake: ErrorDetails) -> ScenarioIssue:
-    place = _find(mistake["loc"])
+def _issue(mistake: ErrorDetails, whole: type[Section]) -> ScenarioIssue:
+    place = _find(mistake["loc"], whole)
     problem = _problem(mistake, place)
     keys = [*place.path, "kind"] if mistake["type"].startswith("union_tag") else place.path
     return ScenarioIssue(dotted("", *keys), problem)
 
 
-def _find(loc: tuple[str | int, ...]) -> _Place:
-    place = _Place([], Scenario, Scenario)
+def _find(loc: tuple[str | int, ...], whole: type[Section]) -> _Place:
+    place = _Place([], whole, whole)
     for part in loc:
         models = _models(place.annotation)
         if len(models) > 1:

@@ -13,7 +13,7 @@ from cosim.scenario.wording import one_line, shown
 MAX_POINTS: Final = 100
 #: Digits of a number on either side of its point.
 MAX_DIGITS: Final = 12
-FORM: Final = "must have the form PATH=START:STOP:STEP or PATH=NUMBER,NUMBER,..., e.g. fleet.size=20:60:10"
+FORM: Final = "must have the form PATH=START:STOP:STEP, START:STOP or NUMBER,NUMBER,..., e.g. fleet.size=20:60:10"
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def parse_variation(text: str) -> Variation:
     """Read what is to vary.
 
     Args:
-        text: `PATH=START:STOP:STEP`, both ends included, or `PATH=NUMBER,NUMBER,...`. The scenario decides later
-            whether there is such a path and whether it takes these numbers.
+        text: `PATH=START:STOP:STEP`, both ends included, the step 1 if it is left out, or `PATH=NUMBER,NUMBER,...`. The
+            scenario decides later whether there is such a path and whether it takes these numbers.
 
     Returns:
         The path and its values, in order.
@@ -65,8 +65,9 @@ def parse_variation(text: str) -> Variation:
         raise _mistake(variation, FORM)
     if ":" in values:
         words = values.split(":")
-        if len(words) != 3:
+        if len(words) not in (2, 3):
             raise _mistake(variation, FORM)
+        words += ["1"] * (3 - len(words))
         numbers = _steps(variation, *(_number(variation, word) for word in words))
     else:
         numbers = [_number(variation, word) for word in values.split(",")]

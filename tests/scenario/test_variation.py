@@ -15,6 +15,7 @@ from cosim.scenario.variation import MAX_POINTS, parse_variation
         ("20:60:15", (20, 35, 50)),
         ("60:20:-20", (60, 40, 20)),
         ("5:5:1", (5,)),
+        ("2:5", (2, 3, 4, 5)),
         ("20,60,30", (20, 60, 30)),
         ("7", (7,)),
         ("-5:5:5", (-5, 0, 5)),
@@ -41,11 +42,10 @@ def test_overrides_and_source() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "must have the form PATH=START:STOP:STEP or PATH=NUMBER,NUMBER,..., e.g. fleet.size=20:60:10"),
+        ("", "must have the form PATH=START:STOP:STEP, START:STOP or NUMBER,NUMBER,..., e.g. fleet.size=20:60:10"),
         ("fleet.size", "must have the form"),
         ("=1,2", "must have the form"),
         ("fleet..size=1,2", "must have the form"),
-        ("fleet.size=1:2", "must have the form"),
         ("fleet.size=1:2:3:4", "must have the form"),
         ("fleet.size=", "'' is no number; it must have the form"),
         ("fleet.size=1,,2", "'' is no number"),

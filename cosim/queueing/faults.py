@@ -1,0 +1,57 @@
+"""When chargers fail and work again, charger by charger."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from cosim.charging.day import Fault
+from cosim.queueing.draws import draw
+from cosim.queueing.plan import Plan
+from cosim.scenario.queue_schema import Distribution, ListedFaults, RandomFaults
+from cosim.seeding import stream
+from cosim.units import SECONDS_PER_HOUR
+
+#: Times that are drawn at once.
+DRAWN_AT_ONCE = 64
+
+
+def faults_of(plan: Plan, station: int, number: int) -> Iterator[Fault]:
+    """Faults and repairs of a station, in order of time; endless if they are random.
+
+    Args:
+        plan: The study.
+        station: Number of the station.
+        number: Number of the replication.
+    """
+    faults = plan.faults[station]
+    if isinstance(faults, ListedFaults):
+        both = [
+            Fault(time_h * SECONDS_PER_HOUR, fault.charger, works)
+            for fault in faults.faults
+            for time_h, works in ((fault.from_h, False), (fault.until_h, True))
+        ]
+        # At one instant a repair comes before a fault, of another charger as of the same.
+        return iter(sorted(both, key=lambda fault: (fault.time_s, not fault.works, fault.charger)))
+    if faults is None:
+        return iter(())
+    of_chargers = [
+        _of_charger(plan, plan.station_names[station], faults, charger, number)
+        for charger in range(plan.designs[station].chargers)
+    ]
+    return heapq.merge(*of_chargers, key=lambda fault: (fault.time_s, not fault.works, fault.charger))
+
+
+def _of_charger(plan: Plan, station: str, faults: RandomFaults, charger: int, number: int) -> Iterator[Fault]:
+    generator = stream(plan.seed, number, f"queue.{station}.faults.{charger}")
+
+    def values(distribution: Distribution) -> Iterator[float]:
+        while True:
+            yield from draw(distribution, DRAWN_AT_ONCE, generator).tolist()
+
+    time_s = 0.0
+    for works_h, repair_h in zip(values(faults.until_failure_h), values(faults.repair_h), strict=False):
+        time_s += works_h * SECONDS_PER_HOUR
+        yield Fault(time_s, charger, works=False)
+        time_s += repair_h * SECONDS_PER_HOUR
+        yield Fault(time_s, charger, works=True)

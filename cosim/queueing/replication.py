@@ -1,0 +1,167 @@
+"""One replication of a study: customers come, stations serve them, and what became of each is kept as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.charging.customer import Customer, Outcome
+from cosim.charging.day import StationDay
+from cosim.charging.public_station import OnEvent, StationDesign
+from cosim.errors import SimulationError
+from cosim.interface import Floats, Ints
+from cosim.queueing.draws import arrival_times_h, draw
+from cosim.queueing.faults import faults_of
+from cosim.queueing.plan import Group, Plan
+from cosim.seeding import stream
+from cosim.units import SECONDS_PER_HOUR
+
+#: How far sums over time may be apart, as a share.
+CLOSES = 1e-9
+
+
+@dataclass(frozen=True)
+class StationRecords:
+    """What happened at a station; times in hours since the study began.
+
+    Attributes:
+        design: How it is built.
+        arrive_h: Arrival of each customer [h], shape [N], by number as all that follow.
+        outcome: What became of it, numbers of `Outcome`.
+        waited_h: Time in the queue [h].
+        left_h: Time at which it left [h].
+        charged_kwh: Energy drawn [kWh].
+        queue_met: Customers who waited when it came.
+        interrupted: Times that it lost its charger.
+        wait_h: Beginning and end of each stay in the queue [h], shape [W, 2].
+        spell_h: Beginning and end of each spell at a charger [h], shape [S, 2].
+        spell_charger: Its charger, shape [S].
+        spell_customer: Its customer, shape [S].
+        limited_h: Beginning and end of each time in which the site limit held vehicles back [h], shape [L, 2].
+    """
+
+    design: StationDesign
+    arrive_h: Floats
+    outcome: Ints
+    waited_h: Floats
+    left_h: Floats
+    charged_kwh: Floats
+    queue_met: Ints
+    interrupted: Ints
+    wait_h: Floats
+    spell_h: Floats
+    spell_charger: Ints
+    spell_customer: Ints
+    limited_h: Floats
+
+
+#: Told of the station, and what happened there as `PublicStation` tells it.
+OnStationEvent = Callable[[int, Any, Any, Any, Any], None]
+
+
+def replicate(plan: Plan, number: int, on_event: OnStationEvent | None = None) -> list[StationRecords]:
+    """Go through one replication.
+
+    Args:
+        plan: The study.
+        number: Number of the replication, from 0; it decides on all random numbers, with the study's seed.
+        on_event: Told of every event with the number of its station; None if nobody wants to know.
+
+    Returns:
+        The records of each station.
+
+    Raises:
+        SimulationError: If what the stations counted is not what their customers say.
+        QueueError: If listed values do not suffice, or too many customers come.
+    """
+    return [
+        _of_station(plan, station, number, None if on_event is None else _told(on_event, station))
+        for station in range(len(plan.designs))
+    ]
+
+
+def _told(on_event: OnStationEvent, station: int) -> OnEvent:
+    return lambda *event: on_event(station, *event)
+
+
+def _of_station(plan: Plan, station: int, number: int, on_event: OnEvent | None) -> StationRecords:
+    """Stations have nothing in common, so each has a day of its own."""
+    groups = [group for group in plan.groups if group.station == station]
+    columns = [_columns(plan, group, number) for group in groups]
+    arrive_h = np.concatenate([column["arrive_h"] for column in columns])
+    order = np.argsort(arrive_h, kind="stable")
+    of_group = np.repeat(np.arange(len(groups)), [len(column["arrive_h"]) for column in columns])[order]
+    place = np.concatenate([np.arange(len(column["arrive_h"])) for column in columns])[order]
+    lists = [{name: values.tolist() for name, values in column.items()} for column in columns]
+
+    def customers() -> Iterator[Customer]:
+        for k, (which, row) in enumerate(zip(of_group.tolist(), place.tolist(), strict=True)):
+            yield groups[which].customer(k, {name: values[row] for name, values in lists[which].items()})
+
+    design = plan.designs[station]
+    day = StationDay(design, customers(), faults_of(plan, station, number), on_event)
+    day.run()
+    records = _records(design, day.customers, day)
+    _check(plan.station_names[station], records, day)
+    return records
+
+
+def _columns(plan: Plan, group: Group, number: int) -> Mapping[str, Floats]:
+    """Arrival [h] of all customers of a group, and what they want, by name."""
+    if group.listed is not None:
+        return group.listed
+
+    def generator(what: str) -> np.random.Generator:
+        return stream(plan.seed, number, f"queue.{group.section.name}.{what}")
+
+    arrive_h = arrival_times_h(group.section.arrivals, plan.start_h, plan.hours, generator("arrivals"))  # type: ignore[arg-type]
+    columns = {"arrive_h": arrive_h}
+    for name in ("service_h", "energy_kwh", "stay_h", "patience_h", "arrival_soc"):
+        distribution = getattr(group.section, name)
+        if distribution is not None:
+            columns[name] = draw(distribution, len(arrive_h), generator(name))
+    return columns
+
+
+def _records(design: StationDesign, customers: Sequence[Customer], day: StationDay) -> StationRecords:
+    def column(name: str) -> NDArray[Any]:
+        return np.array([getattr(customer, name) for customer in customers])
+
+    def pairs(spans: Sequence[tuple[float, float]]) -> Floats:
+        return np.array(spans, dtype=float).reshape(-1, 2) / SECONDS_PER_HOUR
+
+    station = day.station
+    spells = station.spells
+    return StationRecords(
+        design=design,
+        arrive_h=column("arrive_s").astype(float) / SECONDS_PER_HOUR,
+        outcome=column("outcome").astype(np.int64),
+        waited_h=column("waited_s").astype(float) / SECONDS_PER_HOUR,
+        left_h=column("plug_out_s").astype(float) / SECONDS_PER_HOUR,
+        charged_kwh=column("charged_kwh").astype(float),
+        queue_met=column("queue_met").astype(np.int64),
+        interrupted=column("interrupted").astype(np.int64),
+        wait_h=pairs(station.waits),
+        spell_h=pairs([(from_s, until_s) for _, _, from_s, until_s in spells]),
+        spell_charger=np.array([spell[0] for spell in spells], dtype=np.int64),
+        spell_customer=np.array([spell[1] for spell in spells], dtype=np.int64),
+        limited_h=pairs(station.limited),
+    )
+
+
+def _check(name: str, records: StationRecords, day: StationDay) -> None:
+    """Little's law on the path: what the station counted over time is what customers say, one by one."""
+    station = day.station
+    waited_h, plugged_h = records.waited_h.sum(), (records.spell_h[:, 1] - records.spell_h[:, 0]).sum()
+    for what, counted_s, said_h in (("waiting", station.queue_s, waited_h), ("charging", station.busy_s, plugged_h)):
+        counted_h = counted_s / SECONDS_PER_HOUR
+        if abs(counted_h - said_h) > CLOSES * max(1.0, counted_h):
+            raise SimulationError(
+                f"station {name!r}: {counted_h!r} h of {what} were counted over time, but customers say {said_h!r} h"
+            )
+    if (records.outcome == Outcome.THERE).any():
+        raise SimulationError(f"station {name!r}: somebody never left")
