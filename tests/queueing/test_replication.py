@@ -28,9 +28,7 @@ def test_listed_customers_are_served_as_they_are_listed(tmp_path: Path) -> None:
     assert records.outcome.tolist() == [Outcome.SERVED, Outcome.SERVED, Outcome.RENEGED]
     assert records.left_h.tolist() == pytest.approx([1.0, 1.5, 1.25])
     assert records.spell_h.ravel().tolist() == pytest.approx([0.0, 1.0, 1.0, 1.5])
-    assert records.wait_h.ravel().tolist() == pytest.approx(
-        [0.75, 1.25, 0.5, 1.0]
-    ) or records.wait_h.ravel().tolist() == (pytest.approx([0.5, 1.0, 0.75, 1.25]))
+    assert records.wait_h.tolist() == [[0.5, 1.0], [0.75, 1.25]]
 
 
 def test_customers_of_a_file_come_when_they_came_and_stay_as_long(tmp_path: Path) -> None:
@@ -51,9 +49,7 @@ def test_a_file_that_is_wrong_is_a_mistake_of_the_study(tmp_path: Path) -> None:
         make_plan(load_study(written(tmp_path, values)))
     (tmp_path / "none.csv").write_text("id,arrival,energy_kwh,stay_h\na,2026-11-25T08:00,20,2\n")
     values["clock"] = {"start": "09:00", "hours": 2.0}
-    with pytest.raises(
-        ScenarioError, match=r"study\.yaml:\d+: clock: no customer of none\.csv comes within these hours"
-    ):
+    with pytest.raises(ScenarioError, match=r"study\.yaml:\d+: clock: no customer of none\.csv comes within"):
         make_plan(load_study(written(tmp_path, values)))
 
 

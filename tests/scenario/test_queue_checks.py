@@ -54,9 +54,8 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
     ],
 )
 def test_mistakes_in_stations(tmp_path: Path, station: str, mistake: str) -> None:
-    assert any(
-        found.startswith(mistake) for found in mistakes(tmp_path, f"{HEAD}stations:\n  - {{{station}}}\n{CUSTOMERS}")
-    )
+    found = mistakes(tmp_path, f"{HEAD}stations:\n  - {{{station}}}\n{CUSTOMERS}")
+    assert any(line.startswith(mistake) for line in found)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +67,11 @@ def test_mistakes_in_stations(tmp_path: Path, station: str, mistake: str) -> Non
         (f"{CARS}, station: B", "customers.0.station: there is no station 'B'"),
         (
             f"{CARS}, curve: {{soc: [0.5, 0.2], power_kw: [1, 2, 3]}}",
-            "customers.0.curve.soc.1: must be above 0.5, got 0.2",
+            "customers.0.curve.soc.1: must be above 0.5",
         ),
         (
             f"{CARS}, curve: {{soc: [0, 1], power_kw: [1, 2, 3]}}",
-            "customers.0.curve.power_kw: must have as many values as",
+            "customers.0.curve.power_kw: must have as many",
         ),
         (f"{CARS}, patience: 3", "customers.0.patience: unknown key; did you mean 'patience_h'?"),
         (
@@ -95,9 +94,8 @@ def test_mistakes_in_stations(tmp_path: Path, station: str, mistake: str) -> Non
 )
 def test_mistakes_in_customers(tmp_path: Path, cars: str, mistake: str) -> None:
     group = "name: cars, " + ("" if "station:" in cars else "station: A, ") + cars
-    assert any(
-        found.startswith(mistake) for found in mistakes(tmp_path, f"{HEAD}{STATION}customers:\n  - {{{group}}}\n")
-    )
+    found = mistakes(tmp_path, f"{HEAD}{STATION}customers:\n  - {{{group}}}\n")
+    assert any(line.startswith(mistake) for line in found)
 
 
 def test_a_plug_that_no_charger_has_and_a_station_that_nobody_comes_to(tmp_path: Path) -> None:
