@@ -9,7 +9,8 @@ import pytest
 import cosim
 from cosim.cli import main
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("outage_*.yaml"))
+STUDIES = sorted((Path(__file__).parents[1] / "scenarios").glob("queue_*.yaml"))
 
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda path: path.stem)
@@ -26,6 +27,14 @@ def test_there_are_scenarios() -> None:
 def test_check_finds_nothing_wrong(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(path), "--set", "controller.name=random"]) == 0
     assert capsys.readouterr().out.startswith(f"{path}: good ({path.stem}: ")
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_studies_are_good_and_answer(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: good ({path.stem}: ")
+    assert main(["queue", str(path), "--replications", "3"]) == 0
+    assert "transient study" in capsys.readouterr().out
 
 
 def test_a_run_ends_with_closed_books(results: cosim.Results) -> None:
