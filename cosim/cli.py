@@ -242,6 +242,12 @@ def _add_queue(commands: Any) -> None:
         metavar="M<=V",
         help="with --vary: find the smallest that meets it, e.g. 'waiting_time_p90_h <= 0.1667'",
     )
+    queue.add_argument(
+        "--trace", metavar="FILE", help="write every event of the first replication to a new file (.parquet or .jsonl)"
+    )
+    queue.add_argument(
+        "--figures", metavar="DIR", help="draw pictures into a new folder, as SVG and PNG (needs ev-cosim[figures])"
+    )
     queue.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     queue.add_argument(
         "--workers",
@@ -500,9 +506,12 @@ def _bound(options: argparse.Namespace) -> int:
 
 def _queue(options: argparse.Namespace) -> int:
     from cosim.queueing.designs import run_designs
+    from cosim.queueing.pictured import curve_of, seen_of
     from cosim.queueing.plan import make_plan
     from cosim.queueing.study import Request, run_study
     from cosim.queueing.target import parse_target
+    from cosim.queueing.trace import check_trace, trace, write_trace
+    from cosim.report.queue_figures import check_figures, draw_curve, draw_station
     from cosim.scenario.study_loader import load_study
     from cosim.scenario.variation import parse_variation
 
@@ -510,14 +519,20 @@ def _queue(options: argparse.Namespace) -> int:
         request = Request(
             replications=options.replications,
             **_warm_up(options.warm_up),
-            limits_h=tuple(float(limit) for limit in options.limits.split(",") if limit),
+            limits_h=_hours("--limits", options.limits),
             theory=options.theory,
         )
         if options.target and not options.vary:
             raise ValueError("--target needs --vary, the designs to choose from")
+        if options.trace and options.vary:
+            raise ValueError("--trace is of one design; leave --vary out, and set its value with --set")
     except ValueError as error:
         print(f"cosim queue: {error}", file=sys.stderr)
         return OTHER
+    if options.trace:
+        check_trace(Path(options.trace))
+    if options.figures:
+        check_figures(Path(options.figures))
     overrides = [*options.overrides, *([] if options.seed is None else [f"seed={options.seed}"])]
     if options.vary:
         variation, target = parse_variation(options.vary), parse_target(options.target) if options.target else None
@@ -526,10 +541,17 @@ def _queue(options: argparse.Namespace) -> int:
                 options.file, overrides, variation, request, target, workers=options.workers, progress=progress
             )
         found = designs.summary()
+        if options.figures:
+            curve = curve_of(designs, target.measure if target else "waiting_time_p90_h")
+            files = draw_curve(Path(options.figures), curve) if curve else []
     else:
         plan = make_plan(load_study(options.file, overrides))
         with _progress_bar("replications", show=not options.json) as progress:
             found = run_study(plan, request, progress).summary()
+        if options.trace:
+            write_trace(Path(options.trace), trace(plan))
+        if options.figures:
+            files = [file for seen in seen_of(plan, request) for file in draw_station(Path(options.figures), seen)]
     if options.json:
         print(json.dumps(found, allow_nan=False))
         return GOOD
@@ -539,7 +561,26 @@ def _queue(options: argparse.Namespace) -> int:
 
     view = designs_view(found, designs.station, target.measure if target else "") if options.vary else study_view(found)
     Console().print(view)
+    if options.trace:
+        print(f"every event of the first replication in {options.trace}")
+    if options.figures:
+        print(f"{len(files)} pictures in {options.figures}")
     return GOOD
+
+
+def _hours(option: str, text: str) -> tuple[float, ...]:
+    """Hours above 0, as an option lists them.
+
+    Raises:
+        ValueError: If they are something else.
+    """
+    try:
+        hours = tuple(float(part) for part in text.split(",") if text)
+    except ValueError:
+        hours = (-1.0,)
+    if not all(0.0 < value < float("inf") for value in hours):
+        raise ValueError(f"{option} must be hours above 0, got {text!r}")
+    return hours
 
 
 def _warm_up(text: str | None) -> dict[str, Any]:

@@ -32,8 +32,8 @@ ROOMS = (
     ("cosim.plain_loop",),
     ("cosim.effort", "cosim.metrics", "cosim.processes"),
     ("cosim.workers", "cosim.statistics"),
-    ("cosim.queueing",),
     ("cosim.report", "cosim.summary"),
+    ("cosim.queueing",),
     ("cosim.loading",),
     ("cosim.experiment", "cosim.bound"),
     ("cosim.verification", "cosim.env", "cosim.evaluation", "cosim.training"),
@@ -57,6 +57,7 @@ FOREIGN = {
     "pyarrow": ("cosim.records",),
     "yaml": ("cosim.scenario", "cosim.records"),
     "rich": ("cosim.cli", "cosim.report"),
+    "matplotlib": ("cosim.report",),
     "pettingzoo": ("cosim.env",),
     "gymnasium": ("cosim.env",),
 }

@@ -31,6 +31,7 @@ class StationRecords:
     Attributes:
         design: How it is built.
         arrive_h: Arrival of each customer [h], shape [N], by number as all that follow.
+        group: Number of its group among those of the station.
         outcome: What became of it, numbers of `Outcome`.
         waited_h: Time in the queue [h].
         left_h: Time at which it left [h].
@@ -46,6 +47,7 @@ class StationRecords:
 
     design: StationDesign
     arrive_h: Floats
+    group: Ints
     outcome: Ints
     waited_h: Floats
     left_h: Floats
@@ -105,7 +107,7 @@ def _of_station(plan: Plan, station: int, number: int, on_event: OnEvent | None)
     design = plan.designs[station]
     day = StationDay(design, customers(), faults_of(plan, station, number), on_event)
     day.run()
-    records = _records(design, day.customers, day)
+    records = _records(design, of_group, day)
     _check(plan.station_names[station], records, day)
     return records
 
@@ -127,9 +129,9 @@ def _columns(plan: Plan, group: Group, number: int) -> Mapping[str, Floats]:
     return columns
 
 
-def _records(design: StationDesign, customers: Sequence[Customer], day: StationDay) -> StationRecords:
+def _records(design: StationDesign, group: Ints, day: StationDay) -> StationRecords:
     def column(name: str) -> NDArray[Any]:
-        return np.array([getattr(customer, name) for customer in customers])
+        return np.array([getattr(customer, name) for customer in day.customers])
 
     def pairs(spans: Sequence[tuple[float, float]]) -> Floats:
         return np.array(spans, dtype=float).reshape(-1, 2) / SECONDS_PER_HOUR
@@ -139,6 +141,7 @@ def _records(design: StationDesign, customers: Sequence[Customer], day: StationD
     return StationRecords(
         design=design,
         arrive_h=column("arrive_s").astype(float) / SECONDS_PER_HOUR,
+        group=group,
         outcome=column("outcome").astype(np.int64),
         waited_h=column("waited_s").astype(float) / SECONDS_PER_HOUR,
         left_h=column("plug_out_s").astype(float) / SECONDS_PER_HOUR,
