@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -102,3 +103,14 @@ def test_training_guide_runs(
 def test_every_metric_is_defined() -> None:
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name in METRICS if f"| `{name}` |" not in page] == []
+
+
+def test_queueing_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    commands = fenced(ROOT / "docs" / "guides" / "queueing.md", "sh")
+    assert len(commands) == 4
+    for command in commands:
+        words = shlex.split(command)[1:]
+        assert main([*words, "--json", "--replications", "2"]) == 0, command
+        found = json.loads(capsys.readouterr().out)
+        assert found.get("answer") or found["stations"]["CDS1"]["waiting_time_p90_h"]["mean"] >= 0.0

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, Outcome, fields_seen
 from cosim.records.schema import TABLES, columns_of
+from cosim.scenario.queue_schema import QueueStudy
 from cosim.scenario.schema import Scenario, Section
 from cosim.state_image import StateImage
 from cosim.traffic.target import ActionOutcome
@@ -25,6 +26,19 @@ Any value can be changed on the command line by its dotted path, list items by t
 `--set fleet.size=40 --set stations.0.chargers=3 --set profiles.load.values=[0.9,1]`. Paths of files are
 relative to the scenario file. A unit stands in a key's name (`p_max_kw`) or in brackets; energies are in kWh,
 powers in kW, distances in km, prices in CNY, and efficiencies, shares and states of charge are between 0 and 1.
+"""
+
+QUEUE_INTRODUCTION: Final = """\
+# The file of a queueing study
+
+A queueing study is one YAML file with `kind: queue`, for `cosim queue`. Keys that this page does not name are
+mistakes, and so are numbers in quotes. Any value can be changed on the command line by its dotted path, list items by
+their number from 0: `--set stations.0.chargers=6`. Paths of files are relative to the study's file. A unit stands in a
+key's name or in brackets; a distribution has the unit of the key that holds it, and is written alike wherever it
+stands: each kind is described once, where it comes first.
+
+Customers hold a charger for a time (`service_h`), or until they have an energy (`energy_kwh`, at most what the battery
+lacks), or until they leave (`energy_kwh` and `stay_h`). The [guide](../guides/queueing.md) goes through a study.
 """
 
 RECORDS_INTRODUCTION: Final = """\
@@ -81,6 +95,15 @@ def scenario_page() -> str:
         The page `docs/reference/scenario.md` in Markdown.
     """
     return "\n".join([SCENARIO_INTRODUCTION, *_model_lines("", Scenario)])
+
+
+def queue_page() -> str:
+    """Describe every key of a queueing study.
+
+    Returns:
+        The page `docs/reference/queue_study.md` in Markdown.
+    """
+    return "\n".join([QUEUE_INTRODUCTION, *_model_lines("", QueueStudy, set())])
 
 
 def records_page() -> str:
@@ -144,7 +167,12 @@ def write_pages(folder: Path) -> None:
 
 
 #: Generated pages by file name.
-PAGES: Final = {"scenario.md": scenario_page, "records.md": records_page, "interface.md": interface_page}
+PAGES: Final = {
+    "scenario.md": scenario_page,
+    "queue_study.md": queue_page,
+    "records.md": records_page,
+    "interface.md": interface_page,
+}
 
 
 def main() -> None:
@@ -152,8 +180,12 @@ def main() -> None:
     write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference"))
 
 
-def _model_lines(path: str, model: type[Section]) -> Iterator[str]:
-    """Describe a model, then the models inside it."""
+def _model_lines(path: str, model: type[Section], described: set[type[Section]] | None = None) -> Iterator[str]:
+    """Describe a model, then the models inside it; each once only if those that were are given."""
+    if described is not None:
+        if model in described:
+            return
+        described.add(model)
     yield f"## {_title(path, model)}"
     yield ""
     yield inspect.cleandoc(model.__doc__ or "")
@@ -173,7 +205,7 @@ def _model_lines(path: str, model: type[Section]) -> Iterator[str]:
     yield ""
     for key, field in model.model_fields.items():
         for inner_path, inner in _inner_models(f"{path}.{key}".lstrip("."), field.annotation):
-            yield from _model_lines(inner_path, inner)
+            yield from _model_lines(inner_path, inner, described)
 
 
 def _title(path: str, model: type[Section]) -> str:
