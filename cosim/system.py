@@ -22,12 +22,13 @@ from cosim.reward import RewardModel
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
 from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
-from cosim.traffic.congestion import TravelTime, expected_base_flow
+from cosim.traffic.congestion import expected_base_flow
 from cosim.traffic.model import TrafficModel
 from cosim.traffic.navigation import RoadNavigator
 from cosim.traffic.road_network import RoadNetwork, build_roads, station_nodes
 from cosim.traffic.routing import Router
 from cosim.traffic.target import PENALISED
+from cosim.traffic.travel_time import TravelTime
 
 T = TypeVar("T")
 

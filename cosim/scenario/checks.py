@@ -10,6 +10,7 @@ from cosim.scenario.schema import (
     CapacityShareFlow,
     CongestionSection,
     ControllerSection,
+    EquilibriumFlow,
     FleetSection,
     HourlyProfile,
     LatticeRoads,
@@ -133,8 +134,9 @@ def _road_factor(congestion: CongestionSection) -> Issues:
 
 
 def _flow_file(congestion: CongestionSection, roads: Roads) -> Issues:
-    if isinstance(congestion.base_flow, TntpFlow) and isinstance(roads, LatticeRoads):
-        yield ScenarioIssue("congestion.base_flow.kind", "'tntp' needs roads of kind 'tntp', got 'lattice'")
+    flow = congestion.base_flow
+    if isinstance(flow, TntpFlow | EquilibriumFlow) and isinstance(roads, LatticeRoads):
+        yield ScenarioIssue("congestion.base_flow.kind", f"{flow.kind!r} needs roads of kind 'tntp', got 'lattice'")
 
 
 def _microgrid_profiles(network: NetworkSection, profiles: Mapping[str, Profile]) -> Issues:

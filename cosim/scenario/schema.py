@@ -237,7 +237,20 @@ class TntpFlow(Section):
     profile: Name | None = Field(None, description="Profile with the share of that volume by hour; default: 1.")
 
 
-BaseFlow = Annotated[CapacityShareFlow | TntpFlow, Field(discriminator="kind")]
+class EquilibriumFlow(Section):
+    """Base flow from a TNTP trip table: drivers choose ways so that nobody gets there sooner by another one."""
+
+    kind: Literal["equilibrium"] = Field(description="User equilibrium of a trip table.")
+    trips: FilePath = Field(
+        description="File with the trips between zones [vehicles/h] (`*_trips.tntp`), relative to the scenario file."
+    )
+    profile: Name | None = Field(None, description="Profile with the share of these trips by hour; default: 1.")
+    gap: Annotated[float, Field(ge=1e-8, le=0.1)] = Field(
+        1e-4, description="Share of all travel time that better ways would save, at most."
+    )
+
+
+BaseFlow = Annotated[CapacityShareFlow | TntpFlow | EquilibriumFlow, Field(discriminator="kind")]
 
 
 class CongestionSection(Section):

@@ -18,8 +18,8 @@ from cosim.schedule import Schedule
 from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.system import System
 from cosim.traffic.accounts import TrafficSlot
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.start import battery_kind
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 INPUTS = ("traffic", "grid")

@@ -1,67 +1,20 @@
-"""Travel times that grow with traffic, and the traffic of everybody else."""
+"""The traffic of everybody else, and the travel times that it makes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.errors import ScenarioError, ScenarioIssue, SimulationError
 from cosim.interface import Floats
-from cosim.scenario.schema import CapacityShareFlow, CongestionSection, TntpFlow
+from cosim.scenario.schema import CapacityShareFlow, CongestionSection, EquilibriumFlow, TntpFlow
 from cosim.seeding import EVERY_EPISODE, stream
 from cosim.traffic import tntp
+from cosim.traffic.equilibrium import user_equilibrium
 from cosim.traffic.road_network import RoadNetwork
-
-
-class TravelTime:
-    """The BPR function of each road: time = free time x (1 + b (flow / capacity) ^ power).
-
-    An exponent of 4 on all roads, the usual one, is taken by multiplying: the same bits for one road as for an
-    array of them.
-
-    Args:
-        roads: The road network.
-
-    Source:
-        Wu, Cai, Li 2025, eq. (10); the function is that of the Bureau of Public Roads, 1964.
-    """
-
-    def __init__(self, roads: RoadNetwork) -> None:
-        self._free_s = roads.free_time_s
-        self._capacity_vph = roads.capacity_vph
-        self._b = roads.bpr_b
-        self._power = roads.bpr_power
-        self._fourth = bool((roads.bpr_power == 4.0).all())
-        self.one_power = bool((roads.bpr_power == roads.bpr_power[:1]).all())
-        """Whether all roads have the same exponent."""
-
-    @cached_property
-    def _of_road(self) -> list[tuple[float, float, float, float]]:
-        """Free time, capacity, factor and exponent of each road."""
-        columns = (self._free_s, self._capacity_vph, self._b, self._power)
-        return list(zip(*(values.tolist() for values in columns), strict=True))
-
-    def of_road_s(self, road: int, flow_vph: float) -> float:
-        """Travel time of one road [s] at a flow [vehicles/h]."""
-        free_s, capacity_vph, b, power = self._of_road[road]
-        load = flow_vph / capacity_vph
-        if self._fourth:
-            square = load * load
-            return free_s * (1.0 + b * (square * square))
-        return free_s * (1.0 + b * math.pow(load, power))
-
-    def of_all_s(self, flow_vph: Floats) -> Floats:
-        """Travel times of all roads [s] at their flows [vehicles/h], both of shape [..., E]."""
-        load = flow_vph / self._capacity_vph
-        if self._fourth:
-            square = load * load
-            return self._free_s * (1.0 + self._b * (square * square))
-        times_s: Floats = self._free_s * (1.0 + self._b * load**self._power)
-        return times_s
+from cosim.traffic.travel_time import TravelTime
 
 
 def base_time_range(
@@ -116,6 +69,8 @@ def expected_base_flow(
     if isinstance(base, CapacityShareFlow):
         return profiles[base.profile][:, None] * (roads.capacity_vph * _road_factors(base, roads.roads))
     share = np.ones(slots) if base.profile is None else profiles[base.profile]
+    if isinstance(base, EquilibriumFlow):
+        return _equilibria(base, roads, share, resolve)
     return share[:, None] * _volumes(base, roads, resolve)
 
 
@@ -140,3 +95,24 @@ def _volumes(base: TntpFlow, roads: RoadNetwork, resolve: Callable[[str], Path])
     if issues:
         raise ScenarioError(issues)
     return np.array([volume_of[link] for link in links])
+
+
+def _equilibria(base: EquilibriumFlow, roads: RoadNetwork, share: Floats, resolve: Callable[[str], Path]) -> Floats:
+    """Flow in each slot if so large a share of the trips is made [vehicles/h], shape [T, E]."""
+    path = "congestion.base_flow.trips"
+    trips = tntp.read_trips(resolve(base.trips), path)
+    node = {number: k for k, number in enumerate(roads.node_number.tolist())}
+    strange = sorted({zone for pair, volume in trips.items() if volume > 0.0 for zone in pair if zone not in node})
+    if strange:
+        raise ScenarioError(
+            [ScenarioIssue(path, f"{base.trips} has zone {zone}, which the road network lacks") for zone in strange[:5]]
+        )
+    whole = {(node[a], node[b]): volume for (a, b), volume in trips.items() if volume > 0.0}
+    flow_of: dict[float, Floats] = {}
+    for part in np.unique(share).tolist():
+        try:
+            found = user_equilibrium(roads, {pair: part * trips for pair, trips in whole.items()}, gap=base.gap)
+        except SimulationError as error:
+            raise ScenarioError([ScenarioIssue(path, str(error))]) from error
+        flow_of[part] = found.flow_vph
+    return np.array([flow_of[part] for part in share.tolist()])

@@ -11,7 +11,7 @@ from cosim.interface import Action, EvState, Floats, Ints
 from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
 from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
-from cosim.traffic.congestion import TravelTime, base_time_range
+from cosim.traffic.congestion import base_time_range
 from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.fleet_state import FleetState
 from cosim.traffic.move import MoveFinder
@@ -21,6 +21,7 @@ from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place, Router
 from cosim.traffic.start import start_fleet
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
+from cosim.traffic.travel_time import TravelTime
 
 
 class TrafficModel:

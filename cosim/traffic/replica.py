@@ -16,12 +16,12 @@ from cosim.charging.station import ChargingStation, StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
 from cosim.interface import EvState, Floats
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.fleet import Fleet
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.routing import Drive, Place, Router
 from cosim.traffic.target import ActionOutcome
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 

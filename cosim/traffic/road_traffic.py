@@ -12,7 +12,7 @@ from heapq import heappop, heappush, heapreplace
 import numpy as np
 
 from cosim.interface import Floats
-from cosim.traffic.congestion import TravelTime
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 

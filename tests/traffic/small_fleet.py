@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Leg, Place, Router
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
+from cosim.traffic.travel_time import TravelTime
 
 
 class Found(NamedTuple):

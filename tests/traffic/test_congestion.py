@@ -13,8 +13,9 @@ from cosim.scenario.schema import CapacityShareFlow, CongestionSection, LatticeR
 from cosim.scenario.uncertainty import factor_range
 from cosim.system import load_system
 from cosim.traffic import tntp
-from cosim.traffic.congestion import TravelTime, base_time_range, expected_base_flow
+from cosim.traffic.congestion import base_time_range, expected_base_flow
 from cosim.traffic.road_network import RoadNetwork, build_lattice
+from cosim.traffic.travel_time import TravelTime
 
 ONE_ROAD = roads_of([(0, 0), (6, 0)], [(0, 1, 6, 540)], capacity_vph=400, bpr_b=0.15)
 PROFILES = {"traffic": np.array([0.5, 1.0, 0.25])}

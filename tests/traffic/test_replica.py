@@ -11,7 +11,6 @@ from small_roads import both_ways, roads_of
 from cosim.charging.battery import Battery, BatteryKind
 from cosim.charging.station import StationTally
 from cosim.interface import EvState
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Surroundings, TrafficReplica
@@ -19,6 +18,7 @@ from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place
 from cosim.traffic.target import ActionOutcome
+from cosim.traffic.travel_time import TravelTime
 
 KIND = BatteryKind(energy_min_kwh=10.0, energy_max_kwh=40.0, charge_efficiency=0.8, discharge_efficiency=0.5)
 SLOT_S = 1800

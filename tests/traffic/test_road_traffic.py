@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from small_roads import LATTICE, both_ways, roads_of
 
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.routing import Drive, Leg, Router
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 # A (0) -- 6 km -- B (1) -- 3 km -- C (2). Roads: AB 0, BA 1, BC 2, CB 3. An EV counts 100 of 200 vehicles/h.

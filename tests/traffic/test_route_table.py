@@ -9,11 +9,12 @@ from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, both_ways, random_one_wa
 
 from cosim.scenario.schema import LatticeRoads
 from cosim.traffic import route_table
-from cosim.traffic.congestion import TravelTime, base_time_range
+from cosim.traffic.congestion import base_time_range
 from cosim.traffic.road_network import RoadNetwork, build_lattice
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Drive, Leg, Place, Router
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 FACTORS = (0.4, 1.9)

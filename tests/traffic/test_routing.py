@@ -9,11 +9,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, both_ways, random_one_way_roads, roads_of
 
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import AT_END_KM, Leg, Place, Router, Way, cut_to_budget
+from cosim.traffic.travel_time import TravelTime
 
 FREE_S = TRIANGLE.free_time_s.tolist()
 

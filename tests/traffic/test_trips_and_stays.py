@@ -13,10 +13,10 @@ from small_world import Case, Run, cases
 
 from cosim.charging.visit import Visit
 from cosim.interface import EvState
-from cosim.traffic.congestion import TravelTime
 from cosim.traffic.routing import Leg, Place, Router
 from cosim.traffic.start import battery_kind
 from cosim.traffic.target import ActionOutcome
+from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
