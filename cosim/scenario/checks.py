@@ -13,7 +13,6 @@ from cosim.scenario.schema import (
     EquilibriumFlow,
     FleetSection,
     HourlyProfile,
-    LatticeRoads,
     MicrogridSection,
     NetworkSection,
     Profile,
@@ -135,7 +134,7 @@ def _road_factor(congestion: CongestionSection) -> Issues:
 
 def _flow_file(congestion: CongestionSection, roads: Roads) -> Issues:
     flow = congestion.base_flow
-    if isinstance(flow, TntpFlow | EquilibriumFlow) and isinstance(roads, LatticeRoads):
+    if isinstance(flow, TntpFlow | EquilibriumFlow) and roads.kind == "lattice":
         yield ScenarioIssue("congestion.base_flow.kind", f"{flow.kind!r} needs roads of kind 'tntp', got 'lattice'")
 
 

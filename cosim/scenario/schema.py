@@ -208,7 +208,37 @@ class TntpRoads(Section):
     )
 
 
-Roads = Annotated[LatticeRoads | TntpRoads, Field(discriminator="kind")]
+class RoadNodeSection(Section):
+    """A place that roads lead to."""
+
+    node: int = Field(ge=0, description="Its number.")
+    position_km: Annotated[list[NonNegative], Field(min_length=2, max_length=2)] = Field(
+        description="Where it is on the map, east and north of its corner [km, km]."
+    )
+
+
+class RoadSection(Section):
+    """A road from one node to another."""
+
+    from_node: int = Field(ge=0, description="Number of the node that it leaves.")
+    to_node: int = Field(ge=0, description="Number of the node that it leads to.")
+    length_km: Positive | None = Field(None, description="Its length [km]; the straight distance if left out.")
+    speed_kmh: Positive = Field(40.0, description="Free-flow speed [km/h].")
+    capacity_vph: Positive = Field(400.0, description="Capacity of each direction [vehicles/h].")
+    both_ways: bool = Field(True, description="Whether it leads back too.")
+
+
+class ListedRoads(Section):
+    """Nodes and roads one by one."""
+
+    kind: Literal["list"] = Field(description="Nodes and roads one by one.")
+    nodes: list[RoadNodeSection] = Field(min_length=2, description="The nodes.")
+    roads: list[RoadSection] = Field(min_length=1, description="The roads.")
+    bpr_b: NonNegative = Field(0.15, description="Congestion factor of the BPR function.")
+    bpr_power: Annotated[float, Field(ge=1, le=20)] = Field(4.0, description="Exponent of the BPR function.")
+
+
+Roads = Annotated[LatticeRoads | TntpRoads | ListedRoads, Field(discriminator="kind")]
 
 
 class RoadFactor(Section):

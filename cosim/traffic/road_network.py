@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import LatticeRoads, StationSection, TntpRoads
+from cosim.scenario.schema import LatticeRoads, ListedRoads, RoadSection, StationSection, TntpRoads
 from cosim.traffic import tntp
 from cosim.units import seconds_from_minutes, seconds_per_km
 
@@ -192,7 +192,81 @@ def build_tntp(section: TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwor
     )
 
 
-def build_roads(section: LatticeRoads | TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwork:
+def build_listed(section: ListedRoads) -> RoadNetwork:
+    """A road network that is listed node by node and road by road; the map reaches as far as its nodes.
+
+    Args:
+        section: The scenario's `roads`.
+
+    Raises:
+        ScenarioError: If a node is listed twice or not at all, a road leads nowhere or is listed twice, or some nodes
+            cannot be reached from others; names them.
+    """
+    number = [node.node for node in section.nodes]
+    place = {node: k for k, node in enumerate(number)}
+    issues = [
+        ScenarioIssue(f"roads.nodes.{k}.node", f"node {node} is listed already")
+        for k, node in enumerate(number)
+        if place[node] != k
+    ]
+    ends: dict[tuple[int, int], tuple[int, RoadSection]] = {}
+    for k, road in enumerate(section.roads):
+        issues += [
+            ScenarioIssue(f"roads.roads.{k}.{name}", f"there is no node {node}; it must be one of roads.nodes")
+            for name, node in (("from_node", road.from_node), ("to_node", road.to_node))
+            if node not in place
+        ]
+        if road.from_node == road.to_node:
+            issues.append(
+                ScenarioIssue(f"roads.roads.{k}.to_node", f"leads back to node {road.to_node}, where it begins")
+            )
+        for pair in [(road.from_node, road.to_node), (road.to_node, road.from_node)][: 1 + road.both_ways]:
+            if pair in ends:
+                problem = f"leads from {pair[0]} to {pair[1]} as roads.roads.{ends[pair][0]} does"
+                issues.append(ScenarioIssue(f"roads.roads.{k}", problem))
+            ends.setdefault(pair, (k, road))
+    if issues:
+        raise ScenarioError(issues)
+    position_km = np.array([node.position_km for node in section.nodes])
+    tail, head = np.array([[place[a], place[b]] for a, b in ends]).T.copy()
+    listed = [road for _, road in ends.values()]
+    straight_km = np.hypot(*(position_km[head] - position_km[tail]).T)
+    given = [road.length_km for road in listed]
+    length_km = np.array([km if k is None else k for k, km in zip(given, straight_km.tolist(), strict=True)])
+    for k, km in zip((k for k, _ in ends.values()), length_km.tolist(), strict=True):
+        if km < SHORTEST_KM:
+            raise ScenarioError([ScenarioIssue(f"roads.roads.{k}", "its ends are at one place; give it a length_km")])
+    _check_joined(np.array(number), tail, head)
+    east_km, north_km = position_km.max(axis=0).tolist()
+    return RoadNetwork(
+        node_number=np.array(number),
+        node_km=position_km,
+        tail=tail,
+        head=head,
+        length_km=length_km,
+        free_time_s=length_km * np.array([seconds_per_km(road.speed_kmh) for road in listed]),
+        capacity_vph=np.array([road.capacity_vph for road in listed]),
+        bpr_b=np.full(len(tail), section.bpr_b),
+        bpr_power=np.full(len(tail), section.bpr_power),
+        area_km=(east_km, north_km),
+        closed_to_transit=np.zeros(len(number), dtype=np.bool_),
+    )
+
+
+def _check_joined(number: Ints, tail: Ints, head: Ints) -> None:
+    """Refuse nodes that others cannot be reached from, or that cannot be reached from others."""
+    graph = csr_array((np.ones(len(tail)), (tail, head)), shape=(len(number), len(number)))
+    count, part = connected_components(graph, directed=True, connection="strong")
+    if count == 1:
+        return
+    largest = np.bincount(part).argmax()
+    apart = number[part != largest]
+    named = ", ".join(map(str, apart[:5].tolist())) + (", ..." if len(apart) > 5 else "")
+    problem = f"no way leads there and back from the other nodes: {named}; add roads, or leave the nodes out"
+    raise ScenarioError([ScenarioIssue("roads.nodes", problem)])
+
+
+def build_roads(section: LatticeRoads | TntpRoads | ListedRoads, resolve: Callable[[str], Path]) -> RoadNetwork:
     """The road network of a scenario.
 
     Args:
@@ -202,7 +276,9 @@ def build_roads(section: LatticeRoads | TntpRoads, resolve: Callable[[str], Path
     Raises:
         ScenarioError: If a file is wrong.
     """
-    return build_lattice(section) if isinstance(section, LatticeRoads) else build_tntp(section, resolve)
+    if isinstance(section, LatticeRoads):
+        return build_lattice(section)
+    return build_listed(section) if isinstance(section, ListedRoads) else build_tntp(section, resolve)
 
 
 def station_nodes(stations: list[StationSection], roads: RoadNetwork) -> Ints:

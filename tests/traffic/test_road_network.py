@@ -1,15 +1,17 @@
 """Road networks from lattices and TNTP files, and the nodes of stations."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_roads import LATTICE, SIOUX_FALLS, SIOUX_ROADS, roads_of
 
+import cosim
 from cosim.errors import ScenarioError
-from cosim.scenario.schema import LatticeRoads, StationSection, TntpRoads
+from cosim.scenario.schema import LatticeRoads, ListedRoads, StationSection, TntpRoads
 from cosim.traffic import tntp
-from cosim.traffic.road_network import RoadNetwork, build_lattice, build_roads, build_tntp, station_nodes
+from cosim.traffic.road_network import RoadNetwork, build_lattice, build_listed, build_roads, build_tntp, station_nodes
 
 SIOUX = TntpRoads(kind="tntp", network="SiouxFalls_net.tntp", nodes="SiouxFalls_node.tntp")
 
@@ -174,3 +176,69 @@ def test_all_mistakes_are_told_at_once() -> None:
         "stations.2",
         "stations.3.node",
     ]
+
+
+# -------------------------------------------------------------------------------------------------- lists
+
+
+def listed(roads: list[dict[str, object]], nodes: dict[int, list[float]] | None = None) -> ListedRoads:
+    places = nodes or {7: [0.0, 0.0], 3: [3.0, 4.0], 5: [3.0, 0.0]}
+    return ListedRoads.model_validate(
+        {"kind": "list", "nodes": [{"node": n, "position_km": at} for n, at in places.items()], "roads": roads}
+    )
+
+
+def road(from_node: int, to_node: int, **more: object) -> dict[str, object]:
+    return {"from_node": from_node, "to_node": to_node, **more}
+
+
+def test_a_listed_network_by_hand() -> None:
+    made = build_roads(
+        listed([road(7, 3), road(3, 5, length_km=6.0, speed_kmh=30.0, both_ways=False), road(5, 7)]), Path
+    )
+    assert made.node_number.tolist() == [7, 3, 5]
+    assert list(zip(made.tail.tolist(), made.head.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 0), (0, 2)]
+    assert made.length_km.tolist() == [5.0, 5.0, 6.0, 3.0, 3.0]
+    assert made.free_time_s.tolist() == pytest.approx([450.0, 450.0, 720.0, 270.0, 270.0])
+    assert (made.area_km, made.opposite) == ((3.0, 4.0), [1, 0, -1, 4, 3])
+
+
+@pytest.mark.parametrize(
+    ("roads", "path", "problem"),
+    [
+        ([road(7, 4)], "roads.roads.0.to_node", "there is no node 4; it must be one of roads.nodes"),
+        ([road(7, 7)], "roads.roads.0.to_node", "leads back to node 7, where it begins"),
+        ([road(7, 3), road(3, 7)], "roads.roads.1", "leads from 3 to 7 as roads.roads.0 does"),
+        ([road(7, 3)], "roads.nodes", "no way leads there and back from the other nodes: 5; add roads"),
+        ([road(7, 3), road(3, 5, both_ways=False)], "roads.nodes", "there and back from the other nodes: 5"),
+    ],
+)
+def test_a_listed_network_that_is_none_is_refused_with_its_nodes(roads, path, problem) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        build_listed(listed(roads))
+    assert caught.value.issues[0].path == path
+    assert problem in caught.value.issues[0].problem
+
+
+def test_nodes_at_one_place_or_listed_twice_are_refused() -> None:
+    with pytest.raises(ScenarioError, match="its ends are at one place; give it a length_km"):
+        build_listed(listed([road(1, 2)], {1: [1.0, 1.0], 2: [1.0, 1.0]}))
+    twice = listed([road(7, 3), road(3, 5)]).model_copy(update={"nodes": listed([road(7, 3)]).nodes * 2})
+    with pytest.raises(ScenarioError, match="node 7 is listed already"):
+        build_listed(twice)
+
+
+def test_an_outage_runs_on_a_listed_network() -> None:
+    stations = [[0, 0], [10, 0], [20, 0], [10, 10], [20, 10]]
+    roads = listed(
+        [road(k, k + 1) for k in range(4)] + [road(0, 3), road(1, 3)], dict(enumerate(map(list, stations)))
+    ).model_dump()
+    overrides = [f"roads={json.dumps(roads)}", "congestion.base_flow.road_factor=null"]
+    overrides += [f"stations.{k}.position_km={at}" for k, at in enumerate(stations)]
+    results = cosim.run(
+        Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml",
+        overrides=overrides,
+        episodes=2,
+        controller="coordinated",
+    )
+    assert results.metrics["load_restoration_ratio"].mean > 0.3
