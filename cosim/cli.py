@@ -210,7 +210,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_queue(commands)
 
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
-    _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
+    schema = _add(commands, "schema", _schema, "print the JSON Schema of scenario files")
+    schema.add_argument(
+        "what", nargs="?", choices=("outage", "queue"), default="outage", help="outages (default) or queueing studies"
+    )
     _add(commands, "controllers", _controllers, "list the controllers that ship")
     _add(commands, "engines", _engines, "list the power flow engines")
     return parser
@@ -688,9 +691,11 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
+    from cosim.scenario.queue_schema import QueueStudy
     from cosim.scenario.schema import Scenario
 
-    print(json.dumps(Scenario.model_json_schema(), indent=2))
+    model = QueueStudy if options.what == "queue" else Scenario
+    print(json.dumps(model.model_json_schema(), indent=2))
     return GOOD
 
 

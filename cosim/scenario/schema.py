@@ -200,7 +200,10 @@ class TntpRoads(Section):
 
     kind: Literal["tntp"] = Field(description="TNTP files.")
     network: FilePath = Field(description="File of links (`*_net.tntp`), relative to the scenario file.")
-    nodes: FilePath = Field(description="File of node coordinates (`*_node.tntp`), relative to the scenario file.")
+    nodes: FilePath = Field(
+        description="File of node coordinates, relative to the scenario file: `*_node.tntp`, `*.csv` with columns "
+        "`node`, `x`, `y`, or `*.geojson` with a point per node, its number as property `node` or as `id`."
+    )
     km_per_length: Positive = Field(1.0, description="What one unit of length means [km].")
     minutes_per_time: Positive = Field(1.0, description="What one unit of free-flow time means [min].")
     area_km: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(

@@ -16,6 +16,7 @@ from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import LatticeRoads, ListedRoads, RoadSection, StationSection, TntpRoads
 from cosim.traffic import tntp
+from cosim.traffic.coordinates import read_coordinates
 from cosim.units import seconds_from_minutes, seconds_per_km
 
 #: A station's position must be this near to a node [km].
@@ -161,7 +162,7 @@ def build_tntp(section: TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwor
         ScenarioError: If a file is wrong, or the two do not fit together.
     """
     links = tntp.read_network(resolve(section.network), "roads.network")
-    positions = tntp.read_nodes(resolve(section.nodes), "roads.nodes")
+    positions = read_coordinates(resolve(section.nodes), "roads.nodes")
     number = np.unique(np.concatenate([links.tail, links.head]))
     issues = [
         ScenarioIssue("roads.nodes", f"node {missing} of the links has no coordinates in {section.nodes}")

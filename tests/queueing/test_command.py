@@ -112,3 +112,10 @@ def test_check_knows_studies(file: str, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == f"{file}: good (small: 1 groups of customers, 1 stations, 24 h)\n"
     assert main(["check", file, "--set", "customers.0.plug=ccs"]) == 0
     assert main(["check", file, "--set", "customers.0.station=B"]) == 2
+
+
+def test_the_schema_of_studies(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "queue"]) == 0
+    schema = object_of(capsys)
+    assert schema["title"] == "QueueStudy"
+    assert set(schema["required"]) == {"version", "kind", "name", "stations", "customers"}
