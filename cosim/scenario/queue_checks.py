@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from cosim.errors import ScenarioIssue
 from cosim.scenario.queue_schema import (
+    Constant,
     CustomerSection,
+    Distribution,
     HourlyArrivals,
+    Listed,
     ListedArrivals,
     ListedFaults,
     QueueStationSection,
@@ -85,6 +88,22 @@ def check_customers(customers: Sequence[CustomerSection]) -> Issues:
             yield from _increasing(dotted(path, "curve", "soc"), soc)
             yield from _as_many(dotted(path, "curve", "power_kw"), power_kw, "soc", soc)
         yield from _check_distributions(path, group)
+        highest = _highest(group.arrival_soc)
+        if highest > 1.0:
+            problem = f"must be a share of the battery, at most 1, got up to {highest:g}"
+            yield ScenarioIssue(dotted(path, "arrival_soc"), problem)
+
+
+def _highest(distribution: Distribution | None) -> float:
+    """The highest value of a distribution that has one; else 0: what is drawn above 1 counts as a full battery."""
+    match distribution:
+        case Constant(value=value):
+            return value
+        case Uniform(high=high):
+            return high
+        case Listed(values=values):
+            return max(values)
+    return 0.0
 
 
 def _check_wishes(path: str, group: CustomerSection) -> Issues:

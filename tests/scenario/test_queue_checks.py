@@ -73,6 +73,10 @@ def test_mistakes_in_stations(tmp_path: Path, station: str, mistake: str) -> Non
             f"{CARS}, curve: {{soc: [0, 1], power_kw: [1, 2, 3]}}",
             "customers.0.curve.power_kw: must have as many",
         ),
+        (
+            f"{CARS}, arrival_soc: {{kind: constant, value: 30}}",
+            "customers.0.arrival_soc: must be a share of the battery",
+        ),
         (f"{CARS}, patience: 3", "customers.0.patience: unknown key; did you mean 'patience_h'?"),
         (
             "arrivals: {kind: hourly, hours: [8, 7], per_h: [1, 1]}, service_h: {kind: constant, value: 1}",
