@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy.stats
 
 from cosim.errors import QueueError
+from cosim.interface import Floats
 from cosim.metrics import Estimate
 from cosim.queueing.exact import Exact, exact_values
-from cosim.queueing.measures import Period, measures, unit_of
+from cosim.queueing.measures import Period, measures, queue_over_time, unit_of
 from cosim.queueing.plan import Plan
 from cosim.queueing.replication import StationRecords, replicate
 from cosim.queueing.warm_up import mser_5
@@ -21,6 +22,8 @@ from cosim.queueing.warm_up import mser_5
 CONFIDENCE = 0.95
 #: Replications that MSER-5 looks at.
 PILOTS = 10
+#: Points in time at which the queue is looked at.
+SERIES_POINTS = 97
 
 Progress = Callable[[int, int], None]
 #: Measures by name, of one station or of all.
@@ -52,6 +55,23 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A measure over time.
+
+    Attributes:
+        time_h: Times since the study began [h], shape [N].
+        mean: Means over replications.
+        low: Lower ends of the 95 % intervals; empty for one replication.
+        high: Upper ends.
+    """
+
+    time_h: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Study:
     """What was found.
 
@@ -61,6 +81,7 @@ class Study:
         warm_up_h: Time that was cut [h]; 0 for a transient study.
         stations: Measures of each station by name.
         total: Measures of all stations together.
+        queue_over_time: Customers waiting at each station, over the time that counts.
         theory: Exact values of each station, or why there are none; empty if they were not asked for.
     """
 
@@ -69,6 +90,7 @@ class Study:
     warm_up_h: float
     stations: Mapping[str, Found]
     total: Found
+    queue_over_time: Mapping[str, Series]
     theory: Mapping[str, Exact]
 
     def summary(self) -> dict[str, object]:
@@ -83,6 +105,7 @@ class Study:
             "warm_up_by": self.request.warm_up_by or ("given" if self.request.steady else "none"),
             "stations": {name: _plain(found) for name, found in self.stations.items()},
             "total": _plain(self.total),
+            "queue_over_time": {name: asdict(series) for name, series in self.queue_over_time.items()},
             "theory": {name: exact.summary() for name, exact in self.theory.items()},
         }
 
@@ -105,17 +128,22 @@ def run_study(plan: Plan, request: Request, progress: Progress | None = None) ->
     names = plan.station_names
     of_stations: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     of_all: list[dict[str, float]] = []
-    for number, records in _replications(plan, request, progress):
-        for name, of_station in zip(names, records, strict=True):
+    time_h = np.linspace(period.from_h, period.until_h, SERIES_POINTS)
+    # Sums of the queue and of its square, so that no replication is kept.
+    sums = np.zeros((2, len(names), SERIES_POINTS))
+    for records in _replications(plan, request, progress):
+        for k, (name, of_station) in enumerate(zip(names, records, strict=True)):
             of_stations[name].append(measures([of_station], period, request.limits_h))
+            queue = queue_over_time(of_station.wait_h, time_h)
+            sums[:, k] += queue, queue**2
         of_all.append(measures(records, period, request.limits_h))
-        del number
     return Study(
         plan,
         request,
         warm_up_h,
         {name: estimates(values) for name, values in of_stations.items()},
         estimates(of_all),
+        {name: _series(time_h, sums[:, k], request.replications) for k, name in enumerate(names)},
         {name: exact_values(plan, k, request) for k, name in enumerate(names)} if request.theory else {},
     )
 
@@ -161,11 +189,20 @@ def _warm_up_of_station(pilots: Sequence[StationRecords]) -> float:
     return float(np.mean([records.arrive_h[cut] for records in pilots])) if cut else 0.0
 
 
-def _replications(
-    plan: Plan, request: Request, progress: Progress | None
-) -> Iterator[tuple[int, list[StationRecords]]]:
+def _series(time_h: Floats, sums: Floats, count: int) -> Series:
+    """A measure over time from its sums over replications and those of its square, shape [2, N]."""
+    mean = sums[0] / count
+    if count < 2:
+        return Series(tuple(time_h.tolist()), tuple(mean.tolist()), (), ())
+    variance = np.maximum(sums[1] - count * mean**2, 0.0) / (count - 1)
+    half = scipy.stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 1) * np.sqrt(variance / count)
+    columns = (time_h, mean, np.maximum(mean - half, 0.0), mean + half)
+    return Series(*(tuple(values.tolist()) for values in columns))
+
+
+def _replications(plan: Plan, request: Request, progress: Progress | None) -> Iterator[list[StationRecords]]:
     for number in range(request.replications):
-        yield number, replicate(plan, number)
+        yield replicate(plan, number)
         if progress is not None:
             progress(number + 1, request.replications)
 

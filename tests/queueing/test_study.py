@@ -83,6 +83,25 @@ def test_measures_that_are_asked_for(tmp_path: Path) -> None:
     assert found["waiting_time_p90_h"].unit == "h"
 
 
+def test_the_queue_over_time(tmp_path: Path) -> None:
+    made = plan(
+        tmp_path,
+        station={"chargers": 1},
+        hours=2.0,
+        arrivals={"kind": "listed", "at_h": [0.0, 0.25]},
+        service_h={"kind": "constant", "value": 0.5},
+    )
+    series = run_study(made, Request(3)).queue_over_time["A"]
+    waiting = [float(0.25 <= time_h < 0.5) for time_h in series.time_h]
+    assert (series.time_h[0], series.time_h[-1]) == (0.0, 2.0)
+    assert list(series.mean) == list(series.low) == list(series.high) == waiting
+    steady = run_study(plan(tmp_path, hours=50.0), Request(8, warm_up_h=10.0)).queue_over_time["A"]
+    assert steady.time_h[0] == 10.0
+    assert all(low <= mean <= high for low, mean, high in zip(steady.low, steady.mean, steady.high, strict=True))
+    assert np.mean(steady.mean) == pytest.approx(1.53, rel=0.6)
+    assert run_study(made, Request(1)).queue_over_time["A"].low == ()
+
+
 def test_intervals_are_those_of_student(tmp_path: Path) -> None:
     found = estimate([1.0, 2.0, 3.0], "h")
     half = 4.302652729911275 / math.sqrt(3.0)
