@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from cosim.errors import QueueError
-from cosim.queueing.draws import mean_and_scv
 from cosim.queueing.plan import Group, Plan
+from cosim.queueing.sampling import mean_and_scv
 from cosim.queueing.theory import QueueValues, allen_cunneen, erlang_a, mdc, mmc, mmck
 from cosim.scenario.queue_schema import Constant, Distribution, Exponential, PoissonArrivals, RenewalArrivals
 

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterator
 
 from cosim.charging.day import Fault
-from cosim.queueing.draws import draw
 from cosim.queueing.plan import Plan
+from cosim.queueing.sampling import draw
 from cosim.scenario.queue_schema import Distribution, ListedFaults, RandomFaults
 from cosim.seeding import stream
 from cosim.units import SECONDS_PER_HOUR

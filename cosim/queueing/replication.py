@@ -14,9 +14,9 @@ from cosim.charging.day import StationDay
 from cosim.charging.public_station import OnEvent, StationDesign
 from cosim.errors import SimulationError
 from cosim.interface import Floats, Ints
-from cosim.queueing.draws import arrival_times_h, draw
 from cosim.queueing.faults import faults_of
 from cosim.queueing.plan import Group, Plan
+from cosim.queueing.sampling import arrival_times_h, draw
 from cosim.seeding import stream
 from cosim.units import SECONDS_PER_HOUR
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cosim.errors import QueueError
-from cosim.queueing.draws import arrival_times_h, draw, mean_and_scv
+from cosim.queueing.sampling import arrival_times_h, draw, mean_and_scv
 from cosim.scenario.queue_schema import (
     Constant,
     Exponential,
