@@ -10,6 +10,7 @@ import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Literal, cast
 
 import simpy
@@ -68,15 +69,19 @@ class StationDesign:
         return sum(kind.count for kind in self.kinds)
 
 
-class Event(str):
+class Event(StrEnum):
     """What happens at a station, as a trace has it."""
 
-    __slots__ = ()
+    ARRIVE = "arrive"
+    QUEUE = "queue"
+    START = "start"
+    POWER = "power"
+    END = "end"
+    DISPLACED = "displaced"
+    LEAVE = "leave"
+    FAULT = "fault"
+    REPAIR = "repair"
 
-
-ARRIVE, QUEUE, START, POWER, END, LEAVE, DISPLACED, FAULT, REPAIR = map(
-    Event, ("arrive", "queue", "start", "power", "end", "leave", "displaced", "fault", "repair")
-)
 
 #: Told of time [s], what happened, customer (None for a charger's fault) and charger (-1 for none).
 OnEvent = Callable[[float, Event, Customer | None, int], None]
@@ -146,6 +151,7 @@ class PublicStation:
         self.queue: list[Customer] = []
         """Customers who wait, the next one first."""
         self._new: list[Customer] = []
+        self._without_power: list[Customer] = []
         self._settling = False
         self._counted_s = env.now
         self.queue_s = 0.0
@@ -172,7 +178,7 @@ class PublicStation:
         now = self._env.now
         self._count(now)
         self._broken.add(charger)
-        self._tell(FAULT, None, charger)
+        self._tell(Event.FAULT, None, charger)
         if charger in self.plugged:
             self._displace(now, self.plugged[charger])
         else:
@@ -183,7 +189,7 @@ class PublicStation:
         """A charger works again."""
         self._broken.remove(charger)
         bisect.insort(self._free, charger)
-        self._tell(REPAIR, None, charger)
+        self._tell(Event.REPAIR, None, charger)
         self._settle_soon()
 
     def close(self) -> None:
@@ -210,6 +216,7 @@ class PublicStation:
             self._serve_out(customer)
         else:
             customer.limit_kw = -1.0
+            self._without_power.append(customer)
             self._settle_soon()
 
     def _out_of_patience(self, event: simpy.Event) -> None:
@@ -248,11 +255,13 @@ class PublicStation:
             for customer in new:
                 self._take_in(now, customer)
         if self._limited:
+            self._without_power.clear()
             self._share_power(now)
-        else:
-            for charger, customer in self.plugged.items():
-                if customer.limit_kw < 0.0:
-                    self._set_power(now, customer, self.kind_of[charger].power_kw)
+        elif self._without_power:
+            for customer in self._without_power:
+                if customer.limit_kw < 0.0 and customer.charger >= 0:
+                    self._set_power(now, customer, self.kind_of[customer.charger].power_kw)
+            self._without_power.clear()
         if self.queue and self._free:
             self._check_work_conserved(now)
 
@@ -265,7 +274,7 @@ class PublicStation:
 
     def _take_in(self, now: float, customer: Customer) -> None:
         """Serve who comes, let it wait, or see it leave."""
-        self._tell(ARRIVE, customer)
+        self._tell(Event.ARRIVE, customer)
         queue = self.queue
         customer.queue_met = waiting = len(queue)
         charger = self._charger_for(customer)
@@ -288,7 +297,7 @@ class PublicStation:
         customer.waits_since_s = now
         customer.rank = self._rank(customer)
         bisect.insort(self.queue, customer, key=_rank_of)
-        self._tell(QUEUE, customer)
+        self._tell(Event.QUEUE, customer)
 
     def _grant(self, now: float) -> None:
         """Give free chargers to those who wait, the next one first, as far as they fit."""
@@ -344,8 +353,9 @@ class PublicStation:
         customer.plug_in_s = customer.since_s = now
         customer.charger = charger
         customer.limit_kw = -1.0
+        self._without_power.append(customer)
         self.plugged[charger] = customer
-        self._tell(START, customer, charger)
+        self._tell(Event.START, customer, charger)
         hold_s = customer.hold_s
         if customer.stays:
             hold_s = max(customer.depart_s - now, 0.0)
@@ -374,13 +384,13 @@ class PublicStation:
         if customer.hold_s is not None:
             customer.hold_s -= now - customer.plug_in_s
         customer.interrupted += 1
-        self._tell(DISPLACED, customer, charger)
+        self._tell(Event.DISPLACED, customer, charger)
         self._wait(now, customer)
 
     def _serve_out(self, customer: Customer) -> None:
         now, charger = self._env.now, customer.charger
         self._unplug(now, customer)
-        self._tell(END, customer, charger)
+        self._tell(Event.END, customer, charger)
         self._leave(now, customer, Outcome.SERVED)
         self._settle_soon()
 
@@ -389,7 +399,7 @@ class PublicStation:
         customer.plug_out_s = now
         if outcome is Outcome.RENEGED:
             self._end_wait(now, customer)
-        self._tell(LEAVE, customer)
+        self._tell(Event.LEAVE, customer)
         self._on_left(customer)
 
     # ------------------------------------------------------------------------------------------------- power
@@ -431,7 +441,7 @@ class PublicStation:
         customer.due = None
         if flow.until_s < math.inf:
             customer.due = call_after(self._env, max(flow.until_s, 0.0), self._flow_ended, customer)
-        self._tell(POWER, customer, customer.charger)
+        self._tell(Event.POWER, customer, customer.charger)
 
     def _flow(self, customer: Customer, limit_kw: float) -> Flow:
         energy_kwh, target_kwh = customer.energy_kwh, customer.target_kwh

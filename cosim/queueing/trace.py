@@ -65,12 +65,12 @@ def trace(plan: Plan, number: int = 0) -> pandas.DataFrame:
             (
                 plan.station_names[station],
                 time_s / SECONDS_PER_HOUR,
-                str(event),
+                event.value,
                 -1 if customer is None else customer.number,
                 charger,
                 0.0 if flow is None else flow.power_kw,
                 0.0 if customer is None else customer.energy_kwh,
-                customer.outcome.name.lower() if customer is not None and event == "leave" else "",
+                customer.outcome.name.lower() if customer is not None and event is Event.LEAVE else "",
             )
         )
 

@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 from cosim.charging.customer import Customer, Outcome
 from cosim.charging.power_curve import PowerCurve
-from cosim.charging.public_station import (
-    DISPLACED,
-    END,
-    LEAVE,
-    START,
-    ChargerKind,
-    Event,
-    PublicStation,
-    StationDesign,
-)
+from cosim.charging.public_station import ChargerKind, Event, PublicStation, StationDesign
 from cosim.charging.timing import call_after
 
 DC = ChargerKind("dc", 1, 50.0)
@@ -48,7 +39,7 @@ class Day:
     def run(self) -> list[int]:
         """Go through the day; numbers in the order in which they first got a charger."""
         self.env.run()
-        starts = [customer.number for _, event, customer, _ in self.events if event is START]
+        starts = [customer.number for _, event, customer, _ in self.events if event is Event.START]
         return list(dict.fromkeys(starts))
 
 
@@ -116,7 +107,7 @@ def test_a_customer_takes_the_first_kind_that_fits_and_waits_for_no_other() -> N
     day.run()
     # The third overtakes the second, whom the slow charger does not fit.
     assert [c.waited_s for c in (one, two, three)] == [0.0, 99.0, 0.0]
-    assert {c.number: charger for _, event, c, charger in day.events if event is START} == {0: 0, 1: 0, 2: 1}
+    assert {c.number: charger for _, event, c, charger in day.events if event is Event.START} == {0: 0, 1: 0, 2: 1}
 
 
 def test_charging_to_a_target_at_constant_power() -> None:
@@ -264,10 +255,10 @@ def test_what_holds_for_every_station(
     # A charger serves one at a time, and energy flows only while a car is plugged in.
     at, busy_s, plugged_s = {}, 0.0, defaultdict(float)
     for time_s, event, customer, charger in day.events:
-        if event is START:
+        if event is Event.START:
             assert charger not in at
             at[charger] = (customer, time_s)
-        elif event in (END, DISPLACED):
+        elif event in (Event.END, Event.DISPLACED):
             holder, since_s = at.pop(charger)
             assert holder is customer
             busy_s += time_s - since_s
@@ -286,4 +277,4 @@ def test_what_holds_for_every_station(
         starts = [c for c in everybody if c.start_s is not None]
         order = sorted(starts, key=lambda c: (c.arrive_s, c.number))
         assert [c.start_s for c in order] == sorted(c.start_s for c in starts)
-    assert [c for _, event, c, _ in day.events if event is LEAVE] == day.left
+    assert [c for _, event, c, _ in day.events if event is Event.LEAVE] == day.left
