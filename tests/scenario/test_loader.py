@@ -129,8 +129,10 @@ def test_overrides_are_applied(write):
             ],
         ),
         ("  kind: lattice\n", "", ["outage.yaml:19: roads.kind: is required (one of 'lattice', 'tntp', 'list')"]),
-        ("kind: lattice", "kind: grid", ["outage.yaml:20: roads.kind: must be one of 'lattice', 'tntp', 'list', got 'grid'"]),
-        ("kind: lattice", "kind: [1]", ["outage.yaml:20: roads.kind: must be one of 'lattice', 'tntp', 'list', got [1]"]),
+        ("kind: lattice", "kind: grid", ["outage.yaml:20: roads.kind: must be one of 'lattice', 'tntp', "
+            "'list', got 'grid'"]),
+        ("kind: lattice", "kind: [1]", ["outage.yaml:20: roads.kind: must be one of 'lattice', 'tntp', "
+            "'list', got [1]"]),
         ("columns: 3", "lattice: 3", ["outage.yaml:21: roads.lattice: unknown key; known: bpr_b, bpr_power, "
             "capacity_vph, columns, kind, rows, spacing_km, speed_kmh"]),
         ("[0.9, 1, 0.9]", "[0.9, x, 0.9]", ["outage.yaml:8: profiles.load.values.1: must be a number, got 'x'"]),
