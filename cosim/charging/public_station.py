@@ -219,6 +219,17 @@ class PublicStation:
             self._without_power.append(customer)
             self._settle_soon()
 
+    def _time_to_go(self, event: simpy.Event) -> None:
+        """Who stays for a time goes then, also if it has lost its charger and waits for another one."""
+        customer = cast(Customer, event.value)
+        if customer.outcome is Outcome.THERE and customer.charger < 0:
+            now = self._env.now
+            self._count(now)
+            self.queue.remove(customer)
+            self._end_wait(now, customer)
+            self._leave(now, customer, Outcome.SERVED)
+            self._settle_soon()
+
     def _out_of_patience(self, event: simpy.Event) -> None:
         customer = cast(Customer, event.value)
         if customer.outcome is Outcome.THERE and customer.start_s is None:
@@ -386,6 +397,8 @@ class PublicStation:
         customer.interrupted += 1
         self._tell(Event.DISPLACED, customer, charger)
         self._wait(now, customer)
+        if customer.stays:
+            call_after(self._env, max(customer.depart_s - now, 0.0), self._time_to_go, customer)
 
     def _serve_out(self, customer: Customer) -> None:
         now, charger = self._env.now, customer.charger

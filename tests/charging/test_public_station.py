@@ -137,6 +137,25 @@ def test_who_stays_holds_its_charger_after_it_is_full() -> None:
     assert (stays.plug_out_s, stays.charged_kwh, next_one.waited_s) == (7200.0, pytest.approx(50.0), 7140.0)
 
 
+def test_who_stays_goes_in_time_although_it_has_lost_its_charger() -> None:
+    day = Day(StationDesign((DC,)))
+    stays = day.comes(0, 0.0, None, stays=True, depart_s=3600.0, energy_kwh=0.0, target_kwh=50.0)
+    day.fails(0, 1800.0, 7200.0)
+    day.run()
+    assert (stays.outcome, stays.plug_out_s, stays.waited_s) == (Outcome.SERVED, 3600.0, 1800.0)
+    assert stays.charged_kwh == pytest.approx(25.0)
+
+
+def test_who_stays_and_gets_a_charger_again_goes_in_time_too() -> None:
+    day = Day(StationDesign((DC,)))
+    stays = day.comes(0, 0.0, None, stays=True, depart_s=3600.0, energy_kwh=0.0, target_kwh=50.0)
+    day.fails(0, 900.0, 1800.0)
+    day.run()
+    assert (stays.plug_out_s, stays.waited_s, stays.interrupted) == (3600.0, 900.0, 1)
+    assert stays.charged_kwh == pytest.approx(37.5)
+    assert len(day.left) == 1
+
+
 def test_a_site_limit_is_shared_and_what_a_full_car_leaves_goes_to_the_others() -> None:
     day = Day(StationDesign((ChargerKind("dc", 2, 50.0),), limit_kw=60.0))
     small = day.comes(0, 0.0, None, energy_kwh=0.0, target_kwh=15.0)
@@ -212,6 +231,7 @@ def test_what_holds_for_every_station(
             number,
             10.0 * arrive,
             None if hold is None else 10.0 * hold,
+            stays=hold is None and number % 3 == 0,
             energy_kwh=float(number % 7),
             target_kwh=number % 7 + wanted,
             curve=curve if number % 2 else None,
@@ -270,7 +290,7 @@ def test_what_holds_for_every_station(
         assert customer.charged_kwh <= strongest_kw * plugged_s[customer.number] / 3600.0 + 1e-9
         assert customer.energy_kwh == pytest.approx(customer.number % 7 + 0.9 * customer.charged_kwh, abs=1e-6)
         assert customer.energy_kwh <= customer.target_kwh + 1e-9
-        if customer.outcome is Outcome.SERVED and customer.hold_s is None:
+        if customer.outcome is Outcome.SERVED and customer.hold_s is None and not customer.stays:
             assert customer.energy_kwh == customer.target_kwh
     # Nobody overtakes where the first who comes is served first and all chargers fit.
     if discipline == "first_come" and all(not kind.plugs for kind in chargers) and not faults:
