@@ -112,6 +112,6 @@ def test_every_wait_is_that_of_ciw(case: str, chargers: int) -> None:
                 assert wait_h == pytest.approx(theirs[number][1], abs=TOLERANCE_H)
             assert end_h == pytest.approx(theirs[number][2], abs=TOLERANCE_H)
             if outcome == Outcome.SERVED.name:
-                # With preemption Ciw records spells; all time that is not service is waiting, in several stays or in one.
+                # With preemption Ciw records spells; all time that is not service is waiting, in one stay or several.
                 assert wait_h == pytest.approx(theirs[number][2] - path[0][number] - path[1][number], abs=TOLERANCE_H)
         assert len({outcome for outcome, _, _ in ours.values()}) == 1 + bool(more.get("reneges") or "places" in more)
