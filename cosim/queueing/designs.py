@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from cosim.errors import CosimError, QueueError, SimulationError
-from cosim.processes import Child, DeadProcessError, could_not_start, portable, stop_if_let_go
+from cosim.errors import QueueError
 from cosim.queueing.plan import make_plan
-from cosim.queueing.study import Found, Request, Study, run_study
+from cosim.queueing.pool import run_all
+from cosim.queueing.study import Found, Request, Study
 from cosim.queueing.target import Target
 from cosim.scenario.study_loader import load_study
 from cosim.scenario.variation import Variation
@@ -133,7 +130,7 @@ def run_designs(
     plans = [make_plan(load_study(path, chosen)) for chosen in texts]
     station = _station_of(variation.path, plans[0].station_names)
     studies: dict[int, Study | str] = {}
-    for number, study in _all(path, texts, request, min(workers, len(texts))):
+    for number, study in run_all(path, texts, request, min(workers, len(texts))):
         studies[number] = study
         if progress is not None:
             progress(len(studies), len(texts))
@@ -157,62 +154,3 @@ def _station_of(path: str, names: Sequence[str]) -> str:
     parts = path.split(".")
     inside = len(parts) > 1 and parts[0] == "stations" and parts[1].isdigit() and int(parts[1]) < len(names)
     return names[int(parts[1])] if inside else ""
-
-
-def study_one(path: str | Path, overrides: Sequence[str], request: Request) -> Study | str:
-    """Run one design; the reason if it has no steady state."""
-    plan = make_plan(load_study(path, overrides))
-    try:
-        return run_study(plan, request)
-    except QueueError as error:
-        return str(error)
-
-
-def _all(
-    path: str | Path, texts: Sequence[Sequence[str]], request: Request, workers: int
-) -> Iterator[tuple[int, Study | str]]:
-    """Number and study of each design, as they are done."""
-    if workers < 2:
-        for number, overrides in enumerate(texts):
-            yield number, study_one(path, overrides, request)
-        return
-    given = pickle.dumps((str(path), request))
-    children = [Child(_work, given) for _ in range(workers)]
-    waiting = list(enumerate(texts))[::-1]
-    try:
-        left = len(texts)
-        while left:
-            for connection in wait([child.connection for child in children]):
-                child = next(one for one in children if one.connection is connection)
-                try:
-                    started, said = child.ready, child.take()
-                except DeadProcessError as error:
-                    if not child.ready:
-                        raise could_not_start("worker") from error
-                    raise SimulationError(f"a worker {error}") from error
-                if started:
-                    number, found = said
-                    if isinstance(found, CosimError):
-                        raise found
-                    left -= 1
-                    yield number, found
-                if waiting:
-                    child.send(waiting.pop())
-    finally:
-        for child in children:
-            child.let_go()
-        for child in children:
-            child.end()
-
-
-def _work(connection: Connection, given: tuple[str, Request], let_go: threading.Event) -> None:
-    """What a worker does: designs, one after another."""
-    path, request = given
-    while True:
-        number, overrides = connection.recv()
-        stop_if_let_go(let_go)
-        try:
-            found: Study | str | CosimError = study_one(path, overrides, request)
-        except Exception as error:  # noqa: BLE001 - it is raised again in the parent
-            found = portable(error)
-        connection.send((number, found))

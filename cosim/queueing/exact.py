@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from cosim.errors import QueueError
 from cosim.queueing.plan import Group, Plan
 from cosim.queueing.sampling import mean_and_scv
 from cosim.queueing.theory import QueueValues, allen_cunneen, erlang_a, mdc, mmc, mmck
 from cosim.scenario.queue_schema import Constant, Distribution, Exponential, PoissonArrivals, RenewalArrivals
-
-if TYPE_CHECKING:
-    from cosim.queueing.study import Request
 
 
 @dataclass(frozen=True)
@@ -69,13 +66,13 @@ class Exact:
         return found
 
 
-def exact_values(plan: Plan, station: int, request: Request) -> Exact:
+def exact_values(plan: Plan, station: int, *, steady: bool) -> Exact:
     """What is known of a station.
 
     Args:
         plan: The study.
         station: Number of the station.
-        request: How it is run; a transient study has no exact values here.
+        steady: Whether the steady state is asked for; a transient study has no exact values here.
     """
     groups = plan.groups_of(station)
     reason = _reason(plan, station, groups)
@@ -93,7 +90,7 @@ def exact_values(plan: Plan, station: int, request: Request) -> Exact:
     unlimited = design.places is None and section.patience_h is None and section.balks_at is None
     if load >= 1.0 and unlimited:
         return Exact(None, f"the load is {load:.4g}, not below 1", (plan.station_names[station], load))
-    if not request.steady:
+    if not steady:
         return Exact(None, "this is a transient study; exact values hold in the steady state (--warm-up)")
     service = section.service_h or section.energy_kwh
     found = _model(design.chargers, design.places, per_h, service_h, arrivals.kind, service, section.patience_h)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cosim.charging.customer import Outcome
-from cosim.charging.public_station import StationDesign
 from cosim.interface import Floats
 from cosim.queueing.replication import StationRecords
 
@@ -162,12 +161,3 @@ def queue_over_time(wait_h: Floats, time_h: Floats) -> Floats:
     begun = np.searchsorted(np.sort(wait_h[:, 0]), time_h, side="right")
     ended = np.searchsorted(np.sort(wait_h[:, 1]), time_h, side="right")
     return (begun - ended).astype(float)
-
-
-def chargers_of(designs: Sequence[StationDesign]) -> Mapping[str, int]:
-    """Number of chargers by kind, over stations."""
-    found: dict[str, int] = {}
-    for design in designs:
-        for kind in design.kinds:
-            found[kind.name] = found.get(kind.name, 0) + kind.count
-    return found

@@ -144,7 +144,7 @@ def run_study(plan: Plan, request: Request, progress: Progress | None = None) ->
         {name: estimates(values) for name, values in of_stations.items()},
         estimates(of_all),
         {name: _series(time_h, sums[:, k], request.replications) for k, name in enumerate(names)},
-        {name: exact_values(plan, k, request) for k, name in enumerate(names)} if request.theory else {},
+        {name: exact_values(plan, k, steady=request.steady) for k, name in enumerate(names)} if request.theory else {},
     )
 
 
@@ -163,7 +163,7 @@ def check_request(plan: Plan, request: Request) -> None:
         )
     if request.steady:
         for station in range(len(plan.designs)):
-            exact_values(plan, station, request).check_steady()
+            exact_values(plan, station, steady=True).check_steady()
 
 
 def find_warm_up_h(plan: Plan, request: Request) -> float:
@@ -173,11 +173,8 @@ def find_warm_up_h(plan: Plan, request: Request) -> float:
         QueueError: If MSER-5 finds no end of the warm-up.
     """
     if request.warm_up_by:
-        pilots = min(PILOTS, request.replications)
-        return max(
-            _warm_up_of_station([replicate(plan, number)[station] for number in range(pilots)])
-            for station in range(len(plan.designs))
-        )
+        pilots = [replicate(plan, number) for number in range(min(PILOTS, request.replications))]
+        return max(_warm_up_of_station(of_station) for of_station in zip(*pilots, strict=True))
     return request.warm_up_h or 0.0
 
 

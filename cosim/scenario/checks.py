@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cosim.errors import ScenarioIssue
 from cosim.scenario.schema import (
@@ -13,7 +13,6 @@ from cosim.scenario.schema import (
     EquilibriumFlow,
     FleetSection,
     HourlyProfile,
-    MicrogridSection,
     NetworkSection,
     Profile,
     RewardSection,
@@ -27,20 +26,23 @@ from cosim.scenario.wording import dotted, shown, suggestion
 TOLERANCE: Final = 1e-9
 
 Issues = Iterator[ScenarioIssue]
+#: Checks, each with the names of the sections that it needs.
+Checks = Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]
 
 
-def check_sections(sections: Mapping[str, Any]) -> list[ScenarioIssue]:
+def check_sections(sections: Mapping[str, Any], checks: Checks | None = None) -> list[ScenarioIssue]:
     """Find the mistakes that no single field shows.
 
     Args:
         sections: Top-level sections by name; a check is left out if one that it needs is missing.
+        checks: Checks, each with the names of its sections; default: those of a scenario.
 
     Returns:
         The mistakes, with paths but without lines.
     """
     return [
         issue
-        for check, names in CHECKS
+        for check, names in (CHECKS if checks is None else checks)
         if all(name in sections for name in names)
         for issue in check(*(sections[name] for name in names))
     ]
@@ -83,7 +85,7 @@ def _network_origin(network: NetworkSection) -> Issues:
 
 
 def _microgrid_names(network: NetworkSection) -> Issues:
-    yield from _unique_names("network.microgrids", network.microgrids)
+    yield from unique_names("network.microgrids", network.microgrids)
 
 
 def _storage_bounds(network: NetworkSection) -> Issues:
@@ -108,7 +110,7 @@ def _station_places(stations: Sequence[StationSection]) -> Issues:
 
 
 def _station_names(stations: Sequence[StationSection]) -> Issues:
-    yield from _unique_names("stations", stations)
+    yield from unique_names("stations", stations)
 
 
 def _fleet_charge(fleet: FleetSection) -> Issues:
@@ -180,7 +182,24 @@ def _controller_name(controller: ControllerSection) -> Issues:
         )
 
 
-def _unique_names(path: str, named: Iterable[MicrogridSection | StationSection]) -> Issues:
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+def unique_names(path: str, named: Iterable[Named]) -> Issues:
+    """Check that no two sections of a list have one name.
+
+    Args:
+        path: Path of the list.
+        named: The sections.
+
+    Yields:
+        The mistakes.
+    """
     first: dict[str, int] = {}
     for index, section in enumerate(named):
         other = first.setdefault(section.name, index)
@@ -198,7 +217,7 @@ def _reward_credit(reward: RewardSection) -> Issues:
         yield ScenarioIssue("reward.credit", f"'individual' needs form 'avoided', got {reward.form!r}")
 
 
-CHECKS: Final[Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]] = (
+CHECKS: Final[Checks] = (
     (_hourly_profiles, ("profiles",)),
     (_network_origin, ("network",)),
     (_microgrid_names, ("network",)),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from cosim.errors import ScenarioIssue
+from cosim.scenario.checks import Checks, Issues, unique_names
 from cosim.scenario.queue_schema import (
     Constant,
     CustomerSection,
@@ -21,37 +22,18 @@ from cosim.scenario.queue_schema import (
 from cosim.scenario.schema import Section
 from cosim.scenario.wording import dotted, shown, suggestion
 
-Issues = Iterator[ScenarioIssue]
-
 #: What a customer may want, and the words for it.
 WISHES: Final = "either `service_h`, or `energy_kwh`, or `energy_kwh` and `stay_h`"
 
 
-def check_study(sections: Mapping[str, Any]) -> list[ScenarioIssue]:
-    """Find the mistakes that no single field shows.
-
-    Args:
-        sections: Top-level sections by name; a check is left out if one that it needs is missing.
-
-    Returns:
-        The mistakes, with paths but without lines.
-    """
-    return [
-        issue
-        for check, names in CHECKS
-        if all(name in sections for name in names)
-        for issue in check(*(sections[name] for name in names))
-    ]
-
-
 def check_stations(stations: Sequence[QueueStationSection]) -> Issues:
     """Check each station by itself, and their names."""
-    yield from _unique("stations", [station.name for station in stations])
+    yield from unique_names("stations", stations)
     for index, station in enumerate(stations):
         path = dotted("stations", index)
         if (station.chargers is None) == (station.kinds is None):
             yield ScenarioIssue(path, "needs either `chargers`, their number, or `kinds`, what kinds there are")
-        yield from _unique(dotted(path, "kinds"), [kind.name for kind in station.kinds or ()])
+        yield from unique_names(dotted(path, "kinds"), station.kinds or ())
         if station.preemptive and station.discipline != "priority":
             problem = f"goes with `discipline: priority` only, got {station.discipline!r}"
             yield ScenarioIssue(dotted(path, "preemptive"), problem)
@@ -78,7 +60,7 @@ def _check_faults(path: str, listed: ListedFaults, chargers: int) -> Issues:
 
 def check_customers(customers: Sequence[CustomerSection]) -> Issues:
     """Check each group of customers by itself, and their names."""
-    yield from _unique("customers", [group.name for group in customers])
+    yield from unique_names("customers", customers)
     for index, group in enumerate(customers):
         path = dotted("customers", index)
         yield from _check_wishes(path, group)
@@ -164,13 +146,6 @@ def _check_distributions(path: str, section: Section) -> Issues:
             yield from _check_distributions(dotted(path, name), value)
 
 
-def _unique(path: str, names: Sequence[str]) -> Issues:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            first = dotted(path, names.index(name), "name")
-            yield ScenarioIssue(dotted(path, index, "name"), f"{shown(name)} is taken already, by {first}")
-
-
 def _increasing(path: str, values: Sequence[float]) -> Issues:
     for index, (before, value) in enumerate(pairwise(values), start=1):
         if value <= before:
@@ -182,7 +157,7 @@ def _as_many(path: str, values: Sequence[float], other: str, others: Sequence[fl
         yield ScenarioIssue(path, f"must have as many values as {other} ({len(others)}), got {len(values)}")
 
 
-CHECKS: Final[tuple[tuple[Callable[..., Issues], tuple[str, ...]], ...]] = (
+STUDY_CHECKS: Final[Checks] = (
     (check_stations, ("stations",)),
     (check_customers, ("customers",)),
     (check_places, ("stations", "customers")),

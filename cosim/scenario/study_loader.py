@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.scenario.checks import check_sections
 from cosim.scenario.overrides import apply_overrides
-from cosim.scenario.queue_checks import check_study
+from cosim.scenario.queue_checks import STUDY_CHECKS
 from cosim.scenario.queue_schema import QueueStudy
 from cosim.scenario.source import Document, read_document
 from cosim.scenario.validation import validate
@@ -62,7 +63,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyFile:
         raise ScenarioError([ScenarioIssue("", problem, str(document.path))])
     model, issues = validate(document.tree, QueueStudy)
     sections: dict[str, Any] = {name: getattr(model, name) for name in type(model).model_fields}
-    issues = document.locate([*issues, *check_study(sections)])
+    issues = document.locate([*issues, *check_sections(sections, STUDY_CHECKS)])
     if issues or not isinstance(model, QueueStudy):
         raise ScenarioError(issues)
     return StudyFile(model, document)

@@ -8,9 +8,7 @@ import pytest
 from small_study import plan
 
 from cosim.queueing.exact import exact_values
-from cosim.queueing.study import Request
 
-STEADY = Request(2, warm_up_h=1.0)
 CONSTANT = {"kind": "constant", "value": 0.5}
 
 
@@ -29,7 +27,7 @@ CONSTANT = {"kind": "constant", "value": 0.5}
 )
 def test_the_model_of_a_station(tmp_path: Path, station, cars, model) -> None:
     cars = {k: {n: x for n, x in v.items() if x is not None} if isinstance(v, dict) else v for k, v in cars.items()}
-    values = exact_values(plan(tmp_path, station=station, **cars), 0, STEADY).values
+    values = exact_values(plan(tmp_path, station=station, **cars), 0, steady=True).values
     assert values is not None
     assert values.model == model
     assert values.exact == (not model.startswith("GI"))
@@ -50,7 +48,7 @@ def test_the_model_of_a_station(tmp_path: Path, station, cars, model) -> None:
 )
 def test_why_there_is_none(tmp_path: Path, station, cars, why) -> None:
     made = plan(tmp_path, station=station, **cars)
-    exact = exact_values(made, 0, STEADY)
+    exact = exact_values(made, 0, steady=True)
     assert exact.values is None
     assert why in exact.assumption
     assert exact.summary() == {"model": None, "why_not": exact.assumption}
@@ -59,4 +57,4 @@ def test_why_there_is_none(tmp_path: Path, station, cars, why) -> None:
 def test_patience_or_places_make_an_overload_steady(tmp_path: Path) -> None:
     for station, cars in (({"waiting_places": 5}, {}), ({}, {"patience_h": {"kind": "exponential", "mean": 1.0}})):
         made = plan(tmp_path, station={"chargers": 2, **station}, **cars)
-        exact_values(made, 0, STEADY).check_steady()
+        exact_values(made, 0, steady=True).check_steady()

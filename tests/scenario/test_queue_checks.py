@@ -31,7 +31,10 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ("name: A, chargers: 2, kinds: [{name: a, count: 1}]", "stations.0: needs either `chargers`"),
         ("name: A, chargers: 0", "stations.0.chargers: must be at least 1, got 0"),
         ("name: A, chargers: 2, preemptive: true", "stations.0.preemptive: goes with `discipline: priority` only"),
-        ("name: A, kinds: [{name: a, count: 1}, {name: a, count: 1}]", "stations.0.kinds.1.name: 'a' is taken already"),
+        (
+            "name: A, kinds: [{name: a, count: 1}, {name: a, count: 1}]",
+            "stations.0.kinds.1.name: 'a' is already the name of stations.0.kinds.0",
+        ),
         (
             "name: A, chargers: 2, faults: {kind: listed, faults: [{charger: 2, from_h: 1, until_h: 2}]}",
             "stations.0.faults.faults.0.charger: must be below 2, got 2",
