@@ -17,7 +17,7 @@ from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
 from cosim.inputs import sha256_of
 from cosim.interface import Controller
 from cosim.scenario.loader import parse_document
-from cosim.scenario.source import Document, override_source
+from cosim.scenario.source import Document, as_typed, override_source
 from cosim.scenario.wording import one_line
 from cosim.system import System, build_system, load_system
 
@@ -85,8 +85,7 @@ def load_as_typed(scenario: str | Path, typed: Sequence[tuple[str, str]]) -> Sys
     try:
         return load(scenario, [override for override, _ in typed])
     except ScenarioError as error:
-        issues = [replace(issue, source=words.get(issue.source, issue.source)) for issue in error.issues]
-        raise ScenarioError(issues) from error
+        raise as_typed(error, words) from error
 
 
 def typed_choices(**chosen: Any) -> list[tuple[str, str]]:

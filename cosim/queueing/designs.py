@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosim.errors import QueueError
+from cosim.errors import QueueError, ScenarioError
 from cosim.queueing.plan import make_plan
 from cosim.queueing.pool import run_all
 from cosim.queueing.study import Found, Request, Study
 from cosim.queueing.target import Target
+from cosim.scenario.source import as_typed, override_source
 from cosim.scenario.study_loader import load_study
 from cosim.scenario.variation import Variation
 
@@ -127,7 +128,11 @@ def run_designs(
         CosimError: If a design is wrong or cannot be run.
     """
     texts = [[*overrides, override] for override in variation.overrides]
-    plans = [make_plan(load_study(path, chosen)) for chosen in texts]
+    words = {override_source(override): variation.source for override in variation.overrides}
+    try:
+        plans = [make_plan(load_study(path, chosen)) for chosen in texts]
+    except ScenarioError as error:
+        raise as_typed(error, words) from error
     station = _station_of(variation.path, plans[0].station_names)
     studies: dict[int, Study | str] = {}
     for number, study in run_all(path, texts, request, min(workers, len(texts))):

@@ -7,7 +7,7 @@ machine is refused: duplicate keys, tags, recursive or exploding aliases, bottom
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -112,6 +112,16 @@ def override_source(assignment: str) -> str:
         E.g. `--set fleet.size=40`; of at most 200 characters after `--set`.
     """
     return f"--set {one_line(assignment, MAX_OVERRIDE)}"
+
+
+def as_typed(error: ScenarioError, words: Mapping[str, str]) -> ScenarioError:
+    """The same mistakes, those of overrides shown in the words that were typed.
+
+    Args:
+        error: The mistakes.
+        words: What was typed, by the source of an override, as `override_source` gives it.
+    """
+    return ScenarioError([replace(issue, source=words.get(issue.source, issue.source)) for issue in error.issues])
 
 
 def read_document(path: Path) -> Document:

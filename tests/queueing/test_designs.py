@@ -82,7 +82,9 @@ def test_targets_that_are_none(text: str, problem: str) -> None:
 
 def test_a_design_that_is_wrong_and_a_measure_that_is_missing_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, tree(hours=10.0))
-    with pytest.raises(ScenarioError, match=r"stations\.0\.chargers: must be at least 1, got 0"):
+    with pytest.raises(
+        ScenarioError, match=r"^--vary stations\.0\.chargers=0:2: stations\.0\.chargers: must be at least 1, got 0"
+    ):
         run_designs(path, [], parse_variation("stations.0.chargers=0:2"), Request(2))
     with pytest.raises(QueueError, match="utilisation_fast was not measured here"):
         run_designs(path, [], CHARGERS, Request(2), parse_target("utilisation_fast <= 1"))
