@@ -678,7 +678,7 @@ def _check(options: argparse.Namespace) -> int:
         from cosim.scenario.study_loader import load_study
 
         plan = make_plan(load_study(options.file, options.overrides))
-        groups = f"{len(plan.groups)} groups of customers, {len(plan.designs)} stations, {plan.hours:g} h"
+        groups = f"{len(plan.groups)} groups of customers, {len(plan.designs)} stations, {plan.span.hours:g} h"
         print(f"{one_line(options.file)}: good ({plan.name}: {groups})")
         return GOOD
     system = load(options.file, options.overrides)

@@ -23,6 +23,7 @@ ROOMS = (
     ("cosim.scenario",),
     ("cosim.records",),
     ("cosim.charging", "cosim.grid"),
+    ("cosim.sampling",),
     ("cosim.traffic",),
     ("cosim.ledger", "cosim.reward"),
     ("cosim.outcome",),

@@ -9,7 +9,8 @@ from typing import cast
 import simpy
 
 from cosim.charging.customer import Customer
-from cosim.charging.public_station import OnEvent, PublicStation, StationDesign
+from cosim.charging.design import StationDesign
+from cosim.charging.public_station import OnEvent, PublicStation
 from cosim.charging.timing import call_after
 
 

@@ -9,64 +9,18 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 import simpy
 
 from cosim.charging.customer import Customer, Outcome
+from cosim.charging.design import Discipline, StationDesign
 from cosim.charging.power_curve import Flow
 from cosim.charging.sharing import max_min_kw, priority_kw
 from cosim.charging.timing import call_after
 from cosim.errors import SimulationError
 from cosim.units import SECONDS_PER_HOUR
-
-Discipline = Literal["first_come", "lowest_soc", "earliest_departure", "priority"]
-Sharing = Literal["max_min", "priority"]
-
-
-@dataclass(frozen=True)
-class ChargerKind:
-    """Chargers that are alike.
-
-    Attributes:
-        name: What they are called.
-        count: How many.
-        power_kw: Highest power of each [kW].
-        plugs: Plugs that they have; empty if they fit everybody.
-    """
-
-    name: str
-    count: int
-    power_kw: float
-    plugs: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class StationDesign:
-    """How a station is built and who is served first.
-
-    Attributes:
-        kinds: Its chargers; customers take a free one of the first kind that fits.
-        limit_kw: Power of all vehicles together, at most [kW].
-        sharing: How that is shared: the same for all as far as they can take it, or in order of class and plugging in.
-        places: Places to wait; None for no limit. Who lost a charger keeps a place in any case.
-        discipline: Who is served first.
-        preemptive: Whether a customer of a lower class takes the charger of one of a higher class.
-    """
-
-    kinds: tuple[ChargerKind, ...]
-    limit_kw: float = math.inf
-    sharing: Sharing = "max_min"
-    places: int | None = None
-    discipline: Discipline = "first_come"
-    preemptive: bool = False
-
-    @property
-    def chargers(self) -> int:
-        """Number of chargers of all kinds."""
-        return sum(kind.count for kind in self.kinds)
 
 
 class Event(StrEnum):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from cosim.errors import QueueError
-from cosim.queueing.plan import Group, Plan
-from cosim.queueing.sampling import mean_and_scv
+from cosim.queueing.plan import Plan
 from cosim.queueing.theory import QueueValues, allen_cunneen, erlang_a, mdc, mmc, mmck
-from cosim.scenario.queue_schema import Constant, Distribution, Exponential, PoissonArrivals, RenewalArrivals
+from cosim.sampling.distribution import mean_and_scv
+from cosim.sampling.group import Group
+from cosim.scenario.station_schema import Constant, Distribution, Exponential, PoissonArrivals, RenewalArrivals
 
 
 @dataclass(frozen=True)

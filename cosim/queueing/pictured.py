@@ -35,17 +35,17 @@ def seen_of(plan: Plan, request: Request) -> list[Seen]:
 
 
 def _seen(plan: Plan, station: int, runs: Sequence[StationRecords], limits_h: Sequence[float]) -> Seen:
-    time_h = np.linspace(0.0, plan.hours, POINTS)
+    time_h = np.linspace(0.0, plan.span.hours, POINTS)
     let_in = [(run.outcome == Outcome.SERVED) | (run.outcome == Outcome.RENEGED) for run in runs]
-    hours = [Period(hour, min(hour + 1.0, plan.hours)) for hour in np.arange(0.0, plan.hours)]
+    hours = [Period(hour, min(hour + 1.0, plan.span.hours)) for hour in np.arange(0.0, plan.span.hours)]
     chargers = plan.designs[station].chargers
     in_use = [np.mean([hour.overlap_h(run.spell_h) for run in runs]) / hour.length_h / chargers for hour in hours]
     names = [f"{kind.name} {k + 1}" for kind in plan.designs[station].kinds for k in range(kind.count)]
     first = runs[0]
     return Seen(
         station=plan.station_names[station],
-        start_h=plan.start_h,
-        hours=plan.hours,
+        start_h=plan.span.start_h,
+        hours=plan.span.hours,
         time_h=time_h,
         queue=np.array([queue_over_time(run.wait_h, time_h) for run in runs]),
         waited_h=np.concatenate([run.waited_h[some] for run, some in zip(runs, let_in, strict=True)]),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.charging.customer import Customer, Outcome
+from cosim.charging.customer import Outcome
 from cosim.charging.day import StationDay
-from cosim.charging.public_station import OnEvent, StationDesign
+from cosim.charging.design import StationDesign
+from cosim.charging.public_station import OnEvent
 from cosim.errors import SimulationError
 from cosim.interface import Floats, Ints
-from cosim.queueing.faults import faults_of
-from cosim.queueing.plan import Group, Plan
-from cosim.queueing.sampling import arrival_times_h, draw
-from cosim.seeding import stream
+from cosim.queueing.plan import Plan
+from cosim.sampling.faults import faults_of
+from cosim.sampling.group import customers_of
 from cosim.units import SECONDS_PER_HOUR
 
 #: How far sums over time may be apart, as a share.
@@ -92,41 +92,14 @@ def _told(on_event: OnStationEvent, station: int) -> OnEvent:
 
 def _of_station(plan: Plan, station: int, number: int, on_event: OnEvent | None) -> StationRecords:
     """Stations have nothing in common, so each has a day of its own."""
-    groups = [group for group in plan.groups if group.station == station]
-    columns = [_columns(plan, group, number) for group in groups]
-    arrive_h = np.concatenate([column["arrive_h"] for column in columns])
-    order = np.argsort(arrive_h, kind="stable")
-    of_group = np.repeat(np.arange(len(groups)), [len(column["arrive_h"]) for column in columns])[order]
-    place = np.concatenate([np.arange(len(column["arrive_h"])) for column in columns])[order]
-    lists = [{name: values.tolist() for name, values in column.items()} for column in columns]
-
-    def customers() -> Iterator[Customer]:
-        for k, (which, row) in enumerate(zip(of_group.tolist(), place.tolist(), strict=True)):
-            yield groups[which].customer(k, {name: values[row] for name, values in lists[which].items()})
-
     design = plan.designs[station]
-    day = StationDay(design, customers(), faults_of(plan, station, number), on_event)
+    coming = customers_of(plan.groups_of(station), plan.span, plan.seed, number)
+    faults = faults_of(plan.faults[station], design.chargers, plan.station_names[station], plan.seed, number)
+    day = StationDay(design, coming.customers, faults, on_event)
     day.run()
-    records = _records(design, of_group, day)
+    records = _records(design, coming.group, day)
     _check(plan.station_names[station], records, day)
     return records
-
-
-def _columns(plan: Plan, group: Group, number: int) -> Mapping[str, Floats]:
-    """Arrival [h] of all customers of a group, and what they want, by name."""
-    if group.listed is not None:
-        return group.listed
-
-    def generator(what: str) -> np.random.Generator:
-        return stream(plan.seed, number, f"queue.{group.section.name}.{what}")
-
-    arrive_h = arrival_times_h(group.section.arrivals, plan.start_h, plan.hours, generator("arrivals"))  # type: ignore[arg-type]
-    columns = {"arrive_h": arrive_h}
-    for name in ("service_h", "energy_kwh", "stay_h", "patience_h", "arrival_soc"):
-        distribution = getattr(group.section, name)
-        if distribution is not None:
-            columns[name] = draw(distribution, len(arrive_h), generator(name))
-    return columns
 
 
 def _records(design: StationDesign, group: Ints, day: StationDay) -> StationRecords:

@@ -99,7 +99,7 @@ class Study:
             "study": self.plan.name,
             "seed": self.plan.seed,
             "replications": self.request.replications,
-            "hours": self.plan.hours,
+            "hours": self.plan.span.hours,
             "steady_state": self.request.steady,
             "warm_up_h": self.warm_up_h,
             "warm_up_by": self.request.warm_up_by or ("given" if self.request.steady else "none"),
@@ -124,7 +124,7 @@ def run_study(plan: Plan, request: Request, progress: Progress | None = None) ->
     """
     check_request(plan, request)
     warm_up_h = find_warm_up_h(plan, request)
-    period = Period(warm_up_h, plan.hours)
+    period = Period(warm_up_h, plan.span.hours)
     names = plan.station_names
     of_stations: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     of_all: list[dict[str, float]] = []
@@ -156,9 +156,9 @@ def check_request(plan: Plan, request: Request) -> None:
     """
     if request.replications < 1:
         raise QueueError(f"there must be at least 1 replication, got {request.replications}")
-    if request.warm_up_h is not None and not 0.0 <= request.warm_up_h < plan.hours:
+    if request.warm_up_h is not None and not 0.0 <= request.warm_up_h < plan.span.hours:
         raise QueueError(
-            f"the warm-up must be at least 0 and below the {plan.hours:g} h of the study (clock.hours), "
+            f"the warm-up must be at least 0 and below the {plan.span.hours:g} h of the study (clock.hours), "
             f"got {request.warm_up_h:g} h"
         )
     if request.steady:

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from cosim.interface import Action, EvState, FleetSpec, Navigator, Observation, Outcome, fields_seen
 from cosim.records.schema import TABLES, columns_of
 from cosim.scenario.queue_schema import QueueStudy
-from cosim.scenario.schema import Scenario, Section
+from cosim.scenario.schema import Scenario
+from cosim.scenario.section import Section
 from cosim.state_image import StateImage
 from cosim.traffic.target import ActionOutcome
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from cosim.errors import ScenarioIssue
+from cosim.scenario.names import Issues, unique_names
 from cosim.scenario.schema import (
     CapacityShareFlow,
     CongestionSection,
@@ -25,7 +26,6 @@ from cosim.scenario.wording import dotted, shown, suggestion
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
 TOLERANCE: Final = 1e-9
 
-Issues = Iterator[ScenarioIssue]
 #: Checks, each with the names of the sections that it needs.
 Checks = Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]
 
@@ -180,31 +180,6 @@ def _controller_name(controller: ControllerSection) -> Issues:
         yield ScenarioIssue(
             "controller.name", f"must be a controller's name or module:Class, got {shown(controller.name)}"
         )
-
-
-class Named(Protocol):
-    """What has a name."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-
-
-def unique_names(path: str, named: Iterable[Named]) -> Issues:
-    """Check that no two sections of a list have one name.
-
-    Args:
-        path: Path of the list.
-        named: The sections.
-
-    Yields:
-        The mistakes.
-    """
-    first: dict[str, int] = {}
-    for index, section in enumerate(named):
-        other = first.setdefault(section.name, index)
-        if other != index:
-            yield ScenarioIssue(dotted(path, index, "name"), f"{section.name!r} is already the name of {path}.{other}")
 
 
 def _charge_bounds(path: str, soc_min: float, soc_max: float) -> Issues:

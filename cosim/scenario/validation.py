@@ -10,7 +10,8 @@ from pydantic import ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from cosim.errors import ScenarioIssue
-from cosim.scenario.schema import Scenario, Section
+from cosim.scenario.schema import Scenario
+from cosim.scenario.section import Section
 from cosim.scenario.wording import dotted, shown, suggestion
 
 SENTENCES: Final = {

@@ -8,7 +8,8 @@ import pytest
 import simpy
 
 from cosim.charging.customer import Customer, Outcome
-from cosim.charging.public_station import ChargerKind, PublicStation, StationDesign
+from cosim.charging.design import ChargerKind, StationDesign
+from cosim.charging.public_station import PublicStation
 from cosim.charging.timing import call_after
 
 CUSTOMERS = 3_000

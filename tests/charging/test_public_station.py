@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.charging.customer import Customer, Outcome
+from cosim.charging.design import ChargerKind, StationDesign
 from cosim.charging.power_curve import PowerCurve
-from cosim.charging.public_station import ChargerKind, Event, PublicStation, StationDesign
+from cosim.charging.public_station import Event, PublicStation
 from cosim.charging.timing import call_after
 
 DC = ChargerKind("dc", 1, 50.0)

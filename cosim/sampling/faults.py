@@ -6,9 +6,8 @@ import heapq
 from collections.abc import Iterator
 
 from cosim.charging.day import Fault
-from cosim.queueing.plan import Plan
-from cosim.queueing.sampling import draw
-from cosim.scenario.queue_schema import Distribution, ListedFaults, RandomFaults
+from cosim.sampling.distribution import draw
+from cosim.scenario.station_schema import Distribution, ListedFaults, RandomFaults
 from cosim.seeding import stream
 from cosim.units import SECONDS_PER_HOUR
 
@@ -16,15 +15,18 @@ from cosim.units import SECONDS_PER_HOUR
 DRAWN_AT_ONCE = 64
 
 
-def faults_of(plan: Plan, station: int, number: int) -> Iterator[Fault]:
+def faults_of(
+    faults: RandomFaults | ListedFaults | None, chargers: int, station: str, seed: int, number: int
+) -> Iterator[Fault]:
     """Faults and repairs of a station, in order of time; endless if they are random.
 
     Args:
-        plan: The study.
-        station: Number of the station.
-        number: Number of the replication.
+        faults: What a file says of them.
+        chargers: Number of its chargers.
+        station: Its name, which decides on the random stream.
+        seed: Seed of all random streams.
+        number: Number of the replication, or of the episode.
     """
-    faults = plan.faults[station]
     if isinstance(faults, ListedFaults):
         both = [
             Fault(time_h * SECONDS_PER_HOUR, fault.charger, works)
@@ -35,15 +37,12 @@ def faults_of(plan: Plan, station: int, number: int) -> Iterator[Fault]:
         return iter(sorted(both, key=lambda fault: (fault.time_s, not fault.works, fault.charger)))
     if faults is None:
         return iter(())
-    of_chargers = [
-        _of_charger(plan, plan.station_names[station], faults, charger, number)
-        for charger in range(plan.designs[station].chargers)
-    ]
+    of_chargers = [_of_charger(faults, station, charger, seed, number) for charger in range(chargers)]
     return heapq.merge(*of_chargers, key=lambda fault: (fault.time_s, not fault.works, fault.charger))
 
 
-def _of_charger(plan: Plan, station: str, faults: RandomFaults, charger: int, number: int) -> Iterator[Fault]:
-    generator = stream(plan.seed, number, f"queue.{station}.faults.{charger}")
+def _of_charger(faults: RandomFaults, station: str, charger: int, seed: int, number: int) -> Iterator[Fault]:
+    generator = stream(seed, number, f"queue.{station}.faults.{charger}")
 
     def values(distribution: Distribution) -> Iterator[float]:
         while True:

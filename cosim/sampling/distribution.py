@@ -13,7 +13,7 @@ import numpy as np
 
 from cosim.errors import QueueError
 from cosim.interface import Floats
-from cosim.scenario.queue_schema import (
+from cosim.scenario.station_schema import (
     Constant,
     Distribution,
     Exponential,

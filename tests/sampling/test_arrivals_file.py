@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosim.errors import ScenarioError
-from cosim.queueing.arrivals_file import hours_since, read_arrivals
+from cosim.sampling.arrivals_file import hours_since, read_arrivals
 
 HEAD = "id,arrival,energy_kwh,stay_h\n"
 

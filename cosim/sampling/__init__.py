@@ -1,0 +1,1 @@
+"""What chance or a list decides at stations: who comes when and wants what, and what fails."""
