@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEFAULT_EPISODES = 256
 #: What controllers are compared by; the first one is what a bound is a bound of.
 RATIOS = ("load_restoration_ratio", "restoration_fairness", "energy_consumption_ratio")
+#: And in scenarios with customers, who have the same chargers.
+CUSTOMER_RATIOS = ("customer_waiting_time_p90_h", "customers_lost_share")
 
 #: Gives the highest load restoration ratio that any controller could reach in each of some episodes [1], shape [E];
 #: NaN where nothing would be shed.
@@ -314,7 +316,8 @@ class _Conditions:
             tally, of_seed = self._run(system)
             totals.append(tally.totals)
             effort = effort.plus(of_seed)
-        values = {ratio: np.array([total.metric[ratio] for total in totals]) for ratio in RATIOS}
+        ratios = [ratio for ratio in (*RATIOS, *CUSTOMER_RATIOS) if ratio in totals[0].metric]
+        values = {ratio: np.array([total.metric[ratio] for total in totals]) for ratio in ratios}
         return _Run(values, effort.by_component["controller"] / effort.slots)
 
     def bounds(self, bound: Bound, system: System) -> Floats:
@@ -371,11 +374,11 @@ def _evaluate(run: _Run, against: _Run | None, bounds: Floats | None, seed: int)
     others = against.values if against is not None else {}
     return Evaluation(
         values=values,
-        means={ratio: bootstrap(mean, values[ratio], seed=seed) for ratio in RATIOS},
-        interquartile_means={ratio: bootstrap(interquartile_mean, values[ratio], seed=seed) for ratio in RATIOS},
+        means={ratio: bootstrap(mean, values[ratio], seed=seed) for ratio in values},
+        interquartile_means={ratio: bootstrap(interquartile_mean, values[ratio], seed=seed) for ratio in values},
         differences={ratio: bootstrap(mean_difference, values[ratio], others[ratio], seed=seed) for ratio in others},
         fraction_of_bound=None if bounds is None else bootstrap(mean_fraction, restoration, bounds[None], seed=seed),
-        seed_means={ratio: means_of_seeds(values[ratio]) for ratio in RATIOS},
+        seed_means={ratio: means_of_seeds(values[ratio]) for ratio in values},
         decision_time_s=run.decision_time_s,
     )
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_EPISODES = 16
 DEFAULT_REPLICAS = 16
 #: Tables that metrics are made of.
-METRIC_TABLES = ("microgrid_slots", "reference_slots", "bus_slots", "ev_slots", "station_slots", "visits")
+METRIC_TABLES = ("microgrid_slots", "reference_slots", "bus_slots", "ev_slots", "station_slots", "visits", "customers")
 #: Called while a run goes on with the slots done and the slots in all.
 Progress = Callable[[int, int], None]
 
@@ -269,6 +269,7 @@ def metric_context(system: System) -> MetricContext:
         slots=system.clock.slots,
         chargers=system.spec.station_chargers.tolist(),
         consumption_kwh_per_km=system.spec.consumption_kwh_per_km,
+        customers=bool(system.customers),
     )
 
 

@@ -79,6 +79,7 @@ class Ledger:
         driven_kwh = evs.driven_km * consumption_kwh_per_km
         gained_kwh = evs.energy_end_kwh - evs.energy_start_kwh
         count = stations.charged_kwh.shape[-1]
+        sold_kwh = stations.charged_kwh + stations.customers_kwh
         self._close(
             [
                 Balance("EV", "stored - driven = gained", stored_kwh - driven_kwh - gained_kwh),
@@ -104,7 +105,7 @@ class Ledger:
                 Balance(
                     "station",
                     "charged within its limit",
-                    np.maximum(stations.charged_kwh - stations.charge_limit_kw * self.slot_h, 0.0),
+                    np.maximum(sold_kwh - stations.charge_limit_kw * self.slot_h, 0.0),
                 ),
                 Balance(
                     "station",
@@ -115,6 +116,21 @@ class Ledger:
             episodes,
             slots,
         )
+
+    def check_customers(self, stations: StationSlots, drawn_kwh: Floats, episodes: Sequence[int]) -> None:
+        """Check what customers drew.
+
+        Args:
+            stations: Per station, shape [T, R, H].
+            drawn_kwh: Energy that the customers of each station say they have drawn [kWh], shape [R, H].
+            episodes: Episode of each replica.
+
+        Raises:
+            LedgerError: If a station sold them more or less, slot by slot.
+        """
+        missing_kwh = stations.customers_kwh.sum(axis=0) - drawn_kwh
+        last = len(stations.customers_kwh) - 1
+        self._close([Balance("station", "sold = drawn by its customers", missing_kwh[None])], episodes, [last])
 
     def check_grid(
         self,

@@ -23,6 +23,9 @@ RESAMPLES = 2000
 COVERAGE = 0.95
 RESAMPLED_AT_ONCE = 2**18
 
+#: What became of customers, see the table `customers`.
+_SERVED, _TURNED_AWAY = 1, (2, 3)
+
 COST_PARTS = ("dg", "shedding", "ess", "curtailment")
 
 
@@ -35,12 +38,14 @@ class MetricContext:
         slots: Slots of an episode.
         chargers: Chargers of each station.
         consumption_kwh_per_km: Energy for driving [kWh/km].
+        customers: Whether anybody but the fleet comes to the stations.
     """
 
     slot_h: float
     slots: int
     chargers: Sequence[int]
     consumption_kwh_per_km: float
+    customers: bool = False
 
 
 def shed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
@@ -110,6 +115,33 @@ def waiting_time_p95_h(records: Records, context: MetricContext) -> Floats:
     return np.array([_quantile(waits_h, 0.95) if len(waits_h) else np.nan for waits_h in _waits_h(records, context)])
 
 
+def customers_served(records: Records, context: MetricContext) -> Floats:
+    """Customers who left with what they wanted."""
+    return np.array([np.count_nonzero(outcome == _SERVED) for outcome in _of_customers(records, "outcome")], float)
+
+
+def customers_lost_share(records: Records, context: MetricContext) -> Floats:
+    """Share of customers who went on, found no place to wait, or lost their patience; undefined where nobody came."""
+    return np.array(
+        [(outcome > _SERVED).mean() if len(outcome) else np.nan for outcome in _of_customers(records, "outcome")]
+    )
+
+
+def customer_waiting_time_mean_h(records: Records, context: MetricContext) -> Floats:
+    """Mean time in the queue of customers who were not turned away [h]; undefined where there are none."""
+    return np.array([waits_h.mean() if len(waits_h) else np.nan for waits_h in _customers_waits_h(records)])
+
+
+def customer_waiting_time_p90_h(records: Records, context: MetricContext) -> Floats:
+    """90th percentile of that time [h]; undefined where there are none."""
+    return np.array([_quantile(waits_h, 0.9) if len(waits_h) else np.nan for waits_h in _customers_waits_h(records)])
+
+
+def customer_energy_kwh(records: Records, context: MetricContext) -> Floats:
+    """Energy that customers drew [kWh]."""
+    return records["station_slots"].total("customers_kwh")
+
+
 def charger_utilisation(records: Records, context: MetricContext) -> Floats:
     """Share of charger-hours in use."""
     busy = records["station_slots"].total("busy_mean")
@@ -142,6 +174,17 @@ METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = 
     "voltage_min_pu": (voltage_min_pu, "p.u."),
     "voltage_max_pu": (voltage_max_pu, "p.u."),
 }
+
+
+#: Metrics of scenarios with customers, likewise.
+CUSTOMER_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
+    "customers_served": (customers_served, "1"),
+    "customers_lost_share": (customers_lost_share, "1"),
+    "customer_waiting_time_mean_h": (customer_waiting_time_mean_h, "h"),
+    "customer_waiting_time_p90_h": (customer_waiting_time_p90_h, "h"),
+    "customer_energy_kwh": (customer_energy_kwh, "kWh"),
+}
+ALL_METRICS = {**METRICS, **CUSTOMER_METRICS}
 
 
 @dataclass(frozen=True)
@@ -190,8 +233,8 @@ class EpisodeTotals:
     def add(self, episodes: Sequence[int], records: Records, context: MetricContext) -> None:
         """Add a batch of episodes."""
         self.episode.extend(episodes)
-        for name, (metric, _) in METRICS.items():
-            self.metric[name].extend(metric(records, context).tolist())
+        for name, (metric, _) in (ALL_METRICS if context.customers else METRICS).items():
+            self.metric.setdefault(name, _floats()).extend(metric(records, context).tolist())
         for table in ("reference_slots", "microgrid_slots"):
             self.shed_kwh.setdefault(table, []).append(shed_kwh(records, context, table))
             self.curtailed_kwh.setdefault(table, []).append(curtailed_kwh(records, context, table))
@@ -212,7 +255,9 @@ class EpisodeTotals:
             seed: The scenario's seed, for the bootstrap.
         """
         found: dict[str, Estimate] = {}
-        for name, (_, unit) in METRICS.items():
+        for name, (_, unit) in ALL_METRICS.items():
+            if name not in self.metric:
+                continue
             values = np.array(self.metric[name])
             found[name] = estimate(values[~np.isnan(values)], unit, seed)
             if name == "load_restoration_ratio":
@@ -299,6 +344,22 @@ def _quantile(values: Floats, share: float) -> float:
     below = int(place)
     low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
     return float(low + (high - low) * (place - below))
+
+
+def _of_customers(records: Records, column: str) -> list[Floats]:
+    """A column of the table of customers, episode by episode."""
+    slots, customers = records["microgrid_slots"], records["customers"]
+    if slots.shape is None:
+        return []
+    episodes = np.asarray(slots.columns["episode"]).reshape(slots.shape)[:, 0, 0]
+    of_episode, values = np.asarray(customers.columns["episode"]), np.asarray(customers.columns[column])
+    return [values[of_episode == episode] for episode in episodes]
+
+
+def _customers_waits_h(records: Records) -> list[Floats]:
+    """Waiting times of each episode's customers who were not turned away [h]."""
+    pairs = zip(_of_customers(records, "waited_s"), _of_customers(records, "outcome"), strict=True)
+    return [hours(1.0) * waited_s[~np.isin(outcome, _TURNED_AWAY)] for waited_s, outcome in pairs]
 
 
 def _waits_h(records: Records, context: MetricContext) -> list[Floats]:

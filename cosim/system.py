@@ -19,14 +19,17 @@ from cosim.grid.power_flow import find_engine
 from cosim.inputs import InputFile, InputFiles, sha256_of
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.reward import RewardModel
+from cosim.sampling.group import Group, Span, make_group
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
 from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
+from cosim.scenario.station_schema import CustomerSection
 from cosim.traffic.congestion import expected_base_flow
 from cosim.traffic.model import TrafficModel
 from cosim.traffic.navigation import RoadNavigator
 from cosim.traffic.road_network import RoadNetwork, build_roads, station_nodes
 from cosim.traffic.routing import Router
+from cosim.traffic.station_set import span_of
 from cosim.traffic.target import PENALISED
 from cosim.traffic.travel_time import TravelTime
 
@@ -50,6 +53,7 @@ class System:
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
         spec: What controllers know before the first slot.
         inputs: Fingerprints of the files that the scenario names.
+        customers: Who else comes to the stations.
         scenario_sha256: SHA-256 of the scenario file; empty if the scenario comes from a run folder.
     """
 
@@ -65,6 +69,7 @@ class System:
     base_flow_vph: Floats
     spec: FleetSpec
     inputs: tuple[InputFile, ...] = ()
+    customers: tuple[Group, ...] = ()
     scenario_sha256: str = ""
 
     @property
@@ -91,7 +96,7 @@ class System:
             keep_trips: Whether trips are kept until their episode ends, for the records.
         """
         parts = (self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
-        return TrafficModel(*parts, keep_trips=keep_trips)
+        return TrafficModel(*parts, customers=self.customers, keep_trips=keep_trips)
 
     def reward_model(self) -> RewardModel:
         """What turns slots into rewards."""
@@ -176,13 +181,20 @@ class _Builder:
             base_flow_vph = self._part(
                 lambda section: expected_base_flow(section, roads, profiles, clock.slots, self._resolve), "congestion"
             )
+        customers: list[Group] = []
+        if clock is not None and "stations" in self._parsed.sections:
+            names = [station.name for station in self._parsed.sections["stations"]]
+            customers = self._part(lambda sections: self._groups(sections, names, span_of(clock)), "customers") or []
         self._part(self._check_controller, "controller")
         file = self._parsed.file
         if file is None or self.issues:
             return None
         # A part is missing only where there is an issue.
         system = _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
-        return replace(system, inputs=self._inputs.fingerprints())
+        return replace(system, inputs=self._inputs.fingerprints(), customers=tuple(customers))
+
+    def _groups(self, sections: Sequence[CustomerSection], stations: Sequence[str], span: Span) -> list[Group]:
+        return [make_group(section, stations.index(section.station), span, self._resolve) for section in sections]
 
     def _check_controller(self, section: ControllerSection) -> None:
         problem = self._controller_check(section.name, section.options) if self._controller_check else None
@@ -245,7 +257,7 @@ def _supply(stations: Sequence[StationSection], network: Network) -> StationSupp
     feeder = network.feeder
     bus = np.array([feeder.position(station.bus) for station in stations], dtype=np.int64)
     microgrid: Ints = feeder.island[bus]
-    chargers = np.array([station.chargers for station in stations], dtype=np.float64)
+    chargers = np.array([station.charger_count for station in stations], dtype=np.float64)
     in_microgrid = np.bincount(microgrid, weights=chargers)
     return StationSupply(bus, microgrid, chargers / in_microgrid[microgrid])
 
@@ -277,7 +289,7 @@ def _spec(
         area_km=roads.area_km,
         station_name=tuple(station.name for station in scenario.stations),
         station_position_km=roads.node_km[station_node],
-        station_chargers=np.array([station.chargers for station in scenario.stations], dtype=np.int64),
+        station_chargers=np.array([station.charger_count for station in scenario.stations], dtype=np.int64),
         station_microgrid=supply.microgrid,
         station_share=supply.share,
         microgrid_name=microgrids.name,

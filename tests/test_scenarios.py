@@ -20,7 +20,9 @@ def results(request: pytest.FixtureRequest) -> cosim.Results:
 
 
 def test_there_are_scenarios() -> None:
-    assert {"outage_33bus", "outage_33bus_deterministic", "outage_siouxfalls"} <= {path.stem for path in SCENARIOS}
+    assert {"outage_33bus", "outage_33bus_customers", "outage_33bus_deterministic", "outage_siouxfalls"} <= {
+        path.stem for path in SCENARIOS
+    }
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

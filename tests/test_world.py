@@ -55,10 +55,17 @@ def digest(records: Records) -> str:
     return total.hexdigest()
 
 
-@pytest.fixture(scope="module", params=[(e, c) for e in ENGINES for c in ("random", "coordinated")], ids="-".join)
+CASES = [
+    *((SCENARIO.stem, engine, controller) for engine in ENGINES for controller in ("random", "coordinated")),
+    ("outage_33bus_customers", "lindistflow", "coordinated"),
+]
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
 def system(request: pytest.FixtureRequest) -> System:
-    engine, controller = request.param
-    return load_system(SCENARIO, [f"network.engine={engine}", f"controller.name={controller}"])
+    scenario, engine, controller = request.param
+    path = SCENARIO.with_name(f"{scenario}.yaml")
+    return load_system(path, [f"network.engine={engine}", f"controller.name={controller}"])
 
 
 def test_world_equals_plain_loop(system: System) -> None:

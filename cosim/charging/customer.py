@@ -8,6 +8,7 @@ from enum import IntEnum
 from simpy import Event
 
 from cosim.charging.power_curve import Flow, PowerCurve
+from cosim.units import SECONDS_PER_HOUR
 
 
 class Outcome(IntEnum):
@@ -64,12 +65,12 @@ class Customer:
         "outcome",
         "patience_s",
         "plug",
-        "plug_in_s",
         "plug_out_s",
         "priority",
         "queue_met",
         "rank",
         "since_s",
+        "spell_s",
         "start_s",
         "stays",
         "target_kwh",
@@ -127,7 +128,8 @@ class Customer:
         self.rank: tuple[float, ...] = ()
         self.charger = -1
         self.waits_since_s = arrive_s
-        self.plug_in_s = 0.0
+        self.spell_s = 0.0
+        """Time at which it was last plugged in [s]."""
         self.since_s = 0.0
         self.limit_kw = -1.0
         self.flow: Flow | None = None
@@ -140,3 +142,75 @@ class Customer:
     def soc(self) -> float:
         """State of charge, share of the battery."""
         return self.energy_kwh / self.battery_kwh
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is in the queue."""
+        return self.outcome is Outcome.THERE and self.charger < 0
+
+    @property
+    def tapers(self) -> bool:
+        """Whether its power falls as its battery fills."""
+        return self.flow is not None and self.flow.growth_per_h < 0.0
+
+    @property
+    def charges(self) -> bool:
+        """Whether it wants energy, not to give some."""
+        return True
+
+    @property
+    def done(self) -> bool:
+        """Whether its battery holds what it wants."""
+        return self.energy_kwh >= self.target_kwh
+
+    def most_kw(self, charger_kw: float) -> float:
+        """Power that it can take before its next corner [kW], >= 0, in whatever direction it wants.
+
+        Args:
+            charger_kw: Power of its charger [kW].
+        """
+        if self.done:
+            return 0.0
+        return charger_kw if self.curve is None else min(charger_kw, self.curve.most_kw(self.energy_kwh))
+
+    def flow_at(self, limit_kw: float) -> Flow:
+        """What flows from now on.
+
+        Args:
+            limit_kw: Power that it may have [kW], >= 0.
+        """
+        energy_kwh, target_kwh = self.energy_kwh, self.target_kwh
+        if energy_kwh >= target_kwh:
+            # By rounding, a moment before its time.
+            return Flow(0.0, 0.0, 0.0 if self.ends is None else math.inf, target_kwh)
+        if limit_kw <= 0.0:
+            return Flow(0.0, 0.0, math.inf, energy_kwh)
+        if self.curve is not None:
+            return self.curve.flow(energy_kwh, target_kwh, limit_kw, self.efficiency)
+        hours = (target_kwh - energy_kwh) / self.efficiency / limit_kw
+        return Flow(limit_kw, 0.0, hours * SECONDS_PER_HOUR, target_kwh)
+
+    def book(self, now: float) -> float:
+        """Book the energy that has flowed since it was last booked.
+
+        Args:
+            now: Time [s].
+
+        Returns:
+            Energy that passed the charger [kWh], >= 0, in whatever direction it wants.
+        """
+        passed_kwh = 0.0
+        if self.flow is not None and now > self.since_s:
+            passed_kwh = self.flow.energy_kwh(now - self.since_s)
+            self.charged_kwh += passed_kwh
+            self.energy_kwh += passed_kwh * self.efficiency
+        self.since_s = now
+        return passed_kwh
+
+    def reach(self, energy_kwh: float) -> None:
+        """Be where a flow leads to, free of rounding.
+
+        Args:
+            energy_kwh: Energy in its battery [kWh].
+        """
+        self.energy_kwh = energy_kwh

@@ -16,11 +16,9 @@ import simpy
 
 from cosim.charging.customer import Customer, Outcome
 from cosim.charging.design import Discipline, StationDesign
-from cosim.charging.power_curve import Flow
 from cosim.charging.sharing import max_min_kw, priority_kw
 from cosim.charging.timing import call_after
 from cosim.errors import SimulationError
-from cosim.units import SECONDS_PER_HOUR
 
 
 class Event(StrEnum):
@@ -57,6 +55,9 @@ def _by_class(customer: Customer) -> tuple[float, ...]:
     return (customer.priority, not customer.interrupted, customer.arrive_s, customer.number)
 
 
+#: While a limit is too little, what tapering vehicles leave of it is shared again after this time [s].
+SHARE_AGAIN_S: Final = 60.0
+
 RANKS: Final[dict[Discipline, Callable[[Customer], tuple[float, ...]]]] = {
     "first_come": _first_come,
     "lowest_soc": _lowest_soc,
@@ -78,7 +79,7 @@ class PublicStation:
     Args:
         env: The environment whose time it lives in.
         design: How it is built.
-        on_left: Told of each customer when it leaves for whatever reason.
+        on_left: Told of each customer when it leaves for whatever reason; None if nobody wants to know.
         on_event: Told of everything that happens, in order; None if nobody wants to know.
     """
 
@@ -86,7 +87,7 @@ class PublicStation:
         self,
         env: simpy.Environment,
         design: StationDesign,
-        on_left: Callable[[Customer], None],
+        on_left: Callable[[Customer], None] | None = None,
         on_event: OnEvent | None = None,
     ) -> None:
         self._env = env
@@ -98,6 +99,7 @@ class PublicStation:
         """Kind of each charger."""
         self._alike = all(not kind.plugs for kind in design.kinds)
         self._limited = math.isfinite(design.limit_kw)
+        self._powered = True
         self._free = list(range(len(self.kind_of)))
         self._broken: set[int] = set()
         self.plugged: dict[int, Customer] = {}
@@ -119,6 +121,12 @@ class PublicStation:
         self.spells: list[tuple[int, int, float, float]] = []
         """Charger, customer, beginning and end of each spell at a charger [s]."""
         self._binds_since_s: float | None = None
+        self._shares_again = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is there."""
+        return not (self.plugged or self.queue or self._new)
 
     # ------------------------------------------------------------------------------------------- what happens
 
@@ -165,8 +173,8 @@ class PublicStation:
         if flow is None or customer.due is not event:
             return
         self._book(self._env.now, customer)
-        customer.energy_kwh = flow.until_kwh
-        if customer.energy_kwh >= customer.target_kwh and customer.ends is None:
+        customer.reach(flow.until_kwh)
+        if customer.done and customer.ends is None:
             self._serve_out(customer)
         else:
             customer.limit_kw = -1.0
@@ -268,7 +276,7 @@ class PublicStation:
         """Give free chargers to those who wait, the next one first, as far as they fit."""
         self._count(now)
         queue = self.queue
-        if self._alike:
+        if self._alike and self._powered:
             while queue and self._free:
                 self._plug_in(now, queue.pop(0), self._free[0])
             return
@@ -281,7 +289,9 @@ class PublicStation:
                 place += 1
 
     def _charger_for(self, customer: Customer) -> int:
-        """The first free charger that fits, or -1."""
+        """The first free charger that fits, or -1; also if the station has no power for it."""
+        if not self._has_power_for(customer):
+            return -1
         if self._alike or not customer.plug:
             return self._free[0] if self._free else -1
         for charger in self._free:
@@ -295,10 +305,10 @@ class PublicStation:
 
     def _preempt(self, now: float, customer: Customer) -> bool:
         """Take the charger of the highest class, of several the one plugged in last; if it is above the customer's."""
-        if not self.design.preemptive:
+        if not self.design.preemptive or not self._has_power_for(customer):
             return False
         losers = [
-            (other.priority, other.plug_in_s, other.number, charger)
+            (other.priority, other.spell_s, other.number, charger)
             for charger, other in self.plugged.items()
             if other.priority > customer.priority and self._fits(customer, charger)
         ]
@@ -315,7 +325,7 @@ class PublicStation:
         if customer.start_s is None:
             customer.start_s = now
         self._end_wait(now, customer)
-        customer.plug_in_s = customer.since_s = now
+        customer.spell_s = customer.since_s = now
         customer.charger = charger
         customer.limit_kw = -1.0
         self._without_power.append(customer)
@@ -339,7 +349,7 @@ class PublicStation:
         customer.flow = customer.due = customer.ends = None
         charger, customer.charger = customer.charger, -1
         del self.plugged[charger]
-        self.spells.append((charger, customer.number, customer.plug_in_s, now))
+        self.spells.append((charger, customer.number, customer.spell_s, now))
         if charger not in self._broken:
             bisect.insort(self._free, charger)
 
@@ -347,7 +357,7 @@ class PublicStation:
         charger = customer.charger
         self._unplug(now, customer)
         if customer.hold_s is not None:
-            customer.hold_s -= now - customer.plug_in_s
+            customer.hold_s -= now - customer.spell_s
         customer.interrupted += 1
         self._tell(Event.DISPLACED, customer, charger)
         self._wait(now, customer)
@@ -367,69 +377,70 @@ class PublicStation:
         if outcome is Outcome.RENEGED:
             self._end_wait(now, customer)
         self._tell(Event.LEAVE, customer)
-        self._on_left(customer)
+        if self._on_left is not None:
+            self._on_left(customer)
 
     # ------------------------------------------------------------------------------------------------- power
 
+    def _has_power_for(self, customer: Customer) -> bool:
+        """Whether there is any power in the direction that it wants."""
+        return True
+
     def _share_power(self, now: float) -> None:
         """Share the station's limit anew among those at the chargers."""
-        chargers = list(self.plugged)
-        most_kw = [self._most_kw(self.plugged[charger], charger) for charger in chargers]
-        binds = sum(most_kw) > self.design.limit_kw
+        self._note_binding(now, self._share_out(now, list(self.plugged), self.design.limit_kw))
+
+    def _share_out(self, now: float, chargers: Sequence[int], limit_kw: float) -> bool:
+        """Share a limit among those at some chargers, in order of plugging in; says whether it is too little."""
+        customers = [self.plugged[charger] for charger in chargers]
+        for customer in customers:
+            if customer.tapers:
+                # It takes less by now than when its power was set.
+                self._book(now, customer)
+                customer.limit_kw = -1.0
+        kind_of = self.kind_of
+        most_kw = [
+            customer.most_kw(kind_of[charger].power_kw) for customer, charger in zip(customers, chargers, strict=True)
+        ]
+        if self.design.sharing == "max_min":
+            shares_kw = max_min_kw(most_kw, limit_kw)
+        else:
+            shares_kw = priority_kw(most_kw, [customer.priority for customer in customers], limit_kw)
+        for customer, share_kw in zip(customers, shares_kw, strict=True):
+            if customer.limit_kw != share_kw:
+                self._set_power(now, customer, share_kw)
+        return sum(most_kw) > limit_kw
+
+    def _note_binding(self, now: float, binds: bool) -> None:
+        """Note from when until when the limit is too little; then what tapering vehicles leave is shared again soon."""
+        if binds and not self._shares_again and any(customer.tapers for customer in self.plugged.values()):
+            self._shares_again = True
+            call_after(self._env, SHARE_AGAIN_S, self._share_again)
         if binds and self._binds_since_s is None:
             self._binds_since_s = now
         elif not binds and self._binds_since_s is not None:
             self.limited.append((self._binds_since_s, now))
             self._binds_since_s = None
-        if self.design.sharing == "max_min":
-            shares_kw: Sequence[float] = max_min_kw(most_kw, self.design.limit_kw)
-        else:
-            shares_kw = priority_kw(
-                most_kw, [self.plugged[charger].priority for charger in chargers], self.design.limit_kw
-            )
-        for charger, share_kw in zip(chargers, shares_kw, strict=True):
-            customer = self.plugged[charger]
-            if customer.limit_kw != share_kw:
-                self._set_power(now, customer, share_kw)
 
-    def _most_kw(self, customer: Customer, charger: int) -> float:
-        """Power that a customer can take before its next corner [kW]."""
-        if customer.energy_kwh >= customer.target_kwh:
-            return 0.0
-        power_kw = self.kind_of[charger].power_kw
-        return power_kw if customer.curve is None else min(power_kw, customer.curve.most_kw(customer.energy_kwh))
+    def _share_again(self, event: simpy.Event) -> None:
+        self._shares_again = False
+        if self.plugged:
+            self._settle_soon()
 
     def _set_power(self, now: float, customer: Customer, limit_kw: float) -> None:
         """Let a power flow until it becomes another by itself, and note when that is."""
         if customer.since_s < now:
             self._book(now, customer)
         customer.limit_kw = limit_kw
-        flow = customer.flow = self._flow(customer, limit_kw)
+        flow = customer.flow = customer.flow_at(limit_kw)
         customer.due = None
         if flow.until_s < math.inf:
             customer.due = call_after(self._env, max(flow.until_s, 0.0), self._flow_ended, customer)
         self._tell(Event.POWER, customer, customer.charger)
 
-    def _flow(self, customer: Customer, limit_kw: float) -> Flow:
-        energy_kwh, target_kwh = customer.energy_kwh, customer.target_kwh
-        if energy_kwh >= target_kwh:
-            # By rounding, a moment before its time.
-            return Flow(0.0, 0.0, 0.0 if customer.ends is None else math.inf, target_kwh)
-        if limit_kw <= 0.0:
-            return Flow(0.0, 0.0, math.inf, energy_kwh)
-        if customer.curve is not None:
-            return customer.curve.flow(energy_kwh, target_kwh, limit_kw, customer.efficiency)
-        hours = (target_kwh - energy_kwh) / customer.efficiency / limit_kw
-        return Flow(limit_kw, 0.0, hours * SECONDS_PER_HOUR, target_kwh)
-
     def _book(self, now: float, customer: Customer) -> None:
         """Book the energy that has flowed since it was last booked."""
-        flow = customer.flow
-        if flow is not None and now > customer.since_s:
-            passed_kwh = flow.energy_kwh(now - customer.since_s)
-            customer.charged_kwh += passed_kwh
-            customer.energy_kwh += passed_kwh * customer.efficiency
-        customer.since_s = now
+        customer.book(now)
 
     def _count(self, now: float) -> None:
         """Add the time since the last change to the sums over time."""

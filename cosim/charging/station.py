@@ -6,39 +6,15 @@ times are ordered by EV number, never by the order in which events were schedule
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import cast
 
 import simpy
 
 from cosim.charging.battery import Battery
+from cosim.charging.tally import StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Request
-
-
-@dataclass(slots=True)
-class StationTally:
-    """Sums of a station over a slot.
-
-    Attributes:
-        charged_kwh: Energy drawn by vehicles [kWh].
-        discharged_kwh: Energy fed in by vehicles [kWh].
-        queue_s: Waiting vehicles times time [s].
-        queue_max: Vehicles waiting, at most.
-        busy_s: Chargers in use times time [s].
-        busy_max: Chargers in use, at most.
-    """
-
-    charged_kwh: float = 0.0
-    discharged_kwh: float = 0.0
-    queue_s: float = 0.0
-    queue_max: int = 0
-    busy_s: float = 0.0
-    busy_max: int = 0
-
-    def row(self) -> tuple[float, float, float, int, float, int]:
-        """The sums in the order of the attributes."""
-        return (self.charged_kwh, self.discharged_kwh, self.queue_s, self.queue_max, self.busy_s, self.busy_max)
 
 
 class ChargingStation:
@@ -113,6 +89,11 @@ class ChargingStation:
             self.plugged.remove(request)
         request.plug_out_s = now
         self._settle_soon(now)
+
+    def requests(self) -> Iterator[Request]:
+        """All that hold a charger or wait for one."""
+        yield from self.plugged
+        yield from self.queue
 
     def settle(self) -> None:
         """Grant free chargers and share the power, after all that happens at this instant."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from simpy import Event
 
 from cosim.charging.battery import Battery
+from cosim.charging.shared_station import FleetCustomer
 from cosim.interface import EvState
 
 
@@ -67,6 +68,10 @@ class Request:
         return EvState.CHARGING if self.wanted_kw > 0.0 else EvState.DISCHARGING
 
 
+#: Of a station for the fleet alone, or of one that it shares.
+ChargerRequest = Request | FleetCustomer
+
+
 @dataclass(slots=True)
 class Visit:
     """A stay at a station.
@@ -83,10 +88,10 @@ class Visit:
     station: int
     arrive_s: float
     depart_s: float | None = None
-    requests: list[Request] = field(default_factory=list)
+    requests: list[ChargerRequest] = field(default_factory=list)
 
     @property
-    def open_request(self) -> Request | None:
+    def open_request(self) -> ChargerRequest | None:
         """The request that holds a charger or a place in the queue, if any."""
         if self.requests:
             request = self.requests[-1]

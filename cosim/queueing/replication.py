@@ -93,7 +93,7 @@ def _told(on_event: OnStationEvent, station: int) -> OnEvent:
 def _of_station(plan: Plan, station: int, number: int, on_event: OnEvent | None) -> StationRecords:
     """Stations have nothing in common, so each has a day of its own."""
     design = plan.designs[station]
-    coming = customers_of(plan.groups_of(station), plan.span, plan.seed, number)
+    coming = customers_of(plan.groups, station, plan.span, plan.seed, number)
     faults = faults_of(plan.faults[station], design.chargers, plan.station_names[station], plan.seed, number)
     day = StationDay(design, coming.customers, faults, on_event)
     day.run()

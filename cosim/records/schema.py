@@ -48,7 +48,7 @@ class MicrogridSlots:
     load_kvar: Floats = _column("kvar", "Reactive load to serve.")
     served_kw: Floats = _column("kW", "Active load served.")
     shed_kw: Floats = _column("kW", "Active load not served.")
-    ev_kw: Floats = _column("kW", "Power of the EVs at its stations, > 0 drawn.")
+    ev_kw: Floats = _column("kW", "Power of all vehicles at its stations, > 0 drawn.")
     pv_available_kw: Floats = _column("kW", "Photovoltaic power to be had.")
     wt_available_kw: Floats = _column("kW", "Wind power to be had.")
     pv_kw: Floats = _column("kW", "Photovoltaic power used.")
@@ -116,12 +116,13 @@ class StationSlots:
     """Power and occupancy of each station in a slot, shape [R, H]."""
 
     power_kw: Floats = _column("kW", "Mean power over the slot, > 0 drawn.")
-    charged_kwh: Floats = _column("kWh", "Energy drawn by EVs.")
-    discharged_kwh: Floats = _column("kWh", "Energy fed in by EVs.")
+    charged_kwh: Floats = _column("kWh", "Energy drawn by EVs of the fleet.")
+    discharged_kwh: Floats = _column("kWh", "Energy fed in by EVs of the fleet.")
+    customers_kwh: Floats = _column("kWh", "Energy drawn by customers.")
     charge_limit_kw: Floats = _column("kW", "Limit on power drawn.")
     discharge_limit_kw: Floats = _column("kW", "Limit on power fed in.")
-    queue_mean: Floats = _column("", "EVs waiting, mean over time.")
-    queue_max: Ints = _count("EVs waiting, at most; those that wait for no time do not count.")
+    queue_mean: Floats = _column("", "Vehicles waiting, mean over time.")
+    queue_max: Ints = _count("Vehicles waiting, at most; those that wait for no time do not count.")
     busy_mean: Floats = _column("", "Chargers in use, mean over time.")
     busy_max: Ints = _count("Chargers in use, at most.")
 
@@ -165,9 +166,26 @@ class Visits:
     plug_in_s: Floats = _column("s", "Time of plugging in; empty if it never got a charger.")
     plug_out_s: Floats = _column("s", "Time of freeing the charger, or of leaving the queue.")
     depart_s: Floats = _column("s", "Time of departure from the station; empty if it was there at the end.")
-    queue_met: Ints = _count("EVs waiting before it when it asked; -1 if it never asked.")
+    queue_met: Ints = _count("Vehicles waiting before it when it asked; -1 if it never asked.")
     charged_kwh: Floats = _column("kWh", "Energy drawn.")
     discharged_kwh: Floats = _column("kWh", "Energy fed in.")
+
+
+@dataclass(frozen=True)
+class Customers:
+    """One row per customer who came on its own account."""
+
+    customer: Ints = _count("Number of the customer, in the order of stations, then of arrivals.")
+    group: Ints = _count("Its group: place in the scenario's `customers`, from 0.")
+    station: Ints = _count("Station.")
+    arrive_s: Floats = _column("s", "Time of arrival.")
+    plug_in_s: Floats = _column("s", "Time of plugging in, for the first time; empty if it never got a charger.")
+    leave_s: Floats = _column("s", "Time of leaving; empty if it was there at the end.")
+    outcome: Ints = _count("What became of it: 0 still there, 1 served, 2 balked, 3 no place to wait, 4 reneged.")
+    queue_met: Ints = _count("Vehicles waiting when it came.")
+    waited_s: Floats = _column("s", "Time in the queue, up to the last time that it was plugged in, or left.")
+    interrupted: Ints = _count("Times that it lost its charger: to a fault, to somebody else, for lack of power.")
+    charged_kwh: Floats = _column("kWh", "Energy drawn.")
 
 
 @dataclass(frozen=True)
@@ -289,6 +307,7 @@ TABLES = (
     TableKind("road_slots", RoadSlots, (_EPISODE, _SLOT, _unit("road")), "Per slot and directed road."),
     TableKind("trips", Trips, (_EPISODE,), "Per trip."),
     TableKind("visits", Visits, (_EPISODE,), "Per request for a charger, or stay without one."),
+    TableKind("customers", Customers, (_EPISODE,), "Per customer who is not of the fleet."),
     TableKind("buses", Buses, (), "Per bus, once."),
     TableKind("lines", Lines, (), "Per line, once."),
     TableKind("microgrids", MicrogridUnits, (), "Per microgrid, once."),

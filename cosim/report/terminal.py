@@ -22,6 +22,8 @@ RATIO_NAMES = {
     "load_restoration_ratio": "load restoration",
     "restoration_fairness": "restoration fairness",
     "energy_consumption_ratio": "energy consumption",
+    "customer_waiting_time_p90_h": "customer wait p90 [h]",
+    "customers_lost_share": "customers lost",
 }
 
 #: The one that a bound is a bound of.
@@ -82,7 +84,8 @@ def _ratios(point: Mapping[str, Any], against: str) -> Table:
     if point["differences"]:
         table.add_column(Text(f"less {against}"), justify="right", overflow="fold", max_width=11)
         table.add_column("95 % interval", justify="right", no_wrap=True)
-    for ratio, label in RATIO_NAMES.items():
+    compared = next(iter(point["interquartile_means"].values()))
+    for ratio, label in ((ratio, label) for ratio, label in RATIO_NAMES.items() if ratio in compared):
         table.add_row(Text(label, style="bold"))
         for name, estimates in point["controllers"].items():
             middle, differences = point["interquartile_means"][name][ratio], point["differences"].get(name)
@@ -128,7 +131,7 @@ def _means(points: Sequence[Mapping[str, Any]]) -> Table:
             Text(", ".join(map(str, point["vary"].values()))), justify="right", overflow="fold", min_width=5
         )
     for key, label in {**RATIO_NAMES, "fraction_of_bound": "fraction of bound"}.items():
-        if any(estimates[key] for point in points for estimates in point["controllers"].values()):
+        if any(estimates.get(key) for point in points for estimates in point["controllers"].values()):
             table.add_row(Text(label, style="bold"))
             for name in points[0]["controllers"]:
                 means = (point["controllers"][name][key]["mean"] for point in points)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
-from cosim.charging.day import Fault
+from cosim.charging.feed import Fault
 from cosim.sampling.distribution import draw
 from cosim.scenario.station_schema import Distribution, ListedFaults, RandomFaults
 from cosim.seeding import stream

@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.charging.customer import Customer
 from cosim.charging.power_curve import PowerCurve
-from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.errors import QueueError, ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
 from cosim.sampling.arrivals_file import hours_since, read_arrivals
 from cosim.sampling.distribution import arrival_times_h, draw
@@ -123,7 +123,7 @@ class Coming(NamedTuple):
     """Customers who come to a station.
 
     Attributes:
-        group: Number of each one's group among those given, in order of arrival, shape [N].
+        group: Number of each one's group, in order of arrival, shape [N].
         customers: They themselves, made as they are asked for.
     """
 
@@ -131,11 +131,12 @@ class Coming(NamedTuple):
     customers: Iterator[Customer]
 
 
-def customers_of(groups: Sequence[Group], span: Span, seed: int, number: int, first: int = 0) -> Coming:
+def customers_of(groups: Sequence[Group], station: int, span: Span, seed: int, number: int, first: int = 0) -> Coming:
     """Draw who comes to a station.
 
     Args:
-        groups: Groups that come there, at least one.
+        groups: All groups.
+        station: Number of the station.
         span: The time in which they come.
         seed: Seed of all random streams.
         number: Number of the replication, or of the episode.
@@ -144,16 +145,18 @@ def customers_of(groups: Sequence[Group], span: Span, seed: int, number: int, fi
     Raises:
         QueueError: If listed values do not suffice, or too many customers come.
     """
-    columns = [_columns(group, span, seed, number) for group in groups]
-    arrive_h = np.concatenate([column["arrive_h"] for column in columns])
+    here = [k for k, group in enumerate(groups) if group.station == station]
+    columns = {k: _columns(groups[k], span, seed, number) for k in here}
+    counts = [len(columns[k]["arrive_h"]) for k in here]
+    arrive_h = np.concatenate([np.zeros(0), *(columns[k]["arrive_h"] for k in here)])
     order = np.argsort(arrive_h, kind="stable")
-    of_group = np.repeat(np.arange(len(groups)), [len(column["arrive_h"]) for column in columns])[order]
-    place = np.concatenate([np.arange(len(column["arrive_h"])) for column in columns])[order]
-    lists = [{name: values.tolist() for name, values in column.items()} for column in columns]
+    of_group = np.repeat(np.array(here, dtype=np.int64), counts)[order]
+    place = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(count) for count in counts)])[order]
+    lists = {k: {name: values.tolist() for name, values in column.items()} for k, column in columns.items()}
 
     def customers() -> Iterator[Customer]:
-        for k, (which, row) in enumerate(zip(of_group.tolist(), place.tolist(), strict=True), start=first):
-            yield groups[which].customer(k, {name: values[row] for name, values in lists[which].items()})
+        for number, (k, row) in enumerate(zip(of_group.tolist(), place.tolist(), strict=True), start=first):
+            yield groups[k].customer(number, {name: values[row] for name, values in lists[k].items()})
 
     return Coming(of_group, customers())
 
@@ -171,5 +174,8 @@ def _columns(group: Group, span: Span, seed: int, number: int) -> Mapping[str, F
     for name in ("service_h", "energy_kwh", "stay_h", "patience_h", "arrival_soc"):
         distribution = getattr(group.section, name)
         if distribution is not None:
-            columns[name] = draw(distribution, len(arrive_h), generator(name))
+            try:
+                columns[name] = draw(distribution, len(arrive_h), generator(name))
+            except QueueError as error:
+                raise QueueError(f"customers {group.section.name!r}, {name}: {error}") from error
     return columns

@@ -21,6 +21,7 @@ from cosim.scenario.schema import (
     StationSection,
     TntpFlow,
 )
+from cosim.scenario.station_checks import check_customers, check_features, check_places
 from cosim.scenario.wording import dotted, shown, suggestion
 
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
@@ -113,6 +114,16 @@ def _station_names(stations: Sequence[StationSection]) -> Issues:
     yield from unique_names("stations", stations)
 
 
+def _station_features(stations: Sequence[StationSection]) -> Issues:
+    for index, station in enumerate(stations):
+        path = dotted("stations", index)
+        if station.kinds is not None and "chargers" in station.model_fields_set:
+            yield ScenarioIssue(dotted(path, "chargers"), "must be left out when kinds are given")
+        if station.kinds is not None and station.power_kw is not None:
+            yield ScenarioIssue(dotted(path, "power_kw"), "must be left out when kinds are given; each has its own")
+        yield from check_features(path, station)
+
+
 def _fleet_charge(fleet: FleetSection) -> Issues:
     yield from _charge_bounds("fleet", fleet.soc_min, fleet.soc_max)
     low, high = fleet.start.soc - fleet.start.soc_spread, fleet.start.soc + fleet.start.soc_spread
@@ -200,6 +211,9 @@ CHECKS: Final[Checks] = (
     (_slack_voltage, ("network",)),
     (_station_places, ("stations",)),
     (_station_names, ("stations",)),
+    (_station_features, ("stations",)),
+    (check_customers, ("customers",)),
+    (check_places, ("stations", "customers")),
     (_fleet_charge, ("fleet",)),
     (_road_factor, ("congestion",)),
     (_flow_file, ("congestion", "roads")),

@@ -25,6 +25,7 @@ from cosim.scenario.section import (
     Share,
     TimeOfDay,
 )
+from cosim.scenario.station_schema import CustomerSection, StationFeatures
 
 
 class ClockSection(Section):
@@ -265,16 +266,37 @@ class CongestionSection(Section):
     base_flow: BaseFlow | None = Field(None, description="Flow of other vehicles; none if left out.")
 
 
-class StationSection(Section):
+class StationSection(StationFeatures):
     """A charging and discharging station."""
 
-    name: Name = Field(description="Name of the station.")
+    chargers: int = Field(10, ge=1, le=100_000, description="Number of chargers, all alike; or `kinds`.")
+    power_kw: Positive | None = Field(
+        None,
+        description="Highest power of each of these chargers [kW]; as much as the fleet's vehicles take if left out.",
+    )
+    sharing: Literal["max_min", "priority"] = Field(
+        "priority",
+        description="How power is shared that is not enough: in order of class, then of plugging in; or the same for "
+        "all as far as they can take it.",
+    )
     node: int | None = Field(None, description="Road node, numbered as in the road network; or `position_km`.")
     position_km: Annotated[list[Coordinate], Field(min_length=2, max_length=2)] | None = Field(
         None, description="Position of a road node [km, km]; or `node`."
     )
-    chargers: int = Field(10, ge=1, le=100_000, description="Number of chargers.")
     bus: Bus = Field(description="Bus that feeds the station.")
+
+    @property
+    def plain(self) -> bool:
+        """Whether it has nothing that the fleet alone, served as it comes, would notice."""
+        return (
+            self.power_kw is None
+            and self.kinds is None
+            and self.site_limit_kw is None
+            and self.sharing == "priority"
+            and self.waiting_places is None
+            and self.discipline == "first_come"
+            and self.faults is None
+        )
 
 
 class FleetCosts(Section):
@@ -309,6 +331,9 @@ class FleetSection(Section):
     consumption_kwh_per_km: NonNegative = Field(0.2, description="Energy for driving [kWh/km].")
     l_max: Positive = Field(1.0, description="Farthest move per slot, in units of `move_scale_km`.")
     move_scale_km: Positive = Field(10.0, description="What l_max = 1 means [km per slot]; 1 is the literal reading.")
+    priority: int = Field(
+        0, ge=0, le=100, description="Its class at stations that serve by class; lower ones are served first."
+    )
     p_sch_max: Share = Field(0.7, description="Highest share of the discharging power that may be scheduled.")
     costs: FleetCosts = Field(default_factory=lambda: FleetCosts(), description="Prices.")
     start: FleetStart = Field(default_factory=lambda: FleetStart(), description="Start of an episode.")
@@ -400,6 +425,10 @@ class Scenario(Section):
         default_factory=lambda: CongestionSection(), description="Traffic on the roads."
     )
     stations: list[StationSection] = Field(min_length=1, description="The charging stations.")
+    customers: list[CustomerSection] = Field(
+        default_factory=list,
+        description="Who else comes to them, and uses the same chargers as the fleet; drawn anew in each episode.",
+    )
     fleet: FleetSection = Field(default_factory=lambda: FleetSection(), description="The electric vehicles.")
     forecast: ForecastSection = Field(default_factory=lambda: ForecastSection(), description="The forecast.")
     uncertainty: UncertaintySection = Field(

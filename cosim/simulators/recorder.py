@@ -19,6 +19,7 @@ from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.system import System
 from cosim.traffic.accounts import TrafficSlot
 from cosim.traffic.start import battery_kind
+from cosim.traffic.station_set import Guests
 from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
 
@@ -77,6 +78,7 @@ class RecorderSimulator(SlotSimulator):
         system, fleet, slots = self._system, self._system.scenario.fleet, range(self._system.clock.slots)
         battery, consumption = battery_kind(fleet), fleet.consumption_kwh_per_km
         self._ledger.check_traffic(traffic.evs, traffic.stations, battery, consumption, episodes, slots)
+        self._ledger.check_customers(traffic.stations, _drawn_kwh(traffic), episodes)
         drawn_kw = traffic.stations.power_kw
         with_reference_kw = np.concatenate([drawn_kw, np.zeros_like(drawn_kw)], axis=1)
         at, units = system.supply.microgrid, system.microgrids
@@ -92,6 +94,9 @@ class RecorderSimulator(SlotSimulator):
             row for e, of_episode in zip(episodes, traffic.visits, strict=True) for row in _visit_rows(e, of_episode)
         ]
         yield row_table("visits", visits)
+        slots, slot_s = self._system.clock.slots, self._system.clock.slot_s
+        guests = zip(episodes, traffic.guests, strict=True)
+        yield row_table("customers", [row for e, each in guests for row in _customer_rows(e, each, slots * slot_s)])
         if self._complete:
             yield slot_table("rewards", episodes, self._reward.of_slots(traffic.evs, grid.microgrids, grid.reference))
             yield row_table(
@@ -141,6 +146,36 @@ def _trip_row(episode: int, trip: Trip) -> Row:
         [leg.from_km for leg in trip.legs],
         [leg.to_km for leg in trip.legs],
     )
+
+
+def _drawn_kwh(traffic: TrafficSlot) -> Floats:
+    """Energy that the customers of each station say they have drawn [kWh], shape [R, H]."""
+    drawn_kwh = np.zeros(traffic.station_book.limit_kw.shape[1:3])
+    for replica, guests in enumerate(traffic.guests):
+        for of_station in guests:
+            drawn_kwh[replica, of_station.station] = sum(c.charged_kwh for c in of_station.customers)
+    return drawn_kwh
+
+
+def _customer_rows(episode: int, guests: Sequence[Guests], end_s: float) -> Iterator[Row]:
+    number = 0
+    for of_station in guests:
+        for customer, group in zip(of_station.customers, of_station.group.tolist(), strict=False):
+            yield (
+                episode,
+                number,
+                group,
+                of_station.station,
+                customer.arrive_s,
+                customer.start_s,
+                customer.plug_out_s,
+                int(customer.outcome),
+                customer.queue_met,
+                customer.waited_s + (end_s - customer.waits_since_s if customer.waiting else 0.0),
+                customer.interrupted,
+                customer.charged_kwh,
+            )
+            number += 1
 
 
 def _visit_rows(episode: int, visits: Sequence[Visit]) -> Iterator[Row]:

@@ -17,6 +17,7 @@ from cosim.interface import Floats, Ints
 from cosim.records.schema import EvSlots, StationSlots
 from cosim.scenario.schema import FleetCosts
 from cosim.stacking import stacked
+from cosim.traffic.station_set import Guests
 from cosim.traffic.trip import Trip
 from cosim.units import hours
 
@@ -75,7 +76,7 @@ class StationBook:
 
     Attributes:
         limit_kw: Charging and discharging limit [kW], shape [R, H, 2].
-        tally: The station's sums, in the order of `StationTally`, shape [R, H, 6].
+        tally: The station's sums, in the order of `StationTally`, shape [R, H, 7].
     """
 
     limit_kw: Floats
@@ -93,6 +94,7 @@ class TrafficSlot:
         base_flow_vph: Flow of other vehicles [vehicles/h], shape [R, E]; with T slots, a list of T arrays.
         trips: Trips of each replica's episode so far, if they are kept.
         visits: Stays at stations of each replica's episode so far.
+        guests: Customers of each replica's episode so far, station by station.
     """
 
     accounts: TrafficAccounts
@@ -101,6 +103,7 @@ class TrafficSlot:
     base_flow_vph: Floats | Sequence[Floats]
     trips: Sequence[Sequence[Trip]]
     visits: Sequence[Sequence[Visit]]
+    guests: Sequence[Sequence[Guests]]
 
     @classmethod
     def together(cls, slots: Sequence[TrafficSlot]) -> TrafficSlot:
@@ -113,13 +116,14 @@ class TrafficSlot:
             [np.asarray(slot.base_flow_vph) for slot in slots],
             last.trips,
             last.visits,
+            last.guests,
         )
 
     @property
     def station_power_kw(self) -> Floats:
         """Mean power of each station [kW], > 0 drawn, shape [R, H]."""
         tally = self.station_book.tally
-        power_kw: Floats = (tally[..., 0] - tally[..., 1]) / hours(self.accounts.slot_s)
+        power_kw: Floats = (tally[..., 0] - tally[..., 1] + tally[..., 6]) / hours(self.accounts.slot_s)
         return power_kw
 
     @cached_property
@@ -150,11 +154,13 @@ class TrafficSlot:
     def stations(self) -> StationSlots:
         """Per station, shape [R, H]."""
         book, slot_s = self.station_book, self.accounts.slot_s
-        charged_kwh, discharged_kwh, queue_s, queue_max, busy_s, busy_max = np.moveaxis(book.tally, -1, 0)
+        sums = np.moveaxis(book.tally, -1, 0)
+        charged_kwh, discharged_kwh, queue_s, queue_max, busy_s, busy_max, customers_kwh = sums
         return StationSlots(
             power_kw=self.station_power_kw,
             charged_kwh=charged_kwh,
             discharged_kwh=discharged_kwh,
+            customers_kwh=customers_kwh,
             charge_limit_kw=book.limit_kw[..., 0],
             discharge_limit_kw=book.limit_kw[..., 1],
             queue_mean=queue_s / slot_s,

@@ -8,6 +8,7 @@ import numpy as np
 
 from cosim.clock import Clock
 from cosim.interface import Action, EvState, Floats, Ints
+from cosim.sampling.group import Group
 from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
 from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
@@ -20,6 +21,7 @@ from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place, Router
 from cosim.traffic.start import start_fleet
+from cosim.traffic.station_set import StationSet, span_of
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
 from cosim.traffic.travel_time import TravelTime
 
@@ -34,6 +36,7 @@ class TrafficModel:
         router: Finds ways on it.
         station_node: Road node of each station, shape [H].
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
+        customers: Who else comes to the stations.
         keep_trips: Whether trips are kept until their episode ends.
     """
 
@@ -46,6 +49,7 @@ class TrafficModel:
         station_node: Ints,
         base_flow_vph: Floats,
         *,
+        customers: Sequence[Group] = (),
         keep_trips: bool = True,
     ) -> None:
         fleet = scenario.fleet
@@ -65,7 +69,7 @@ class TrafficModel:
             travel_time=self._travel_time,
             ev_flow_vph=scenario.congestion.ev_flow_vph,
             station_of={node: station for station, node in enumerate(station_node.tolist())},
-            chargers=[station.chargers for station in scenario.stations],
+            stations=StationSet(scenario.stations, fleet, customers, span_of(clock), scenario.seed),
             consumption_kwh_per_km=fleet.consumption_kwh_per_km,
             slot_s=clock.slot_s,
             keep_trips=keep_trips,
@@ -84,8 +88,8 @@ class TrafficModel:
         self._columns = FleetColumns(len(episodes), fleet.size)
         starts = [start_fleet(fleet, self._station_node, nodes, scenario.seed, episode) for episode in episodes]
         self._replicas = [
-            TrafficReplica(self._surroundings, Fleet(*start, self._columns, replica))
-            for replica, start in enumerate(starts)
+            TrafficReplica(self._surroundings, Fleet(*start, self._columns, replica), episode)
+            for replica, (start, episode) in enumerate(zip(starts, episodes, strict=True))
         ]
         self._batteries = [battery for batteries, _ in starts for battery in batteries]
         noise = scenario.uncertainty.traffic
@@ -180,6 +184,7 @@ class TrafficModel:
             base_flow_vph,
             [replica.trips for replica in self._replicas],
             [replica.visits for replica in self._replicas],
+            [replica.guests for replica in self._replicas],
         )
 
     def _of_evs(self, values: list[float]) -> Floats:

@@ -12,7 +12,7 @@ from typing import cast
 
 import simpy
 
-from cosim.charging.station import ChargingStation, StationTally
+from cosim.charging.tally import StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
 from cosim.interface import EvState, Floats
@@ -20,6 +20,7 @@ from cosim.traffic.fleet import Fleet
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.routing import Drive, Place, Router
+from cosim.traffic.station_set import StationSet
 from cosim.traffic.target import ActionOutcome
 from cosim.traffic.travel_time import TravelTime
 from cosim.traffic.trip import Trip
@@ -35,7 +36,7 @@ class Surroundings:
         travel_time: Travel time of a road at a flow.
         ev_flow_vph: Flow that an EV on a road counts as [vehicles/h].
         station_of: Station at each node that has one.
-        chargers: Chargers of each station.
+        stations: Sets the stations up.
         consumption_kwh_per_km: Energy for driving [kWh/km].
         slot_s: Length of a slot [s].
         keep_trips: Whether trips that have ended are kept.
@@ -46,7 +47,7 @@ class Surroundings:
     travel_time: TravelTime
     ev_flow_vph: float
     station_of: Mapping[int, int]
-    chargers: Sequence[int]
+    stations: StationSet
     consumption_kwh_per_km: float
     slot_s: int
     keep_trips: bool = True
@@ -58,13 +59,14 @@ class TrafficReplica:
     Args:
         surroundings: What all replicas share.
         fleet: The EVs at the episode's beginning.
+        episode: Number of the episode.
     """
 
-    def __init__(self, surroundings: Surroundings, fleet: Fleet) -> None:
+    def __init__(self, surroundings: Surroundings, fleet: Fleet, episode: int) -> None:
         self._around = surroundings
         self._env = simpy.Environment(0.0)
         self.fleet = fleet
-        self.stations = [ChargingStation(self._env, chargers) for chargers in surroundings.chargers]
+        self.stations, self.guests = surroundings.stations.set_up(self._env, episode)
         self.traffic = RoadTraffic(surroundings.travel_time, surroundings.router.length_km, surroundings.ev_flow_vph)
         self.trips: list[Trip] = []
         """Trips of the episode, in order of departure, if they are kept."""
@@ -157,7 +159,7 @@ class TrafficReplica:
     def states(self) -> Iterator[tuple[int, EvState]]:
         """What each EV is doing that is served or waits."""
         for station in self.stations:
-            for request in (*station.plugged, *station.queue):
+            for request in station.requests():
                 yield request.ev, request.state
 
     def _settle(self, event: simpy.Event) -> None:

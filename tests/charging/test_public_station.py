@@ -130,6 +130,19 @@ def test_charging_along_a_curve_takes_as_long_as_the_curve_says() -> None:
     assert customer.charged_kwh == pytest.approx(35.0)
 
 
+@pytest.mark.parametrize("sharing", ["max_min", "priority"])
+def test_what_a_tapering_car_leaves_of_a_site_limit_goes_to_the_others(sharing: str) -> None:
+    day = Day(StationDesign((ChargerKind("fast", 2, 60.0),), limit_kw=50.0, sharing=sharing))
+    curve = PowerCurve([0.0, 40.0], [25.0, 5.0])
+    tapers = day.comes(0, 0.0, 2 * 3600.0, energy_kwh=0.0, target_kwh=100.0, curve=curve)
+    other = day.comes(1, 0.0, 2 * 3600.0, energy_kwh=0.0, target_kwh=100.0)
+    day.run()
+    # From 25 kW on the power falls by half its value per hour; the other has the rest, a minute later at most.
+    drawn_kwh = 25.0 * (1.0 - math.exp(-0.5 * 2.0)) / 0.5
+    assert tapers.charged_kwh == pytest.approx(drawn_kwh)
+    assert 100.0 - drawn_kwh - 0.2 < other.charged_kwh < 100.0 - drawn_kwh
+
+
 def test_who_stays_holds_its_charger_after_it_is_full() -> None:
     day = Day(StationDesign((DC,)))
     stays = day.comes(0, 0.0, None, stays=True, depart_s=7200.0, energy_kwh=0.0, target_kwh=50.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -53,6 +54,12 @@ class Case:
     ring: bool = False
     habit: str = "anywhere"
     flow_std: float = 0.0
+    shared: bool = False
+    """Whether stations are those that the fleet shares with others, with places enough for all."""
+
+    @property
+    def features(self) -> dict[str, Any]:
+        return {"waiting_places": 1_000} if self.shared else {}
 
     @property
     def clock(self) -> Clock:
@@ -79,7 +86,7 @@ class Case:
 
     def model(self) -> TrafficModel:
         stations = [
-            StationSection(name=f"S{k}", node=node, chargers=self.chargers, bus=0)
+            StationSection(name=f"S{k}", node=node, chargers=self.chargers, bus=0, **self.features)
             for k, node in enumerate(self.station_nodes)
         ]
         scenario = base_scenario().model_copy(

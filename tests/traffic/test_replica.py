@@ -9,14 +9,16 @@ from small_fleet import ActionFinder
 from small_roads import both_ways, roads_of
 
 from cosim.charging.battery import Battery, BatteryKind
-from cosim.charging.station import StationTally
+from cosim.charging.tally import StationTally
 from cosim.interface import EvState
+from cosim.scenario.schema import FleetSection, StationSection
 from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Place
+from cosim.traffic.station_set import StationSet
 from cosim.traffic.target import ActionOutcome
 from cosim.traffic.travel_time import TravelTime
 
@@ -55,13 +57,17 @@ class Scene:
                 travel_time=TravelTime(roads),
                 ev_flow_vph=100.0,
                 station_of={node: station for station, node in enumerate(stations)},
-                chargers=[chargers] * len(stations),
+                stations=StationSet(
+                    [StationSection(name=f"S{k}", chargers=chargers, bus=0) for k in range(len(stations))],
+                    FleetSection(),
+                ),
                 consumption_kwh_per_km=0.5,
                 slot_s=SLOT_S,
             ),
             Fleet(
                 [Battery(KIND, energy) for _, energy in starts], [Place(node) for node, _ in starts], self.columns, 0
             ),
+            episode=0,
         )
 
     def slot(
