@@ -25,6 +25,7 @@ from cosim.scenario.profiles import read_profiles
 from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
 from cosim.scenario.station_schema import CustomerSection
 from cosim.traffic.congestion import expected_base_flow
+from cosim.traffic.demand import Demand, demand_of
 from cosim.traffic.model import TrafficModel
 from cosim.traffic.navigation import RoadNavigator
 from cosim.traffic.road_network import RoadNetwork, build_roads, station_nodes
@@ -54,6 +55,7 @@ class System:
         spec: What controllers know before the first slot.
         inputs: Fingerprints of the files that the scenario names.
         customers: Who else comes to the stations.
+        demand: Trips of other vehicles, if they are simulated.
         scenario_sha256: SHA-256 of the scenario file; empty if the scenario comes from a run folder.
     """
 
@@ -70,6 +72,7 @@ class System:
     spec: FleetSpec
     inputs: tuple[InputFile, ...] = ()
     customers: tuple[Group, ...] = ()
+    demand: Demand | None = None
     scenario_sha256: str = ""
 
     @property
@@ -96,7 +99,7 @@ class System:
             keep_trips: Whether trips are kept until their episode ends, for the records.
         """
         parts = (self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
-        return TrafficModel(*parts, customers=self.customers, keep_trips=keep_trips)
+        return TrafficModel(*parts, customers=self.customers, demand=self.demand, keep_trips=keep_trips)
 
     def reward_model(self) -> RewardModel:
         """What turns slots into rewards."""
@@ -181,6 +184,9 @@ class _Builder:
             base_flow_vph = self._part(
                 lambda section: expected_base_flow(section, roads, profiles, clock.slots, self._resolve), "congestion"
             )
+        demand = None
+        if clock is not None and roads is not None and profiles is not None and base_flow_vph is not None:
+            demand = self._part(lambda section: demand_of(section, roads, profiles, clock, self._resolve), "congestion")
         customers: list[Group] = []
         if clock is not None and "stations" in self._parsed.sections:
             names = [station.name for station in self._parsed.sections["stations"]]
@@ -191,7 +197,7 @@ class _Builder:
             return None
         # A part is missing only where there is an issue.
         system = _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
-        return replace(system, inputs=self._inputs.fingerprints(), customers=tuple(customers))
+        return replace(system, inputs=self._inputs.fingerprints(), customers=tuple(customers), demand=demand)
 
     def _groups(self, sections: Sequence[CustomerSection], stations: Sequence[str], span: Span) -> list[Group]:
         return [make_group(section, stations.index(section.station), span, self._resolve) for section in sections]

@@ -18,6 +18,7 @@ from cosim.scenario.schema import (
     Profile,
     RewardSection,
     Roads,
+    SimulatedFlow,
     StationSection,
     TntpFlow,
 )
@@ -147,7 +148,7 @@ def _road_factor(congestion: CongestionSection) -> Issues:
 
 def _flow_file(congestion: CongestionSection, roads: Roads) -> Issues:
     flow = congestion.base_flow
-    if isinstance(flow, TntpFlow | EquilibriumFlow) and roads.kind == "lattice":
+    if isinstance(flow, TntpFlow | EquilibriumFlow | SimulatedFlow) and roads.kind == "lattice":
         yield ScenarioIssue("congestion.base_flow.kind", f"{flow.kind!r} needs roads of kind 'tntp', got 'lattice'")
 
 

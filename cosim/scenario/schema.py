@@ -256,7 +256,33 @@ class EquilibriumFlow(Section):
     )
 
 
-BaseFlow = Annotated[CapacityShareFlow | TntpFlow | EquilibriumFlow, Field(discriminator="kind")]
+class SimulatedFlow(Section):
+    """Other vehicles that really drive: trips of a TNTP trip table, on roads that they fill."""
+
+    kind: Literal["simulated"] = Field(description="Vehicles that really drive.")
+    trips: FilePath = Field(
+        description="File with the trips between zones [vehicles/h] (`*_trips.tntp`), relative to the scenario file."
+    )
+    profile: Name | None = Field(None, description="Profile with the share of these trips by hour; default: 1.")
+    weight: Annotated[float, Field(ge=1e-3, le=1e4)] = Field(
+        10.0, description="Vehicles that one simulated vehicle stands for; more is quicker and coarser."
+    )
+    routing: Literal["departure", "nodes", "fixed"] = Field(
+        "departure",
+        description="When they choose their way: at departure; anew at every node; or for good, by empty roads.",
+    )
+    update_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        300.0, description="Time after which they know new travel times [s]."
+    )
+    warm_up_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        3600.0, description="Time before an episode in which they drive already, so that roads are not empty then [s]."
+    )
+    gap: Annotated[float, Field(ge=1e-8, le=0.1)] = Field(
+        1e-4, description="Accuracy of the usual traffic that controllers know: the equilibrium of these trips."
+    )
+
+
+BaseFlow = Annotated[CapacityShareFlow | TntpFlow | EquilibriumFlow | SimulatedFlow, Field(discriminator="kind")]
 
 
 class CongestionSection(Section):
@@ -331,6 +357,11 @@ class FleetSection(Section):
     consumption_kwh_per_km: NonNegative = Field(0.2, description="Energy for driving [kWh/km].")
     l_max: Positive = Field(1.0, description="Farthest move per slot, in units of `move_scale_km`.")
     move_scale_km: Positive = Field(10.0, description="What l_max = 1 means [km per slot]; 1 is the literal reading.")
+    routing: Literal["departure", "nodes", "fixed"] = Field(
+        "departure",
+        description="When an EV chooses its way: at departure; anew at every node, as far as kilometres and battery "
+        "suffice; or always the one that is the quickest in usual traffic.",
+    )
     priority: int = Field(
         0, ge=0, le=100, description="Its class at stations that serve by class; lower ones are served first."
     )

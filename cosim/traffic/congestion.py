@@ -9,9 +9,10 @@ import numpy as np
 
 from cosim.errors import ScenarioError, ScenarioIssue, SimulationError
 from cosim.interface import Floats
-from cosim.scenario.schema import CapacityShareFlow, CongestionSection, EquilibriumFlow, TntpFlow
+from cosim.scenario.schema import CapacityShareFlow, CongestionSection, EquilibriumFlow, SimulatedFlow, TntpFlow
 from cosim.seeding import EVERY_EPISODE, stream
 from cosim.traffic import tntp
+from cosim.traffic.demand import trips_between_nodes
 from cosim.traffic.equilibrium import user_equilibrium
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.travel_time import TravelTime
@@ -48,7 +49,7 @@ def expected_base_flow(
     slots: int,
     resolve: Callable[[str], Path],
 ) -> Floats:
-    """Flow of other vehicles without noise.
+    """Flow of other vehicles without noise; of those that are simulated, the flow of their equilibrium.
 
     Args:
         section: The scenario's `congestion`.
@@ -69,7 +70,7 @@ def expected_base_flow(
     if isinstance(base, CapacityShareFlow):
         return profiles[base.profile][:, None] * (roads.capacity_vph * _road_factors(base, roads.roads))
     share = np.ones(slots) if base.profile is None else profiles[base.profile]
-    if isinstance(base, EquilibriumFlow):
+    if isinstance(base, EquilibriumFlow | SimulatedFlow):
         return _equilibria(base, roads, share, resolve)
     return share[:, None] * _volumes(base, roads, resolve)
 
@@ -97,17 +98,12 @@ def _volumes(base: TntpFlow, roads: RoadNetwork, resolve: Callable[[str], Path])
     return np.array([volume_of[link] for link in links])
 
 
-def _equilibria(base: EquilibriumFlow, roads: RoadNetwork, share: Floats, resolve: Callable[[str], Path]) -> Floats:
+def _equilibria(
+    base: EquilibriumFlow | SimulatedFlow, roads: RoadNetwork, share: Floats, resolve: Callable[[str], Path]
+) -> Floats:
     """Flow in each slot if so large a share of the trips is made [vehicles/h], shape [T, E]."""
     path = "congestion.base_flow.trips"
-    trips = tntp.read_trips(resolve(base.trips), path)
-    node = {number: k for k, number in enumerate(roads.node_number.tolist())}
-    strange = sorted({zone for pair, volume in trips.items() if volume > 0.0 for zone in pair if zone not in node})
-    if strange:
-        raise ScenarioError(
-            [ScenarioIssue(path, f"{base.trips} has zone {zone}, which the road network lacks") for zone in strange[:5]]
-        )
-    whole = {(node[a], node[b]): volume for (a, b), volume in trips.items() if volume > 0.0}
+    whole = trips_between_nodes(base.trips, roads, resolve)
     flow_of: dict[float, Floats] = {}
     for part in np.unique(share).tolist():
         try:

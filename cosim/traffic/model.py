@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
 from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
 from cosim.traffic.congestion import base_time_range
+from cosim.traffic.demand import Demand, Departure
 from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
 from cosim.traffic.fleet_state import FleetState
+from cosim.traffic.live_traffic import LiveTraffic, OtherVehicles
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
@@ -37,6 +40,7 @@ class TrafficModel:
         station_node: Road node of each station, shape [H].
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
         customers: Who else comes to the stations.
+        demand: Trips of other vehicles, if they are simulated.
         keep_trips: Whether trips are kept until their episode ends.
     """
 
@@ -50,6 +54,7 @@ class TrafficModel:
         base_flow_vph: Floats,
         *,
         customers: Sequence[Group] = (),
+        demand: Demand | None = None,
         keep_trips: bool = True,
     ) -> None:
         fleet = scenario.fleet
@@ -61,11 +66,14 @@ class TrafficModel:
         self._accounts = TrafficAccounts(fleet.costs, clock.slot_s)
         self._travel_time = TravelTime(roads)
         self._target_finder = TargetFinder(roads, station_node, fleet.max_move_km)
-        times = base_time_range(self._travel_time, base_flow_vph, factor_range(scenario.uncertainty.traffic))
-        table = RouteTable(router, TimeRange(*times) if times else None)
+        self._others = None if demand is None else OtherVehicles(demand, roads, self._travel_time)
+        usual_time_s = None
+        if fleet.routing == "fixed":
+            usual_time_s = self._travel_time.of_all_s(base_flow_vph.mean(axis=0)).tolist()
+        table = RouteTable(router, self._known_times(usual_time_s))
         self._surroundings = Surroundings(
             router=router,
-            finder=MoveFinder(router, table, fleet.max_move_km, fleet.consumption_kwh_per_km),
+            finder=MoveFinder(router, table, fleet.max_move_km, fleet.consumption_kwh_per_km, usual_time_s),
             travel_time=self._travel_time,
             ev_flow_vph=scenario.congestion.ev_flow_vph,
             station_of={node: station for station, node in enumerate(station_node.tolist())},
@@ -73,7 +81,20 @@ class TrafficModel:
             consumption_kwh_per_km=fleet.consumption_kwh_per_km,
             slot_s=clock.slot_s,
             keep_trips=keep_trips,
+            max_move_km=fleet.max_move_km,
+            chooses_again=fleet.routing == "nodes",
+            others=self._others,
         )
+
+    def _known_times(self, usual_time_s: Sequence[float] | None) -> TimeRange | None:
+        """Travel times between which the quickest ways can be known before, if there are such."""
+        if usual_time_s is not None:
+            return TimeRange(usual_time_s, usual_time_s)
+        if self._others is not None:
+            return None
+        noise = factor_range(self._scenario.uncertainty.traffic)
+        times = base_time_range(self._travel_time, self._expected_flow_vph, noise)
+        return TimeRange(*times) if times else None
 
     def begin(self, episodes: Sequence[int]) -> None:
         """Start new episodes.
@@ -87,14 +108,19 @@ class TrafficModel:
         fleet, nodes = scenario.fleet, self._roads.nodes
         self._columns = FleetColumns(len(episodes), fleet.size)
         starts = [start_fleet(fleet, self._station_node, nodes, scenario.seed, episode) for episode in episodes]
-        self._replicas = [
-            TrafficReplica(self._surroundings, Fleet(*start, self._columns, replica), episode)
-            for replica, (start, episode) in enumerate(zip(starts, episodes, strict=True))
-        ]
-        self._batteries = [battery for batteries, _ in starts for battery in batteries]
         noise = scenario.uncertainty.traffic
         factors = [draw_factors(noise, scenario.seed, e, "uncertainty.traffic", 1) for e in episodes]
         self._flow_factor = np.array(factors)
+        self._replicas = [
+            TrafficReplica(
+                self._surroundings,
+                Fleet(*start, self._columns, replica),
+                episode,
+                self._departures(episode, float(factor[0])),
+            )
+            for replica, (start, episode, factor) in enumerate(zip(starts, episodes, factors, strict=True))
+        ]
+        self._batteries = [battery for batteries, _ in starts for battery in batteries]
 
     def state(self) -> FleetState:
         """Where every EV is when the slot begins that comes next."""
@@ -156,6 +182,11 @@ class TrafficModel:
                 strict=True,
             )
         ]
+        if self._others is not None:
+            # What has driven is known now.
+            base_flow_vph = np.array(
+                [self._live(replica).entered_vph(self._clock.slot_s) for replica in self._replicas]
+            )
         self._slot += 1
         self._state = None
         outcome = np.where(drives, int(ActionOutcome.IGNORED), targets.outcome)
@@ -191,17 +222,31 @@ class TrafficModel:
         """Values of all EVs, replica after replica, as an array of shape [R, I]."""
         return np.array(values, dtype=np.float64).reshape(self._columns.state.shape)
 
+    def _departures(self, episode: int, factor: float) -> Sequence[Departure]:
+        """Of other vehicles, if they are simulated."""
+        return () if self._others is None else self._others.demand.departures(self._scenario.seed, episode, factor)
+
     def _base_flow_vph(self, slot: int) -> Floats:
+        """Flow of other vehicles that do not drive by themselves [vehicles/h], shape [R, E]."""
+        if self._others is not None:
+            return np.zeros((len(self._replicas), self._roads.roads))
         flow_vph: Floats = self._expected_flow_vph[slot] * self._flow_factor
         return flow_vph
 
     def _flow_now_vph(self) -> Floats:
         """Flow on each road, EVs at their weight, at the slot's start; after the last slot that of its end."""
-        flow_vph = self._base_flow_vph(min(self._slot, self._clock.slots - 1))
+        if self._others is None:
+            flow_vph = self._base_flow_vph(min(self._slot, self._clock.slots - 1))
+        else:
+            flow_vph = np.array([self._live(replica).vehicle_flow_vph() for replica in self._replicas])
         for of_replica, replica in zip(flow_vph, self._replicas, strict=True):
             for road, evs in replica.traffic.occupied().items():
                 of_replica[road] += self._scenario.congestion.ev_flow_vph * evs
         return flow_vph
+
+    @staticmethod
+    def _live(replica: TrafficReplica) -> LiveTraffic:
+        return cast(LiveTraffic, replica.traffic)
 
 
 def _by_replica(targets: Targets) -> list[list[tuple[int, Place]]]:

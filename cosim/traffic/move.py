@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cosim.interface import SMALLEST_MOVE_KM
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable
@@ -17,9 +19,18 @@ class MoveFinder:
         table: Knows some of them.
         budget_km: Kilometres that an EV may drive per slot [km].
         consumption_kwh_per_km: Energy for driving [kWh/km].
+        usual_time_s: Travel times by which ways are chosen whatever the traffic is [s], shape [E]; None: those of now.
     """
 
-    def __init__(self, router: Router, table: RouteTable, budget_km: float, consumption_kwh_per_km: float) -> None:
+    def __init__(
+        self,
+        router: Router,
+        table: RouteTable,
+        budget_km: float,
+        consumption_kwh_per_km: float,
+        usual_time_s: Sequence[float] | None = None,
+    ) -> None:
+        self._usual_time_s = usual_time_s
         self._router = router
         self._table = table
         self._budget_km = budget_km
@@ -37,9 +48,11 @@ class MoveFinder:
         Returns:
             The drive along the quickest way, as far as the slot's kilometres reach; or why there is none.
         """
-        way = self._table.route(place, target, traffic)
+        usual_time_s = self._usual_time_s
+        way = self._table.route(place, target, traffic if usual_time_s is None else None)
         if way is None:
-            searched = self._router.route(place, target, traffic.start_time_s())
+            time_s = traffic.start_time_s() if usual_time_s is None else usual_time_s
+            searched = self._router.route(place, target, time_s)
             if searched is None:
                 return ActionOutcome.NO_WAY
             way = Way(searched)

@@ -6,6 +6,7 @@ SimPy's time. What happens at exactly a slot's end belongs to the next slot, on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -16,7 +17,9 @@ from cosim.charging.tally import StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
 from cosim.interface import EvState, Floats
+from cosim.traffic.demand import Departure
 from cosim.traffic.fleet import Fleet
+from cosim.traffic.live_traffic import LiveTraffic, OtherVehicles
 from cosim.traffic.move import MoveFinder
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.routing import Drive, Place, Router
@@ -40,6 +43,9 @@ class Surroundings:
         consumption_kwh_per_km: Energy for driving [kWh/km].
         slot_s: Length of a slot [s].
         keep_trips: Whether trips that have ended are kept.
+        max_move_km: Kilometres that an EV may drive per slot [km].
+        chooses_again: Whether EVs look for a quicker way at every node.
+        others: Other vehicles, if they are simulated.
     """
 
     router: Router
@@ -51,6 +57,20 @@ class Surroundings:
     consumption_kwh_per_km: float
     slot_s: int
     keep_trips: bool = True
+    max_move_km: float = math.inf
+    chooses_again: bool = False
+    others: OtherVehicles | None = None
+
+    def roads(self, departures: Sequence[Departure] = ()) -> RoadTraffic:
+        """The roads of a replica.
+
+        Args:
+            departures: Of other vehicles in this episode.
+        """
+        if self.others is None and not self.chooses_again:
+            return RoadTraffic(self.travel_time, self.router.length_km, self.ev_flow_vph)
+        parts = (self.travel_time, self.router, self.ev_flow_vph, self.others, departures)
+        return LiveTraffic(*parts, chooses_again=self.chooses_again)
 
 
 class TrafficReplica:
@@ -60,14 +80,17 @@ class TrafficReplica:
         surroundings: What all replicas share.
         fleet: The EVs at the episode's beginning.
         episode: Number of the episode.
+        departures: Of other vehicles, if they are simulated.
     """
 
-    def __init__(self, surroundings: Surroundings, fleet: Fleet, episode: int) -> None:
+    def __init__(
+        self, surroundings: Surroundings, fleet: Fleet, episode: int, departures: Sequence[Departure] = ()
+    ) -> None:
         self._around = surroundings
         self._env = simpy.Environment(0.0)
         self.fleet = fleet
         self.stations, self.guests = surroundings.stations.set_up(self._env, episode)
-        self.traffic = RoadTraffic(surroundings.travel_time, surroundings.router.length_km, surroundings.ev_flow_vph)
+        self.traffic = surroundings.roads(departures)
         self.trips: list[Trip] = []
         """Trips of the episode, in order of departure, if they are kept."""
         self.visits: list[Visit] = []
@@ -175,10 +198,18 @@ class TrafficReplica:
             visit.depart_s = self._slot_start_s
             from_station = visit.station
         trip = Trip(ev, drive, self._slot_start_s, planned_s, from_station, self._station_at(drive.end))
+        if self._around.chooses_again:
+            trip.most_km = min(self._around.max_move_km, self._range_km(ev))
         self.fleet.depart(ev, trip)
         if self._around.keep_trips:
             self.trips.append(trip)
         self.traffic.depart(trip)
+
+    def _range_km(self, ev: int) -> float:
+        """Kilometres that a battery has above its minimum."""
+        battery, per_km = self.fleet.battery[ev], self._around.consumption_kwh_per_km
+        spare_kwh = battery.energy_kwh - battery.kind.energy_min_kwh
+        return spare_kwh / per_km if per_km > 0.0 else math.inf
 
     def _arrive(self, trip: Trip) -> None:
         """End a trip; who wants a charger asks for it at the time of arrival, not now."""

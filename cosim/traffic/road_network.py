@@ -175,14 +175,17 @@ def build_tntp(section: TntpRoads, resolve: Callable[[str], Path]) -> RoadNetwor
     ]
     if issues:
         raise ScenarioError(issues)
+    tail, head = np.searchsorted(number, links.tail), np.searchsorted(number, links.head)
+    # Files that are published have dead ends; parts that nothing joins are a mistake.
+    _check_joined(number, tail, head, "weak", "roads.network")
     drawn = np.array([positions[n] for n in number.tolist()])
     extent = np.ptp(drawn, axis=0)
     stretch = np.array(section.area_km) / np.where(extent > 0.0, extent, 1.0)
     return RoadNetwork(
         node_number=number,
         node_km=(drawn - drawn.min(axis=0)) * stretch,
-        tail=np.searchsorted(number, links.tail),
-        head=np.searchsorted(number, links.head),
+        tail=tail,
+        head=head,
         length_km=links.length * section.km_per_length,
         free_time_s=links.free_flow_time * seconds_from_minutes(section.minutes_per_time),
         capacity_vph=links.capacity_vph,
@@ -237,7 +240,7 @@ def build_listed(section: ListedRoads) -> RoadNetwork:
     for k, km in zip((k for k, _ in ends.values()), length_km.tolist(), strict=True):
         if km < SHORTEST_KM:
             raise ScenarioError([ScenarioIssue(f"roads.roads.{k}", "its ends are at one place; give it a length_km")])
-    _check_joined(np.array(number), tail, head)
+    _check_joined(np.array(number), tail, head, "strong", "roads.nodes")
     east_km, north_km = position_km.max(axis=0).tolist()
     return RoadNetwork(
         node_number=np.array(number),
@@ -254,17 +257,18 @@ def build_listed(section: ListedRoads) -> RoadNetwork:
     )
 
 
-def _check_joined(number: Ints, tail: Ints, head: Ints) -> None:
-    """Refuse nodes that others cannot be reached from, or that cannot be reached from others."""
+def _check_joined(number: Ints, tail: Ints, head: Ints, connection: str, path: str) -> None:
+    """Refuse nodes that nothing joins with the others; with a strong connection, those too that are dead ends."""
     graph = csr_array((np.ones(len(tail)), (tail, head)), shape=(len(number), len(number)))
-    count, part = connected_components(graph, directed=True, connection="strong")
+    count, part = connected_components(graph, directed=True, connection=connection)
     if count == 1:
         return
     largest = np.bincount(part).argmax()
     apart = number[part != largest]
     named = ", ".join(map(str, apart[:5].tolist())) + (", ..." if len(apart) > 5 else "")
-    problem = f"no way leads there and back from the other nodes: {named}; add roads, or leave the nodes out"
-    raise ScenarioError([ScenarioIssue("roads.nodes", problem)])
+    leads = "no way leads there and back from" if connection == "strong" else "no road joins them with"
+    problem = f"{leads} the other nodes: {named}; add roads, or leave the nodes out"
+    raise ScenarioError([ScenarioIssue(path, problem)])
 
 
 def build_roads(section: LatticeRoads | TntpRoads | ListedRoads, resolve: Callable[[str], Path]) -> RoadNetwork:

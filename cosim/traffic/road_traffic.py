@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush, heapreplace
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class RoadTraffic:
         self.on_road = [0] * len(length_km)
         """EVs that drive on each directed road."""
         # When each trip leaves the road that it is on. The EV decides between equal times.
-        self._heap: list[tuple[float, int, Trip]] = []
+        self._heap: list[tuple[float, int, Any]] = []
 
     def begin_slot(self, base_flow_vph: Sequence[float], base_time_s: Floats) -> None:
         """Set the traffic of other vehicles.

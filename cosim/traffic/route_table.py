@@ -70,13 +70,13 @@ class RouteTable:
         self._of_nodes: dict[tuple[int, int], KnownWay | None] = {}
         self._of_places: dict[tuple[Place, Place], KnownWay | None] = {}
 
-    def route(self, start: Place, target: Place, traffic: RoadTraffic) -> Way | None:
+    def route(self, start: Place, target: Place, traffic: RoadTraffic | None) -> Way | None:
         """Look the quickest way up.
 
         Args:
             start: Where it begins.
             target: Where it ends.
-            traffic: The traffic now.
+            traffic: The traffic now; None if it does not matter.
 
         Returns:
             The way; None if it must be searched for.
@@ -84,7 +84,9 @@ class RouteTable:
         if self._unused:
             return None
         known = self._between_places(start, target)
-        return known.way if known is not None and not traffic.any_on(known.way.roads) else None
+        if known is None or (traffic is not None and traffic.any_on(known.way.roads)):
+            return None
+        return known.way
 
     def _between_places(self, start: Place, target: Place) -> KnownWay | None:
         if start.road < 0 and target.road < 0:

@@ -7,6 +7,11 @@ from functools import cached_property
 
 from cosim.interface import Floats
 from cosim.traffic.road_network import RoadNetwork
+from cosim.units import hours
+
+#: Newton's method doubles its digits with every step.
+MOST_STEPS = 30
+EXACT = 1e-13
 
 
 class TravelTime:
@@ -45,6 +50,31 @@ class TravelTime:
             square = load * load
             return free_s * (1.0 + b * (square * square))
         return free_s * (1.0 + b * math.pow(load, power))
+
+    def flow_with_vph(self, road: int, vehicles: float) -> float:
+        """The flow that keeps a number of vehicles on a road in the long run [vehicles/h]: q t(q) = n (Little's law).
+
+        Args:
+            road: The road.
+            vehicles: How many are on it.
+        """
+        if vehicles <= 0.0:
+            return 0.0
+        free_s, capacity_vph, b, power = self._of_road[road]
+        free_h = hours(free_s)
+        flow_vph = vehicles / free_h
+        if b > 0.0:
+            # Without either term of the BPR function the flow is greater: so Newton comes from above, and stays there.
+            crowded_vph = capacity_vph * (flow_vph / (capacity_vph * b)) ** (1.0 / (power + 1.0))
+            flow_vph = min(flow_vph, crowded_vph)
+        for _ in range(MOST_STEPS):
+            congestion = b * (flow_vph / capacity_vph) ** power
+            excess = flow_vph * free_h * (1.0 + congestion) - vehicles
+            step_vph = excess / (free_h * (1.0 + (power + 1.0) * congestion))
+            flow_vph -= step_vph
+            if step_vph <= EXACT * flow_vph:
+                break
+        return flow_vph
 
     def of_all_s(self, flow_vph: Floats) -> Floats:
         """Travel times of all roads [s] at their flows [vehicles/h], both of shape [..., E]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +22,7 @@ class Trip:
         drive: The way.
         depart_s: Time of departure [s].
         planned_s: Travel time expected at departure [s], where trips are kept.
+        most_km: Kilometres that it may drive: those of a slot, and those that its battery has [km].
         from_station: Station of departure, -1 elsewhere.
         destination: Station of arrival, -1 elsewhere.
         leg: The leg that is being driven.
@@ -38,6 +40,7 @@ class Trip:
     planned_s: float
     from_station: int
     destination: int
+    most_km: float = math.inf
     leg: Leg = NO_LEG
     enter_s: list[float] = field(default_factory=list)
     leg_s: float = 0.0

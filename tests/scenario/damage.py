@@ -717,15 +717,15 @@ def tntps() -> Iterator[Damage]:
         others = list(not_files())[:: 1 if file == NET else 4]
         for name, content in (*raw.items(), *others):
             yield Damage("tntp", f"{place}:{name}", tree, (place,), {file: content})
-    for name, cut, problem in (
-        ("disconnected", ((1, 3), (3, 1), (2, 6), (6, 2)), "no way leads to it from"),
-        ("no way back", ((3, 1), (6, 2)), "no way leads from it to"),
-        ("no way out", ((1, 3), (2, 6)), "no way leads to it from"),
+    for name, cut, expected in (
+        ("disconnected", ((1, 3), (3, 1), (2, 6), (6, 2)), ("roads.network", "no road joins them", "1, 2;")),
+        ("no way back", ((3, 1), (6, 2)), ("stations.4", "no way leads from it to")),
+        ("no way out", ((1, 3), (2, 6)), ("stations.4", "no way leads to it from")),
     ):  # fmt: skip
         fewer = without_links(*(f"{tail}\t{head}" for tail, head in cut)).encode()
         ends = tuple(f"{tail} \t{head} \t" for tail, head in cut)
         flow_left = "".join(row for row in flows.splitlines(keepends=True) if not row.startswith(ends)).encode()
-        yield Damage("tntp", name, tree, ("stations.4", problem), {NET: fewer, FLOW: flow_left})
+        yield Damage("tntp", name, tree, expected, {NET: fewer, FLOW: flow_left})
 
 
 def not_files() -> Iterator[tuple[str, Content]]:

@@ -117,7 +117,8 @@ def test_overrides_are_applied(write):
             "chragers: 5",
             [
                 "outage.yaml:27: stations.1.chragers: unknown key; did you mean 'chargers'? "
-                "(known: bus, chargers, name, node, position_km)"
+                "(known: bus, chargers, discipline, faults, kinds, name, node, position_km, power_kw, preemptive, "
+                "sharing, site_limit_kw, waiting_places)"
             ],
         ),
         (
@@ -167,8 +168,8 @@ def test_overrides_are_applied(write):
         ("name: small", "nmae: small", [
             "outage.yaml:1: name: is required (Name of the scenario.)",
             "outage.yaml:2: nmae: unknown key; did you mean 'name'? (known: clock, congestion, controller, "
-            "description, fleet, forecast, name, network, profiles, reward, roads, seed, stations, uncertainty, "
-            "version)",
+            "customers, description, fleet, forecast, name, network, profiles, reward, roads, seed, stations, "
+            "uncertainty, version)",
         ]),
         ("  load:\n    kind: hourly", "  '':\n    kind: hourly", [
             "outage.yaml:5: profiles.'': must have 1 or more characters, "
@@ -197,7 +198,7 @@ def test_mistakes_in_overrides_name_the_override(write):
         "--set fleet.size=x: fleet.size: must be a whole number, got 'x'",
         "--set fleet.sise=3: fleet.sise: unknown key; did you mean 'size'? (known: battery_kwh, charge_efficiency, "
         "charge_kw, consumption_kwh_per_km, costs, discharge_efficiency, discharge_kw, l_max, move_scale_km, "
-        "p_sch_max, size, soc_max, soc_min, start)",
+        "p_sch_max, priority, routing, size, soc_max, soc_min, start)",
     ]  # fmt: skip
 
 

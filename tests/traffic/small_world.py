@@ -176,6 +176,7 @@ def cases(draw: st.DrawFn) -> Case:
         consumption_kwh_per_km=draw(st.sampled_from([0.2, 0.2, 0.2, 0.0, 40.0])),
         move_scale_km=draw(st.sampled_from([10.0, 10.0, 3.0, 0.1])),
         p_sch_max=draw(st.sampled_from([0.7, 1.0])),
+        routing=draw(st.sampled_from(["departure", "departure", "nodes", "fixed"])),
         start=FleetStart(
             place=draw(st.sampled_from(["random_station", "round_robin", "random_node"])), soc=soc, soc_spread=spread
         ),
