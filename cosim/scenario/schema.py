@@ -275,7 +275,7 @@ class SimulatedFlow(Section):
         300.0, description="Time after which they know new travel times [s]."
     )
     warm_up_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        3600.0, description="Time before an episode in which they drive already, so that roads are not empty then [s]."
+        2700.0, description="Time before an episode in which they drive already, so that roads are not empty then [s]."
     )
     gap: Annotated[float, Field(ge=1e-8, le=0.1)] = Field(
         1e-4, description="Accuracy of the usual traffic that controllers know: the equilibrium of these trips."
