@@ -6,14 +6,19 @@ all that they draw, from 0 kWh on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import simpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cosim.charging.battery import Battery, BatteryKind
 from cosim.charging.customer import Customer, Outcome
 from cosim.charging.design import ChargerKind, StationDesign
+from cosim.charging.power_curve import PowerCurve
 from cosim.charging.shared_station import FleetCustomer, SharedStation
 from cosim.charging.tally import StationTally
 from cosim.charging.timing import call_after
@@ -33,7 +38,7 @@ class Scene:
         kinds = (ChargerKind("charger", chargers, power_kw),)
         self.station = SharedStation(
             self.env,
-            StationDesign(kinds, **{"sharing": "priority", **design}),  # type: ignore[arg-type]
+            StationDesign(**{"kinds": kinds, "sharing": "priority", **design}),  # type: ignore[arg-type]
             battery_kwh=60.0,
             priority=priority,
         )
@@ -203,3 +208,129 @@ def test_an_ev_turns_round_without_leaving_its_charger() -> None:
     assert (request.charged_kwh, request.discharged_kwh) == (pytest.approx(20.0), pytest.approx(5.0))
     assert request.battery.energy_kwh == pytest.approx(30.0 + 16.0 - 10.0)
     assert request.state is EvState.DISCHARGING
+
+
+# --------------------------------------------------------------------------------- what holds for every station
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    customers=st.lists(
+        st.tuples(
+            st.integers(0, 700),
+            st.one_of(st.none(), st.integers(1, 200)),
+            st.floats(0.5, 40.0),
+            st.sampled_from(["", "ccs"]),
+            st.integers(0, 2),
+            st.sampled_from([math.inf, 300.0, 20.0]),
+        ),
+        max_size=12,
+    ),
+    evs=st.lists(
+        st.tuples(st.integers(0, 700), st.sampled_from([60.0, 11.0, -60.0, -5.0]), st.floats(10.0, 50.0)), max_size=8
+    ),
+    kinds=st.lists(
+        st.tuples(st.integers(1, 3), st.floats(5.0, 80.0), st.sampled_from([frozenset(), frozenset({"ccs"})])),
+        min_size=1,
+        max_size=2,
+    ),
+    limits=st.lists(st.tuples(*[st.sampled_from([0.0, 20.0, 1e3])] * 2), min_size=4, max_size=4),
+    site_kw=st.sampled_from([math.inf, 45.0]),
+    sharing=st.sampled_from(["max_min", "priority"]),
+    places=st.sampled_from([None, 0, 2]),
+    discipline=st.sampled_from(["first_come", "lowest_soc", "earliest_departure", "priority"]),
+    preemptive=st.booleans(),
+    priority=st.integers(0, 2),
+    faults=st.lists(st.tuples(st.integers(0, 600), st.integers(1, 200)), max_size=2),
+    withdrawn=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 700)), max_size=3),
+)
+def test_what_holds_for_every_shared_station(
+    customers, evs, kinds, limits, site_kw, sharing, places, discipline, preemptive, priority, faults, withdrawn
+) -> None:
+    scene = Scene(
+        priority=priority,
+        kinds=tuple(ChargerKind(f"k{k}", *kind) for k, kind in enumerate(kinds)),
+        limit_kw=site_kw,
+        sharing=sharing,
+        places=places,
+        discipline=discipline,
+        preemptive=preemptive and discipline == "priority",
+    )
+    station = scene.station
+    curve = PowerCurve([0.0, 15.0, 40.0], [30.0, 60.0, 5.0])
+    for number, (arrive, hold, wanted, plug, of_class, patience_s) in enumerate(customers):
+        scene.customer(
+            10.0 * arrive + 0.1,
+            number,
+            wanted,
+            hold_s=None if hold is None else 10.0 * hold,
+            curve=curve if number % 2 else None,
+            plug=plug,
+            priority=of_class,
+            patience_s=patience_s,
+            battery_kwh=60.0,
+        )
+    for ev, (arrive, power_kw, energy_kwh) in enumerate(evs):
+        scene.at(10.0 * arrive, partial(ask_if_served, scene, ev, power_kw, energy_kwh))
+    for ev, at in withdrawn:
+        scene.at(10.0 * at + 0.2, partial(withdraw_if_there, scene, ev))
+    for charger, (from_10s, for_10s) in enumerate(faults[: station.chargers]):
+        scene.at(10.0 * from_10s, partial(station.break_down, charger))
+        scene.at(10.0 * (from_10s + for_10s), partial(station.repair, charger))
+
+    settle = station._settle
+
+    def settled(now: float) -> None:
+        settle(now)
+        waiting = [c for c in station.queue if station._has_power_for(c)]
+        assert not any(station._fits(c, charger) for c in waiting for charger in station._free)
+        assert not set(station.plugged) & (set(station._free) | station._broken)
+        for charges, limit_kw in ((True, station.charge_limit_kw), (False, station.discharge_limit_kw)):
+            flows = [c.flow.power_kw for c in station.plugged.values() if c.charges is charges]
+            assert sum(flows) <= limit_kw + 1e-6
+        for charger, customer in station.plugged.items():
+            assert customer.flow.power_kw <= station.kind_of[charger].power_kw + 1e-9
+            assert station._fits(customer, charger)
+
+    station._settle = settled
+    sums = []
+    for charge_kw, discharge_kw in limits:
+        for request in list(station.requests()):
+            # As a replica does: a slot without power in its direction ends a request.
+            if (charge_kw if request.charges else discharge_kw) <= 0.0:
+                station.withdraw(request)
+        sums.append(scene.slot(charge_kw, discharge_kw))
+        end_h = SLOT_S / 3600.0
+        assert sums[-1].charged_kwh + sums[-1].customers_kwh <= min(charge_kw, site_kw) * end_h + 1e-6
+        assert sums[-1].discharged_kwh <= min(discharge_kw, site_kw) * end_h + 1e-6
+
+    # What the station sold and bought is what everybody says.
+    requests = list(scene.requests.values())
+    assert sum(t.customers_kwh for t in sums) == pytest.approx(sum(c.charged_kwh for c in scene.customers.values()))
+    assert sum(t.charged_kwh for t in sums) == pytest.approx(sum(r.charged_kwh for r in requests))
+    assert sum(t.discharged_kwh for t in sums) == pytest.approx(sum(r.discharged_kwh for r in requests))
+    for (_, _, energy_kwh), request in zip_evs(evs, scene):
+        gained_kwh = 0.8 * request.charged_kwh - request.discharged_kwh / 0.5
+        assert request.battery.energy_kwh == pytest.approx(energy_kwh + gained_kwh)
+        assert 10.0 - 1e-6 <= request.battery.energy_kwh <= 50.0 + 1e-6
+    # Little's law: over all slots, waiting as counted is waiting as it is told.
+    end_s = scene.env.now
+    everybody = [c for c in (*scene.customers.values(), *requests) if c.arrive_s < end_s]
+    told_s = sum(c.waited_s + (end_s - c.waits_since_s if c in station.queue else 0.0) for c in everybody)
+    assert sum(t.queue_s for t in sums) == pytest.approx(told_s, abs=1e-6)
+
+
+def ask_if_served(scene: Scene, ev: int, power_kw: float, energy_kwh: float) -> None:
+    battery = Battery(KIND, energy_kwh)
+    if scene.station.serves(battery, power_kw):
+        scene.requests[ev] = scene.station.request(ev, battery, power_kw)
+
+
+def withdraw_if_there(scene: Scene, ev: int) -> None:
+    request = scene.requests.get(ev)
+    if request is not None and not request.ended:
+        scene.station.withdraw(request)
+
+
+def zip_evs(evs: list[tuple[int, float, float]], scene: Scene) -> list[tuple[tuple[int, float, float], FleetCustomer]]:
+    return [(evs[ev], request) for ev, request in scene.requests.items()]
