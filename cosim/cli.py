@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cosim._version import __version__
-from cosim.errors import CosimError, ScenarioError
+from cosim.errors import CosimError, CouplingError, ScenarioError
 
 if TYPE_CHECKING:
     from cosim.experiment import Progress
@@ -215,7 +215,15 @@ def _parser() -> argparse.ArgumentParser:
         "what", nargs="?", choices=("outage", "queue"), default="outage", help="outages (default) or queueing studies"
     )
     _add(commands, "controllers", _controllers, "list the controllers that ship")
-    _add(commands, "engines", _engines, "list the power flow engines")
+    engines = _add(commands, "engines", _engines, "list the power flow engines, and hold them against pandapower")
+    engines.add_argument("names", nargs="*", metavar="NAME", help="engines to check (default: all that are installed)")
+    engines.add_argument(
+        "--check", action="store_true", help="compare with pandapower on the 33-bus feeder, whole and in five islands"
+    )
+    engines.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    engines.add_argument(
+        "--allow-code", action="store_true", help="allow an engine `module:Class` from outside ev-cosim"
+    )
     return parser
 
 
@@ -709,11 +717,40 @@ def _controllers(options: argparse.Namespace) -> int:
 
 
 def _engines(options: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
     from cosim.grid.power_flow import ENGINES
 
+    if options.check:
+        return _check_engines(options)
+    if options.names:
+        raise ValueError("names of engines go with --check")
+    if options.json:
+        print(json.dumps([{"name": e.name, "about": e.about, "installed": e.installed} for e in ENGINES], indent=2))
+        return GOOD
     for engine in ENGINES:
-        installed = "" if find_spec(engine.package) else f" (not installed: {engine.package})"
-        print(f"{engine.name:18} {engine.about}{installed}")
+        missing = "" if engine.installed else f" (needs ev-cosim[{engine.extra}])"
+        print(f"{engine.name:18} {engine.about}{missing}")
+    print(f"{'module:Class':18} your own, with --allow-code; see docs/guides/coupling.md")
     return GOOD
+
+
+def _check_engines(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from cosim.foreign_code import is_foreign
+    from cosim.grid.conformance import check_engine
+    from cosim.grid.power_flow import ENGINES
+
+    names = options.names or [engine.name for engine in ENGINES if engine.installed]
+    foreign = [name for name in names if is_foreign(name)]
+    if foreign and not options.allow_code:
+        raise CouplingError(f"engine {foreign[0]!r} is code from outside ev-cosim; allow it with --allow-code")
+    found = [{**asdict(one), "passed": one.passed} for one in map(check_engine, names)]
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        from rich.console import Console
+
+        from cosim.report.engines_view import engines_view
+
+        Console().print(engines_view(found))
+    return GOOD if all(one["passed"] for one in found) else DIFFERS

@@ -6,14 +6,14 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
+from cosim.errors import ControllerError, CouplingError, ScenarioError, ScenarioIssue
+from cosim.foreign_code import importable, is_foreign
 from cosim.inputs import sha256_of
 from cosim.interface import Controller
 from cosim.scenario.loader import parse_document
@@ -159,14 +159,32 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
     _check_owner_of_agents()
     from agents.registry import is_own, make_controller
 
+    check_engine_code(system, allow_code=allow_code)
     section = system.scenario.controller
     if not is_own(section.name) and not allow_code:
         raise ControllerError(
             f"controller {section.name!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
         )
     # Only who may run code may take modules from beside the scenario: there could be a `torch.py`.
-    with nullcontext() if is_own(section.name) else _importable(system.file.folder):
+    with nullcontext() if is_own(section.name) else importable(system.file.folder):
         return make_controller(section.name, system.spec, section.options)
+
+
+def check_engine_code(system: System, *, allow_code: bool) -> None:
+    """Make sure that a power flow engine from outside may be loaded.
+
+    Args:
+        system: The scenario, built.
+        allow_code: Whether code of other distributions may be loaded.
+
+    Raises:
+        CouplingError: If it may not.
+    """
+    engine = system.scenario.network.engine
+    if is_foreign(engine) and not allow_code:
+        raise CouplingError(
+            f"engine {engine!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
+        )
 
 
 def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
@@ -238,19 +256,3 @@ def code_of(controller: Controller, system: System) -> dict[str, str]:
     functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
     paths = {Path(function.__code__.co_filename) for function in functions}
     return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let modules beside the scenario file be imported."""
-    entry = str(folder.resolve())
-    known = set(sys.modules)
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        sys.path.remove(entry)
-        # Another scenario's folder may hold a module of the same name.
-        for name in set(sys.modules) - known:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(entry):
-                del sys.modules[name]

@@ -90,7 +90,8 @@ class System:
 
     def grid_model(self) -> GridModel:
         """A grid that no episode has begun in yet."""
-        return GridModel(self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
+        parts = (self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
+        return GridModel(*parts, self.file.folder)
 
     def traffic_model(self, *, keep_trips: bool = True) -> TrafficModel:
         """Traffic that no episode has begun in yet.

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("cosim._version",),
     ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
+    ("cosim.foreign_code",),
     ("cosim.clock", "cosim.schedule", "cosim.episodes", "cosim.contenders"),
     ("cosim.interface",),
     ("cosim.state_image",),
@@ -52,6 +53,7 @@ FOREIGN = {
     "simpy": ("cosim.traffic", "cosim.charging"),
     "pandapower": ("cosim.grid",),
     "power_grid_model": ("cosim.grid",),
+    "dss": ("cosim.grid",),
     "torch": ("agents",),
     "safetensors": ("agents",),
     "tensorboard": ("agents",),

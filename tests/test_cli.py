@@ -644,7 +644,8 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert out.splitlines()[-1].startswith("module:Class")
     code, out, _ = said("engines")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["lindistflow", "power-grid-model", "pandapower"]
+    names = ["lindistflow", "power-grid-model", "pandapower", "opendss", "module:Class"]
+    assert [line.split()[0] for line in out.splitlines()] == names
 
 
 COMMANDS = ("run", "compare", "verify", "train", "bound", "check", "schema", "controllers", "engines")

@@ -105,6 +105,22 @@ def test_every_metric_is_defined() -> None:
     assert [name for name in ALL_METRICS if f"| `{name}` |" not in page] == []
 
 
+def test_coupling_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = ROOT / "docs" / "guides" / "coupling.md"
+    (code,), (listing, check, run) = fenced(guide, "python"), fenced(guide, "sh")
+    (tmp_path / "my_engine.py").write_text(code, encoding="utf-8")
+    shutil.copy(ROOT / "scenarios" / "outage_33bus.yaml", tmp_path / "outage_33bus.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert main(listing.split()[1:]) == 0
+    assert main(check.split()[1:]) == 0
+    assert "my_engine:FixedPoint" in capsys.readouterr().out
+    words = run.replace("scenarios/", "").split()[1:]
+    assert main([*words, "--json", "--episodes", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["load_restoration_ratio"]["mean"] is not None
+
+
 def test_queueing_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     commands = fenced(ROOT / "docs" / "guides" / "queueing.md", "sh")

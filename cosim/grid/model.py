@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from cosim.grid.dispatch import Dispatch, dispatch_by_rule, ess_after
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
 from cosim.grid.network import Network
 from cosim.grid.outlook import EvLimits, Forecaster
-from cosim.grid.power_flow import NotConvergedError, PowerFlowResult, open_engine
+from cosim.grid.power_flow import HERE, NotConvergedError, PowerFlowResult, open_engine
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import Scenario
@@ -70,6 +71,7 @@ class GridModel:
         microgrids: Its microgrids.
         supply: How its stations hang on the grid.
         profiles: Values per slot by name, each of shape [T].
+        folder: Where the module of an engine from outside may lie.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class GridModel:
         microgrids: Microgrids,
         supply: StationSupply,
         profiles: Mapping[str, Floats],
+        folder: Path = HERE,
     ) -> None:
         self._scenario = scenario
         self._clock = clock
@@ -92,7 +95,7 @@ class GridModel:
         self._expected = expected_availability(scenario.network.microgrids, microgrids, profiles)
         self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
         self._accounts = GridAccounts(network.feeder, microgrids, self._limits, scenario.network.costs, clock.slot_h)
-        self._engine = open_engine(scenario.network.engine, network.feeder)
+        self._engine = open_engine(scenario.network.engine, network.feeder, folder)
         self._keeper = VoltageKeeper(
             network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
         )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Protocol
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Protocol
 
-from cosim.errors import ScenarioError, ScenarioIssue
+import numpy as np
+
+from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
+from cosim.foreign_code import foreign_class, is_foreign
 from cosim.grid.network import Feeder
 from cosim.interface import Floats
+
+HERE: Final = Path()
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Engine:
         package: Import name of the package it needs.
         about: One line for `cosim engines`.
         exact: Whether it solves the AC equations (else a linear model of them).
+        extra: Extra of ev-cosim that brings the package; empty if it is always there.
     """
 
     name: str
@@ -80,6 +88,12 @@ class Engine:
     package: str
     about: str
     exact: bool
+    extra: str = ""
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that it needs is there."""
+        return find_spec(self.package) is not None
 
 
 ENGINES = (
@@ -107,33 +121,120 @@ ENGINES = (
         "AC power flow (Newton-Raphson), case by case: the reference",
         exact=True,
     ),
+    Engine(
+        "opendss",
+        "cosim.grid.engines.opendss",
+        "OpenDssFlow",
+        "dss",
+        "AC power flow by OpenDSS, case by case",
+        exact=True,
+        extra="opendss",
+    ),
 )
 
 
 def find_engine(name: str) -> Engine:
     """Look an engine up by name.
 
+    Args:
+        name: Name of an engine, or `module:Class` of one from outside.
+
     Raises:
-        ScenarioError: If there is no engine of that name.
+        ScenarioError: If there is no engine of that name, or a package that it needs is missing.
     """
+    if is_foreign(name):
+        module, _, cls = name.partition(":")
+        return Engine(name, module, cls, module.partition(".")[0], "your own", exact=True)
     for engine in ENGINES:
         if engine.name == name:
+            if not engine.installed:
+                problem = f"{name!r} needs the package {engine.package!r}: pip install 'ev-cosim[{engine.extra}]'"
+                raise ScenarioError([ScenarioIssue("network.engine", problem)])
             return engine
     names = ", ".join(repr(engine.name) for engine in ENGINES)
-    raise ScenarioError([ScenarioIssue("network.engine", f"must be one of {names}, got {name!r}")])
+    problem = f"must be one of {names}, or module:Class, got {name!r}"
+    raise ScenarioError([ScenarioIssue("network.engine", problem)])
 
 
-def open_engine(name: str, feeder: Feeder) -> PowerFlow:
+def open_engine(name: str, feeder: Feeder, folder: Path = HERE) -> PowerFlow:
     """Load an engine and open it on a feeder.
 
     Args:
-        name: Name of the engine.
+        name: Name of the engine, or `module:Class` of one from outside, which must have been allowed.
         feeder: The feeder to solve.
+        folder: Where a module from outside may lie, besides where modules are.
 
     Raises:
         ScenarioError: If there is no engine of that name.
+        CouplingError: If one from outside cannot be loaded or opened.
     """
     engine = find_engine(name)
+    if is_foreign(name):
+        return _open_foreign(name, feeder, folder)
     flow: PowerFlow = getattr(importlib.import_module(engine.module), engine.cls)()
     flow.open(feeder)
     return flow
+
+
+def _open_foreign(name: str, feeder: Feeder, folder: Path) -> PowerFlow:
+    cls = foreign_class(name, "engine", folder)
+    for method in ("open", "solve"):
+        if not callable(getattr(cls, method, None)):
+            raise CouplingError(f"engine {name!r} has no method {method}; see docs/guides/coupling.md")
+    try:
+        flow: PowerFlow = cls()
+        flow.open(feeder)
+    except Exception as error:
+        raise CouplingError(f"engine {name!r} cannot be opened: {type(error).__name__}: {error}") from error
+    return CheckedFlow(name, flow, len(feeder.slack))
+
+
+class CheckedFlow:
+    """An engine from outside, its answers looked at.
+
+    Args:
+        name: Its name.
+        flow: The engine.
+        slacks: Number of slack buses.
+    """
+
+    def __init__(self, name: str, flow: PowerFlow, slacks: int) -> None:
+        self._name = name
+        self._flow = flow
+        self._slacks = slacks
+
+    def open(self, feeder: Feeder) -> None:
+        """Prepare for another feeder."""
+        self._flow.open(feeder)
+
+    def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
+        """Solve N cases.
+
+        Raises:
+            NotConvergedError: If a case has no solution.
+            CouplingError: If the engine raises anything else, or its answer is of another shape or not finite.
+        """
+        try:
+            found = self._flow.solve(p_mw, q_mvar)
+        except NotConvergedError:
+            raise
+        except Exception as error:
+            raise CouplingError(f"engine {self._name!r} raised {type(error).__name__}: {error}") from error
+        shapes = {
+            "vm_pu": p_mw.shape,
+            "slack_p_mw": (len(p_mw), self._slacks),
+            "slack_q_mvar": (len(p_mw), self._slacks),
+        }
+        values = {}
+        for field, shape in shapes.items():
+            try:
+                values[field] = np.asarray(getattr(found, field), dtype=np.float64)
+            except (AttributeError, TypeError, ValueError) as error:
+                raise CouplingError(f"engine {self._name!r} gave no numbers for {field}: {error}") from error
+            if values[field].shape != shape:
+                raise CouplingError(
+                    f"engine {self._name!r} gave {field} of shape {values[field].shape}, it must be of {shape}"
+                )
+            if not np.isfinite(values[field]).all():
+                raise CouplingError(f"engine {self._name!r} gave {field} that is not finite; see NotConvergedError")
+        return PowerFlowResult(**values)

@@ -182,9 +182,10 @@ def test_engines_are_listed_by_name() -> None:
 
 def test_unknown_engine_is_a_mistake() -> None:
     with pytest.raises(ScenarioError) as caught:
-        find_engine("opendss")
+        find_engine("opendes")
     assert str(caught.value) == (
-        "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower', got 'opendss'"
+        "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower', 'opendss', or module:Class, "
+        "got 'opendes'"
     )
 
 
