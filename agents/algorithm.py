@@ -50,6 +50,10 @@ class Algorithm(ABC):
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
         """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
 
+    def afterwards(self, turn: Turn) -> Arrays:
+        """What critics see anew when all have chosen at once, by name as in `inputs`, shape [N, ...]."""
+        return {}
+
     # ----------------------------------------------------------------------------------------------------- update
 
     @abstractmethod

@@ -73,6 +73,9 @@ class FleetDecider:
                 power_share[turn.replica, turn.ev] = turn.power_share
                 taken = {"choice": choice}
             if kept is not None:
+                if self._order == "simultaneous":
+                    # All have chosen by now: what a critic sees of the others is what they do, not what they did.
+                    seen |= self._algorithm.afterwards(Turn(self.board, outlook, turn.replica, turn.ev))
                 for name, values in {**seen, **taken}.items():
                     kept[name][turn.replica, slot, turn.ev] = values
         if kept is not None:

@@ -247,6 +247,10 @@ class Admaddpg(Algorithm):
         central = {"others": others_at_stations(turn), "offer": own_offers(turn)} if learns else {}
         return {"vector": vector, "possible": choices.possible.reshape(count, -1), **central}
 
+    def afterwards(self, turn: Turn) -> Arrays:
+        """What the others have chosen, for the critic."""
+        return {"others": others_at_stations(turn)}
+
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints:
         """The choice of highest probability; while it explores, one drawn by probability, or any."""
         with torch.no_grad():

@@ -10,6 +10,7 @@ from line_fleet import fleet, observe
 from agents.algorithms.admaddpg import Admaddpg, Settings, Window
 from agents.episode_replay import Arrays, EpisodeReplay
 from agents.learning import FleetDecider, kept_shapes
+from agents.options import CHARGERS
 from cosim.interface import EvState, Ints
 
 SPEC = fleet(3)
@@ -32,6 +33,22 @@ def driven(made: Admaddpg) -> EpisodeReplay:
     replay = EpisodeReplay(1, shapes)
     replay.add(kept)
     return replay
+
+
+def test_who_decide_at_once_are_valued_with_what_the_others_choose() -> None:
+    """In slot 0 nobody has intended anything yet: the critic would know of nobody."""
+    made = Admaddpg(SPEC, Settings(width=8), 0)
+    shapes = kept_shapes(SPEC, made)
+    there: dict[str, Ints] = {}
+    for order in ("simultaneous", "sequential"):
+        kept: Arrays = {name: np.zeros((1, *shape), kind) for name, (shape, kind) in shapes.items()}
+        decider = FleetDecider(SPEC, made, order)
+        decider.decide(observe([[12, 0, 36]], [[40.0, 30.0, 50.0]], slot=0), None, kept)
+        # How many others intend to be at any station, EV by EV; and where they do.
+        there[order] = np.round(kept["others"][0, 0, :, :, -2].astype(float).sum(axis=-1) * CHARGERS).astype(int)
+        at = decider.board.station[0]
+    assert there["simultaneous"].tolist() == [int((at >= 0).sum()) - int(station >= 0) for station in at]
+    assert sorted(there["sequential"].tolist()) == [0, 1, 2]
 
 
 def window(made: Admaddpg, replay: EpisodeReplay, slots: Ints, counted: np.ndarray | None = None) -> Window:
