@@ -58,9 +58,13 @@ class Forecaster:
         limits: Turns load and renewables into deficit and surplus.
         expected: Load and renewables without noise, shape [T, M].
         seed: The scenario's seed.
+        name: Name of the random stream of `noisy`.
     """
 
-    def __init__(self, section: ForecastSection, limits: EvLimits, expected: Availability, seed: int) -> None:
+    def __init__(
+        self, section: ForecastSection, limits: EvLimits, expected: Availability, seed: int, name: str = "forecast"
+    ) -> None:
+        self._name = name
         self._kind = section.kind
         self._error = section.error
         self._limits = limits
@@ -76,7 +80,7 @@ class Forecaster:
         """
         self._actual = actual
         if self._kind == "noisy":
-            self._generators = [stream(self._seed, e, "forecast") for e in episodes]
+            self._generators = [stream(self._seed, e, self._name) for e in episodes]
         elif self._kind == "shape":
             measured = np.array([actual.load_kw, actual.pv_kw, actual.wt_kw])
             expected = self._shapes[:, None]
@@ -95,11 +99,18 @@ class Forecaster:
         """
         if self._kind == "none":
             return self._last_values(slot)
-        foretold, shape = self._foretold(slot), self._actual.load_kw.shape
+        foretold, shape = self.foretold(slot), self._actual.load_kw.shape
         return _ahead(self._limits.deficit_kw(foretold), shape), _ahead(self._limits.surplus_kw(foretold), shape)
 
-    def _foretold(self, slot: int) -> Availability:
-        """Load and renewables from the slot that begins on, shape [R, K, M]; nothing else of it is foretold."""
+    def foretold(self, slot: int) -> Availability:
+        """Load and renewables from a slot that begins on; nothing else of it is foretold.
+
+        Args:
+            slot: The slot.
+
+        Returns:
+            Powers of shape [R, K, M], the present slot first, as it is.
+        """
         actual = self._actual
         if self._kind == "shape":
             load_kw, pv_kw, wt_kw = self._shapes[:, None, slot:] * self._factor[:, :, slot, None]

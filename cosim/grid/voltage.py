@@ -28,6 +28,8 @@ Flags = NDArray[np.bool_]
 TOLERANCE_PU = 1e-6
 #: At most so many corrections of the linear model by the engine's own voltages; near collapse it takes about ten.
 ROUNDS = 20
+#: Powers this near are the same [kW].
+ALIKE_KW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class VoltageKeeper:
         flow: PowerFlowResult,
         ess_kwh: Floats,
         solve: Callable[[BusPower], PowerFlowResult],
+        *,
+        everywhere: bool = False,
     ) -> KeptVoltage:
         """Dispatch anew where a voltage is outside its band.
 
@@ -111,10 +115,11 @@ class VoltageKeeper:
             flow: Its power flow.
             ess_kwh: Energy in storage at the slot's start [kWh], shape [N, M].
             solve: Solves the power flow.
+            everywhere: Whether the program dispatches all islands, not only those.
         """
         outside = self._outside(flow)
         none = np.zeros(outside.shape, dtype=np.int64)
-        if not outside.any():
+        if not (everywhere or outside.any()):
             return KeptVoltage(dispatch, power, flow, none, none)
         dispatch = _copy(dispatch)
         power = BusPower(power.load_kw, power.load_kvar, power.ev_kw, power.p_kw.copy(), power.q_kvar.copy())
@@ -122,12 +127,15 @@ class VoltageKeeper:
             ess_charge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
             ess_discharge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
         )
-        again = outside
+        again = np.ones_like(outside) if everywhere else outside
         for _ in range(ROUNDS):
             foreseen_pu = flow.vm_pu.copy()
             for case, island in zip(*np.nonzero(again), strict=True):
                 slot = self._island_slot(available, power, flow, limits, case, island)
-                self._put(dispatch, power, redispatch(slot), available, case, island)
+                found = redispatch(slot)
+                # Which renewable is curtailed is the same to the program; if that is all, the rule's share stays.
+                if outside[case, island] or not _alike(found, dispatch, case, island):
+                    self._put(dispatch, power, found, available, case, island)
                 foreseen_pu[case, self._members[island]] = self._linear_pu(slot, power, case, island)
             flow = solve(power)
             again = self._in_islands(np.abs(flow.vm_pu - foreseen_pu) > TOLERANCE_PU / 2.0)
@@ -217,6 +225,19 @@ class VoltageKeeper:
         power.p_kw[case, units.pv_bus[island]] -= found.pv_kw
         power.p_kw[case, units.wt_bus[island]] -= found.wt_kw
         power.p_kw[case, units.ess_bus[island]] += found.ess_charge_kw - found.ess_discharge_kw
+
+
+def _alike(found: IslandDispatch, dispatch: Dispatch, case: int, island: int) -> bool:
+    """Whether a program decides what the dispatch has already, but for the parts of the renewables."""
+    at = (case, island)
+    pairs = (
+        (found.dg_kw, dispatch.dg_kw[at]),
+        (found.ess_charge_kw, dispatch.ess_charge_kw[at]),
+        (found.ess_discharge_kw, dispatch.ess_discharge_kw[at]),
+        (float(found.shed_kw.sum()), dispatch.shed_kw[at]),
+        (found.pv_kw + found.wt_kw, dispatch.pv_kw[at] + dispatch.wt_kw[at]),
+    )
+    return all(abs(one - other) < ALIKE_KW for one, other in pairs)
 
 
 def _copy(dispatch: Dispatch) -> Dispatch:

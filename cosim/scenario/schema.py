@@ -127,6 +127,24 @@ class GridCosts(Section):
     curtailment_cny_per_kwh: NonNegative = Field(1.0, description="Renewable energy not used [CNY/kWh].")
 
 
+class DispatchSection(Section):
+    """How diesel, storage and shedding are decided in a slot; what EVs do has been decided by then."""
+
+    kind: Literal["rule", "slot", "horizon"] = Field(
+        "rule",
+        description="By a fixed order of priority (EVs, diesel, storage, shedding), with a linear program only where a "
+        "voltage would leave its band; by that program in every slot; or at the least cost over all slots to come.",
+    )
+    forecast: Literal["perfect", "persistence", "noisy"] = Field(
+        "perfect",
+        description="What `horizon` knows of load and renewables to come: the truth; that all stays as it is now; or "
+        "the truth with an error. Of EVs it knows the present slot only.",
+    )
+    error: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Standard deviation of the relative error of `noisy`, drawn anew in each slot."
+    )
+
+
 class NetworkSection(Section):
     """The distribution network, cut into islands by opened lines; the utility's supply is out all the time."""
 
@@ -143,6 +161,9 @@ class NetworkSection(Section):
     )
     discharging_limit: Literal["deficit", "net_load"] = Field(
         "deficit", description="What EVs may feed in: the load beyond renewables and diesel, or beyond renewables."
+    )
+    dispatch: DispatchSection = Field(
+        default_factory=lambda: DispatchSection(), description="How units are dispatched."
     )
     costs: GridCosts = Field(default_factory=lambda: GridCosts(), description="Prices.")
     microgrids: list[MicrogridSection] = Field(min_length=1, description="The microgrids.")
