@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from cosim.interface import Floats, Ints
-from cosim.loading import check_engine_code, choices, load
+from cosim.loading import check_outside, choices, load
 from cosim.metrics import Estimate, estimate
 from cosim.planning.program import FleetProgram, Groups, Storage, Supply
 from cosim.planning.trips import Trips
@@ -136,7 +136,7 @@ def restoration_bound(
     if isinstance(scenario, System) and assignments:
         raise ValueError("seed and overrides are for a scenario file; give them to cosim.load")
     system = scenario if isinstance(scenario, System) else load(scenario, assignments)
-    check_engine_code(system, allow_code=False)
+    check_outside(system, allow_code=False)
     begun_s = time.perf_counter()
     bounds = []
     for bound in episode_bounds(system, range(episodes)):

@@ -121,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with the run in DIR, which was interrupted or is to have more episodes; begins one in a new folder",
     )
     _add_json_and_code(run)
+    run.add_argument(
+        "--allow-remote", action="store_true", help="allow a simulator on another machine (grid.simulator.connect)"
+    )
 
     compare = _add(commands, "compare", _compare, "run controllers on the same held-out episodes and compare them")
     _add_scenario(compare)
@@ -305,7 +308,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 def _add_json_and_code(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument(
-        "--allow-code", action="store_true", help="allow a controller `module:Class` from outside ev-cosim"
+        "--allow-code",
+        action="store_true",
+        help="allow code from outside ev-cosim: a controller or engine `module:Class`, a simulator's command",
     )
 
 
@@ -336,6 +341,7 @@ def _run(options: argparse.Namespace) -> int:
             resume=bool(options.resume),
             records=False,
             allow_code=options.allow_code,
+            allow_remote=options.allow_remote,
             progress=progress,
         )
     if options.json:

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +98,7 @@ def run(
     resume: bool = False,
     records: bool = True,
     allow_code: bool = False,
+    allow_remote: bool = False,
     progress: Progress | None = None,
 ) -> Results:
     """Run a scenario.
@@ -117,7 +118,8 @@ def run(
         resume: Whether to go on with the run in `out`: finished episodes stay, the others are added. It must be the
             same run, but may have more episodes; an empty or new folder begins one.
         records: Whether to keep the tables in memory.
-        allow_code: Whether a controller that is not part of this distribution may be loaded.
+        allow_code: Whether a controller that is not part of this distribution may be loaded, and a simulator started.
+        allow_remote: Whether a simulator on another machine may be connected to.
         progress: Called while the run goes on.
 
     Returns:
@@ -140,6 +142,7 @@ def run(
     if workers > 1:
         refuse_unguarded_script()
     system = scenario if isinstance(scenario, System) else load(scenario, assignments)
+    system = replace(system, allow_remote=allow_remote)
     who = load_controller(system, allow_code=allow_code)
     begun_s = time.perf_counter()
     with ExitStack() as stack:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +31,30 @@ def importable(folder: Path) -> Iterator[None]:
         sys.path.remove(entry)
         # Another scenario's folder may hold a module of the same name.
         for name in set(sys.modules) - known:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(entry):
+            file = Path(getattr(sys.modules[name], "__file__", None) or os.devnull)
+            # Packages of an environment that lies in the folder stay.
+            if file.is_relative_to(entry) and "site-packages" not in file.parts:
                 del sys.modules[name]
 
 
 def is_foreign(name: str) -> bool:
     """Whether a name is `module:Class`."""
     return ":" in name
+
+
+def foreign_file(name: str, folder: Path) -> Path:
+    """The file of a class from outside; one that is no file if it cannot be found.
+
+    Args:
+        name: Its name, `module:Class`.
+        folder: Where its module may lie, besides where modules are.
+    """
+    with importable(folder):
+        try:
+            found = importlib.util.find_spec(name.partition(":")[0])
+        except (ImportError, ValueError):
+            found = None
+    return Path(found.origin if found is not None and found.origin else os.devnull)
 
 
 def foreign_class(name: str, what: str, folder: Path) -> type:

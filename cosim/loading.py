@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.errors import ControllerError, CouplingError, ScenarioError, ScenarioIssue
-from cosim.foreign_code import importable, is_foreign
+from cosim.foreign_code import foreign_file, importable, is_foreign
 from cosim.inputs import sha256_of
 from cosim.interface import Controller
 from cosim.scenario.loader import parse_document
@@ -147,7 +147,7 @@ def load_document(document: Document) -> System:
 
 
 def load_controller(system: System, *, allow_code: bool) -> Controller:
-    """Make the controller that a scenario names.
+    """Make the controller that a scenario names; before, look at whether its power flow may come from outside.
 
     Args:
         system: The scenario, built.
@@ -159,7 +159,7 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
     _check_owner_of_agents()
     from agents.registry import is_own, make_controller
 
-    check_engine_code(system, allow_code=allow_code)
+    check_outside(system, allow_code=allow_code)
     section = system.scenario.controller
     if not is_own(section.name) and not allow_code:
         raise ControllerError(
@@ -170,8 +170,12 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
         return make_controller(section.name, system.spec, section.options)
 
 
-def check_engine_code(system: System, *, allow_code: bool) -> None:
-    """Make sure that a power flow engine from outside may be loaded.
+#: This machine.
+LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def check_outside(system: System, *, allow_code: bool) -> None:
+    """Make sure that a power flow from outside may be used.
 
     Args:
         system: The scenario, built.
@@ -180,7 +184,18 @@ def check_engine_code(system: System, *, allow_code: bool) -> None:
     Raises:
         CouplingError: If it may not.
     """
-    engine = system.scenario.network.engine
+    engine, simulator = system.scenario.network.engine, system.scenario.grid.simulator
+    if simulator is not None and simulator.command is not None and not allow_code:
+        raise CouplingError(
+            f"grid.simulator.command starts {simulator.command[0]!r}; allow it with --allow-code (allow_code=True)"
+        )
+    if simulator is not None and simulator.connect is not None and not system.allow_remote:
+        host = simulator.connect.rpartition(":")[0]
+        if host not in LOOPBACK:
+            raise CouplingError(
+                f"grid.simulator.connect leads to {host!r}, beyond this machine; allow it with --allow-remote "
+                "(allow_remote=True)"
+            )
     if is_foreign(engine) and not allow_code:
         raise CouplingError(
             f"engine {engine!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
@@ -242,7 +257,7 @@ def _check_owner_of_agents() -> None:
 
 
 def code_of(controller: Controller, system: System) -> dict[str, str]:
-    """Fingerprint by file of a controller from outside ev-cosim; of the file with its class only.
+    """Fingerprint by file of a controller and an engine from outside ev-cosim; of the files with their classes only.
 
     Args:
         controller: Who decides.
@@ -250,9 +265,12 @@ def code_of(controller: Controller, system: System) -> dict[str, str]:
     """
     from agents.registry import is_own
 
-    if is_own(system.scenario.controller.name):
-        return {}
-    # The module may be forgotten already; functions know their file all the same.
-    functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
-    paths = {Path(function.__code__.co_filename) for function in functions}
+    paths: set[Path] = set()
+    if not is_own(system.scenario.controller.name):
+        # The module may be forgotten already; functions know their file all the same.
+        functions = (member for member in vars(type(controller)).values() if inspect.isfunction(member))
+        paths |= {Path(function.__code__.co_filename) for function in functions}
+    engine = system.scenario.network.engine
+    if is_foreign(engine):
+        paths.add(foreign_file(engine, system.file.folder))
     return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cosim.clock import Clock, parse_time_of_day
+from cosim.couplings.tcp_flow import TcpFlow
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.grid.case import load_net
 from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
 from cosim.grid.network import Network, build_network, check_station_buses
-from cosim.grid.power_flow import find_engine
+from cosim.grid.power_flow import PowerFlow, find_engine, open_engine
 from cosim.inputs import InputFile, InputFiles, sha256_of
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.reward import RewardModel
@@ -57,6 +58,7 @@ class System:
         customers: Who else comes to the stations.
         demand: Trips of other vehicles, if they are simulated.
         scenario_sha256: SHA-256 of the scenario file; empty if the scenario comes from a run folder.
+        allow_remote: Whether simulators on other machines may be connected to.
     """
 
     file: ScenarioFile
@@ -74,6 +76,7 @@ class System:
     customers: tuple[Group, ...] = ()
     demand: Demand | None = None
     scenario_sha256: str = ""
+    allow_remote: bool = False
 
     @property
     def scenario(self) -> Scenario:
@@ -91,7 +94,16 @@ class System:
     def grid_model(self) -> GridModel:
         """A grid that no episode has begun in yet."""
         parts = (self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
-        return GridModel(*parts, self.file.folder)
+        return GridModel(*parts, self._power_flow())
+
+    def _power_flow(self) -> PowerFlow:
+        """What solves the power flow, open."""
+        grid, folder, feeder = self.scenario.grid, self.file.folder, self.network.feeder
+        if grid.simulator is None:
+            return open_engine(self.scenario.network.engine, feeder, folder)
+        flow = TcpFlow(grid.simulator, folder, grid.timeout_s)
+        flow.open(feeder)
+        return flow
 
     def traffic_model(self, *, keep_trips: bool = True) -> TrafficModel:
         """Traffic that no episode has begun in yet.
@@ -201,7 +213,10 @@ class _Builder:
         return replace(system, inputs=self._inputs.fingerprints(), customers=tuple(customers), demand=demand)
 
     def _groups(self, sections: Sequence[CustomerSection], stations: Sequence[str], span: Span) -> list[Group]:
-        return [make_group(section, stations.index(section.station), span, self._resolve) for section in sections]
+        return [
+            make_group(section, k, stations.index(section.station), span, self._resolve)
+            for k, section in enumerate(sections)
+        ]
 
     def _check_controller(self, section: ControllerSection) -> None:
         problem = self._controller_check(section.name, section.options) if self._controller_check else None

@@ -81,7 +81,10 @@ def run_here(work: Work, controller: Controller, schedule: Schedule, on_slots: O
         on_batch=lambda numbers, records: on_batch(numbers, records, simulators.ledger.max_error_kwh),
     )
     begun_s = time.process_time()
-    run_world(simulators, schedule, work.system.clock.slot_s)
+    try:
+        run_world(simulators, schedule, work.system.clock.slot_s)
+    finally:
+        simulators.grid.close()
     cpu_s = time.process_time() - begun_s
     by_component = {name.lower(): simulator.cpu_s for name, simulator in simulators.by_name().items()}
     by_component["mosaik"] = max(cpu_s - sum(by_component.values()), 0.0)

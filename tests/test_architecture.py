@@ -25,7 +25,7 @@ ROOMS = (
     ("cosim.records",),
     ("cosim.charging", "cosim.grid"),
     ("cosim.sampling",),
-    ("cosim.traffic",),
+    ("cosim.traffic", "cosim.couplings"),
     ("cosim.ledger", "cosim.reward"),
     ("cosim.outcome",),
     ("cosim.system",),
@@ -49,7 +49,7 @@ AGENTS_SEE = ("cosim.interface", "cosim.state_image", "cosim.planning", "cosim.e
 #: Who may import what is heavy or replaceable.
 FOREIGN = {
     "mosaik": ("cosim.world",),
-    "mosaik_api_v3": ("cosim.simulators",),
+    "mosaik_api_v3": ("cosim.simulators", "cosim.couplings.grid_simulator"),
     "simpy": ("cosim.traffic", "cosim.charging"),
     "pandapower": ("cosim.grid",),
     "power_grid_model": ("cosim.grid",),

@@ -31,7 +31,7 @@ class StationDay:
     ) -> None:
         self._env = simpy.Environment(0.0)
         self.station = PublicStation(self._env, design, on_event=on_event)
-        self._feed = StationFeed(self._env, self.station, customers, faults)
+        self._feed = StationFeed(self._env, self.station, customers, faults, ends=True)
 
     @property
     def customers(self) -> list[Customer]:

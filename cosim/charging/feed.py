@@ -29,18 +29,26 @@ class Fault:
 
 
 class StationFeed:
-    """Lets customers and faults happen at a station. Faults end when nobody comes any more and nobody is there.
+    """Lets customers and faults happen at a station.
 
     Args:
         env: The environment whose time both live in.
         station: The station.
         customers: Who comes, in order of arrival.
         faults: What fails and is repaired, in order of time; may be endless.
+        ends: Whether faults end when no customer comes any more and nobody is there; else others may still come.
     """
 
     def __init__(
-        self, env: simpy.Environment, station: PublicStation, customers: Iterator[Customer], faults: Iterator[Fault]
+        self,
+        env: simpy.Environment,
+        station: PublicStation,
+        customers: Iterator[Customer],
+        faults: Iterator[Fault],
+        *,
+        ends: bool,
     ) -> None:
+        self._ends = ends
         self._env = env
         self._station = station
         self.customers: list[Customer] = []
@@ -70,7 +78,7 @@ class StationFeed:
             call_after(self._env, fault.time_s - self._env.now, self._happens, fault)
 
     def _happens(self, event: simpy.Event) -> None:
-        if self._over and self._station.empty:
+        if self._ends and self._over and self._station.empty:
             return
         fault = cast(Fault, event.value)
         if fault.works:

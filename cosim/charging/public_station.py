@@ -107,6 +107,7 @@ class PublicStation:
         self.queue: list[Customer] = []
         """Customers who wait, the next one first."""
         self._new: list[Customer] = []
+        self._changes: list[tuple[int, bool]] = []
         self._without_power: list[Customer] = []
         self._settling = False
         self._counted_s = env.now
@@ -136,23 +137,29 @@ class PublicStation:
         self._settle_soon()
 
     def break_down(self, charger: int) -> None:
-        """A charger fails; whoever is there goes back to the queue."""
-        now = self._env.now
+        """A charger fails; whoever is there when the instant is settled goes back to the queue."""
+        self._changes.append((charger, False))
+        self._settle_soon()
+
+    def repair(self, charger: int) -> None:
+        """A charger works again, when the instant is settled."""
+        self._changes.append((charger, True))
+        self._settle_soon()
+
+    def _change(self, now: float, charger: int, works: bool) -> None:
+        """Let a charger fail, or work again."""
         self._count(now)
+        if works:
+            self._broken.remove(charger)
+            bisect.insort(self._free, charger)
+            self._tell(Event.REPAIR, None, charger)
+            return
         self._broken.add(charger)
         self._tell(Event.FAULT, None, charger)
         if charger in self.plugged:
             self._displace(now, self.plugged[charger])
         else:
             self._free.remove(charger)
-        self._settle_soon()
-
-    def repair(self, charger: int) -> None:
-        """A charger works again."""
-        self._broken.remove(charger)
-        bisect.insort(self._free, charger)
-        self._tell(Event.REPAIR, None, charger)
-        self._settle_soon()
 
     def close(self) -> None:
         """Bring sums and energies up to now; nobody leaves."""
@@ -219,8 +226,15 @@ class PublicStation:
         self._settle(self._env.now)
 
     def _settle(self, now: float) -> None:
-        if self.queue and self._free:
-            self._grant(now)
+        if self._changes:
+            changes, self._changes = self._changes, []
+            for charger, works in changes:
+                self._change(now, charger, works)
+        if self.queue:
+            if self._free:
+                self._grant(now)
+            if self.design.preemptive:
+                self._preempt_from_queue(now)
         if self._new:
             new, self._new = self._new, []
             if len(new) > 1:
@@ -319,6 +333,13 @@ class PublicStation:
         self._plug_in(now, customer, charger)
         return True
 
+    def _preempt_from_queue(self, now: float) -> None:
+        """Who has lost its charger, to a fault or for lack of power, takes that of a higher class when it can."""
+        for customer in list(self.queue):
+            if customer in self.queue and self._preempt(now, customer):
+                self.queue.remove(customer)
+                self._grant(now)
+
     def _plug_in(self, now: float, customer: Customer, charger: int) -> None:
         self._count(now)
         self._free.remove(charger)
@@ -357,7 +378,7 @@ class PublicStation:
         charger = customer.charger
         self._unplug(now, customer)
         if customer.hold_s is not None:
-            customer.hold_s -= now - customer.spell_s
+            customer.hold_s = max(customer.hold_s - (now - customer.spell_s), 0.0)
         customer.interrupted += 1
         self._tell(Event.DISPLACED, customer, charger)
         self._wait(now, customer)

@@ -83,7 +83,9 @@ def check_engine(name: str, folder: Path = HERE) -> Conformance:
     flow, drawn = open_engine(name, _islands(), folder), _drawn(_islands(), TIMED)
     together, alone = _solve(name, flow, drawn), _solve(name, flow, tuple(power[3:4] for power in drawn))
     same = all(np.array_equal(getattr(together, field)[3:4], getattr(alone, field)) for field in FIELDS)
+    alone_ms, batch_ms = _time_ms(flow, tuple(power[:1] for power in drawn)), _time_ms(flow, drawn)
     says = _says_no_solution(flow) if engine.exact else True
+    recovers = np.array_equal(_solve(name, flow, drawn).vm_pu, together.vm_pu)
     voltage = max(differences["vm_pu"] for differences in found.values())
     problems = []
     if engine.exact:
@@ -99,6 +101,8 @@ def check_engine(name: str, folder: Path = HERE) -> Conformance:
         problems.append("a case alone gives other bits than among others")
     if not says:
         problems.append("does not raise NotConvergedError where there is no solution")
+    if not recovers:
+        problems.append("after a case without a solution it answers otherwise than before")
     return Conformance(
         engine=name,
         exact=engine.exact,
@@ -107,8 +111,8 @@ def check_engine(name: str, folder: Path = HERE) -> Conformance:
         voltage_error_pu=voltage,
         alone_is_same=same,
         says_no_solution=says,
-        alone_ms=_time_ms(flow, tuple(power[:1] for power in drawn)),
-        batch_ms=_time_ms(flow, drawn),
+        alone_ms=alone_ms,
+        batch_ms=batch_ms,
         problems=tuple(problems),
     )
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from cosim.clock import Clock
-from cosim.errors import PowerFlowError
+from cosim.errors import CouplingError, PowerFlowError
 from cosim.grid.accounts import GridAccounts, GridSlot, GridState
 from cosim.grid.dispatch import Dispatch, dispatch_by_rule, ess_after
 from cosim.grid.horizon import HorizonProgram
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
 from cosim.grid.network import Network
 from cosim.grid.outlook import EvLimits, Forecaster
-from cosim.grid.power_flow import HERE, NotConvergedError, PowerFlowResult, open_engine
+from cosim.grid.power_flow import NotConvergedError, PowerFlow, PowerFlowResult
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import ForecastSection, Scenario
@@ -72,7 +71,7 @@ class GridModel:
         microgrids: Its microgrids.
         supply: How its stations hang on the grid.
         profiles: Values per slot by name, each of shape [T].
-        folder: Where the module of an engine from outside may lie.
+        flow: Solves the power flow of its network, open already.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class GridModel:
         microgrids: Microgrids,
         supply: StationSupply,
         profiles: Mapping[str, Floats],
-        folder: Path = HERE,
+        flow: PowerFlow,
     ) -> None:
         self._scenario = scenario
         self._clock = clock
@@ -100,10 +99,16 @@ class GridModel:
         self._program = HorizonProgram(microgrids, scenario.network.costs, clock.slot_h)
         foresight = ForecastSection(kind=scenario.network.dispatch.forecast, error=scenario.network.dispatch.error)
         self._foresight = Forecaster(foresight, self._limits, self._expected, scenario.seed, "dispatch.forecast")
-        self._engine = open_engine(scenario.network.engine, network.feeder, folder)
+        self._engine = flow
         self._keeper = VoltageKeeper(
             network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
         )
+
+    def close(self) -> None:
+        """Let go of a power flow that holds a process or a connection."""
+        close = getattr(self._engine, "close", None)
+        if close is not None:
+            close()
 
     def begin(self, episodes: Sequence[int]) -> None:
         """Start new episodes.
@@ -202,6 +207,9 @@ class GridModel:
             return self._engine.solve(power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
         except NotConvergedError as error:
             raise self._no_solution(power, error.case) from error
+        except CouplingError as error:
+            when = f"slot {self._slot} ({self._clock.label(self._slot)})"
+            raise CouplingError(f"episode {self._episodes[0]}, {when}: {error}") from error
 
     def _no_solution(self, power: BusPower, case: int) -> PowerFlowError:
         """Find the island that has no solution by solving each one alone."""

@@ -184,7 +184,7 @@ def _open_foreign(name: str, feeder: Feeder, folder: Path) -> PowerFlow:
     try:
         flow: PowerFlow = cls()
         flow.open(feeder)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CouplingError(f"engine {name!r} cannot be opened: {type(error).__name__}: {error}") from error
     return CheckedFlow(name, flow, len(feeder.slack))
 
@@ -216,9 +216,12 @@ class CheckedFlow:
         """
         try:
             found = self._flow.solve(p_mw, q_mvar)
-        except NotConvergedError:
+        except NotConvergedError as error:
+            if not (isinstance(error.case, int | np.integer) and 0 <= error.case < len(p_mw)):
+                problem = f"says that case {error.case!r} has no solution; there are cases 0 to {len(p_mw) - 1}"
+                raise CouplingError(f"engine {self._name!r} {problem}") from error
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CouplingError(f"engine {self._name!r} raised {type(error).__name__}: {error}") from error
         shapes = {
             "vm_pu": p_mw.shape,
@@ -228,7 +231,10 @@ class CheckedFlow:
         values = {}
         for field, shape in shapes.items():
             try:
-                values[field] = np.asarray(getattr(found, field), dtype=np.float64)
+                given = np.asarray(getattr(found, field))
+                if np.iscomplexobj(given):
+                    raise TypeError("they are complex; magnitudes and active and reactive powers are wanted")
+                values[field] = given.astype(np.float64)
             except (AttributeError, TypeError, ValueError) as error:
                 raise CouplingError(f"engine {self._name!r} gave no numbers for {field}: {error}") from error
             if values[field].shape != shape:
@@ -237,4 +243,6 @@ class CheckedFlow:
                 )
             if not np.isfinite(values[field]).all():
                 raise CouplingError(f"engine {self._name!r} gave {field} that is not finite; see NotConvergedError")
+        if (values["vm_pu"] < 0.0).any():
+            raise CouplingError(f"engine {self._name!r} gave a voltage magnitude below 0")
         return PowerFlowResult(**values)

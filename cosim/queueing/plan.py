@@ -51,9 +51,9 @@ def make_plan(file: StudyFile) -> Plan:
     span = Span(parse_time_of_day(study.clock.start) / SECONDS_PER_HOUR, study.clock.hours)
     issues: list[ScenarioIssue] = []
     groups = []
-    for section in study.customers:
+    for k, section in enumerate(study.customers):
         try:
-            groups.append(make_group(section, names.index(section.station), span, file.document.resolve))
+            groups.append(make_group(section, k, names.index(section.station), span, file.document.resolve))
         except ScenarioError as error:
             issues += file.document.locate(error.issues)
     if issues:

@@ -139,7 +139,7 @@ def _sums_below(limit: float, between: Distribution, generator: np.random.Genera
     """Sums of draws, one after the other, as far as they are below a limit."""
     mean, _ = mean_and_scv(between)
     if mean <= 0.0 or limit / mean > MOST_CUSTOMERS:
-        raise QueueError(f"more than {MOST_CUSTOMERS:,} customers of one group would come; shorten the study")
+        raise QueueError(f"more than {MOST_CUSTOMERS:,} customers would come; let fewer come, or for less long")
     sums, total = [np.zeros(0)], 0.0
     while total < limit:
         count = int((limit - total) / mean * 1.1) + 16

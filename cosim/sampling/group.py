@@ -63,8 +63,8 @@ class Group:
         battery_kwh, arrive_h = section.battery_kwh, wishes["arrive_h"]
         hold_h, energy_kwh, stay_h = wishes.get("service_h"), wishes.get("energy_kwh"), wishes.get("stay_h")
         stored_kwh = min(wishes.get("arrival_soc", ARRIVAL_SOC), 1.0) * battery_kwh
-        # Never more than its battery lacks.
-        target_kwh = math.inf if energy_kwh is None else min(stored_kwh + energy_kwh, battery_kwh)
+        # Never more than its battery lacks, however long it holds its charger.
+        target_kwh = battery_kwh if energy_kwh is None else min(stored_kwh + energy_kwh, battery_kwh)
         patience_h = wishes.get("patience_h", math.inf)
         return Customer(
             number,
@@ -85,11 +85,14 @@ class Group:
         )
 
 
-def make_group(section: CustomerSection, station: int, span: Span, resolve: Callable[[str], Path]) -> Group:
+def make_group(
+    section: CustomerSection, number: int, station: int, span: Span, resolve: Callable[[str], Path]
+) -> Group:
     """Build a group, and read the file that it names.
 
     Args:
         section: What they want.
+        number: Place of the section among all groups.
         station: Number of their station.
         span: The time in which they come.
         resolve: Finds a file that the scenario names.
@@ -102,16 +105,16 @@ def make_group(section: CustomerSection, station: int, span: Span, resolve: Call
         curve = PowerCurve([soc * section.battery_kwh for soc in section.curve.soc], section.curve.power_kw)
     listed = None
     if isinstance(section.arrivals, FileArrivals):
-        listed = _listed(section.arrivals, span, resolve)
+        listed = _listed(section.arrivals, f"customers.{number}.arrivals.file", span, resolve)
     return Group(section, station, listed, curve)
 
 
-def _listed(arrivals: FileArrivals, span: Span, resolve: Callable[[str], Path]) -> dict[str, Floats]:
+def _listed(arrivals: FileArrivals, path: str, span: Span, resolve: Callable[[str], Path]) -> dict[str, Floats]:
     found = read_arrivals(resolve(arrivals.file))
     time_h = np.array(hours_since(found, span.start_h))
     inside = (time_h >= 0.0) & (time_h < span.hours)
     if not inside.any():
-        raise ScenarioError([ScenarioIssue("clock", f"no customer of {arrivals.file} comes within these hours")])
+        raise ScenarioError([ScenarioIssue(path, f"no customer of {arrivals.file} comes within these hours")])
     return {
         "arrive_h": time_h[inside],
         "energy_kwh": np.array([arrival.energy_kwh for arrival in found])[inside],
@@ -169,7 +172,10 @@ def _columns(group: Group, span: Span, seed: int, number: int) -> Mapping[str, F
     def generator(what: str) -> np.random.Generator:
         return stream(seed, number, f"queue.{group.section.name}.{what}")
 
-    arrive_h = arrival_times_h(group.section.arrivals, span.start_h, span.hours, generator("arrivals"))  # type: ignore[arg-type]
+    try:
+        arrive_h = arrival_times_h(group.section.arrivals, span.start_h, span.hours, generator("arrivals"))  # type: ignore[arg-type]
+    except QueueError as error:
+        raise QueueError(f"customers {group.section.name!r}, arrivals: {error}") from error
     columns = {"arrive_h": arrive_h}
     for name in ("service_h", "energy_kwh", "stay_h", "patience_h", "arrival_soc"):
         distribution = getattr(group.section, name)

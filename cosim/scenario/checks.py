@@ -13,6 +13,7 @@ from cosim.scenario.schema import (
     ControllerSection,
     EquilibriumFlow,
     FleetSection,
+    GridSection,
     HourlyProfile,
     NetworkSection,
     Profile,
@@ -118,11 +119,17 @@ def _station_names(stations: Sequence[StationSection]) -> Issues:
 def _station_features(stations: Sequence[StationSection]) -> Issues:
     for index, station in enumerate(stations):
         path = dotted("stations", index)
-        if station.kinds is not None and "chargers" in station.model_fields_set:
+        if station.kinds is not None and station.chargers is not None:
             yield ScenarioIssue(dotted(path, "chargers"), "must be left out when kinds are given")
         if station.kinds is not None and station.power_kw is not None:
             yield ScenarioIssue(dotted(path, "power_kw"), "must be left out when kinds are given; each has its own")
         yield from check_features(path, station)
+
+
+def _simulator(grid: GridSection) -> Issues:
+    simulator = grid.simulator
+    if simulator is not None and (simulator.command is None) == (simulator.connect is None):
+        yield ScenarioIssue("grid.simulator", "must have either command or connect")
 
 
 def _fleet_charge(fleet: FleetSection) -> Issues:
@@ -149,7 +156,9 @@ def _road_factor(congestion: CongestionSection) -> Issues:
 def _flow_file(congestion: CongestionSection, roads: Roads) -> Issues:
     flow = congestion.base_flow
     if isinstance(flow, TntpFlow | EquilibriumFlow | SimulatedFlow) and roads.kind == "lattice":
-        yield ScenarioIssue("congestion.base_flow.kind", f"{flow.kind!r} needs roads of kind 'tntp', got 'lattice'")
+        yield ScenarioIssue(
+            "congestion.base_flow.kind", f"{flow.kind!r} needs roads of kind 'tntp' or 'list', got 'lattice'"
+        )
 
 
 def _microgrid_profiles(network: NetworkSection, profiles: Mapping[str, Profile]) -> Issues:
@@ -215,6 +224,7 @@ CHECKS: Final[Checks] = (
     (_station_features, ("stations",)),
     (check_customers, ("customers",)),
     (check_places, ("stations", "customers")),
+    (_simulator, ("grid",)),
     (_fleet_charge, ("fleet",)),
     (_road_factor, ("congestion",)),
     (_flow_file, ("congestion", "roads")),

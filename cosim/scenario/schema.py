@@ -313,10 +313,16 @@ class CongestionSection(Section):
     base_flow: BaseFlow | None = Field(None, description="Flow of other vehicles; none if left out.")
 
 
+#: Chargers of a station that says nothing of them.
+DEFAULT_CHARGERS = 10
+
+
 class StationSection(StationFeatures):
     """A charging and discharging station."""
 
-    chargers: int = Field(10, ge=1, le=100_000, description="Number of chargers, all alike; or `kinds`.")
+    chargers: int | None = Field(
+        None, ge=1, le=100_000, description="Number of chargers, all alike; or `kinds`; 10 if both are left out."
+    )
     power_kw: Positive | None = Field(
         None,
         description="Highest power of each of these chargers [kW]; as much as the fleet's vehicles take if left out.",
@@ -331,6 +337,11 @@ class StationSection(StationFeatures):
         None, description="Position of a road node [km, km]; or `node`."
     )
     bus: Bus = Field(description="Bus that feeds the station.")
+
+    @property
+    def charger_count(self) -> int:
+        """Number of its chargers, of all kinds."""
+        return sum(kind.count for kind in self.kinds) if self.kinds else self.chargers or DEFAULT_CHARGERS
 
     @property
     def plain(self) -> bool:
@@ -462,6 +473,28 @@ class RewardSection(Section):
     move_penalty: NonNegative = Field(0.1, description="Taken off for a move that leaves the area or finds no road.")
 
 
+class SimulatorSection(Section):
+    """A mosaik simulator with the model `Grid`, for the power flow: a command that starts it, or its address."""
+
+    command: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None,
+        min_length=1,
+        description="Program and arguments; `%(addr)s` becomes the address that it connects to. Needs --allow-code.",
+    )
+    connect: Annotated[str, Field(pattern=r"^[^:\s]+:[0-9]{1,5}$")] | None = Field(
+        None, description="Address at which it waits, HOST:PORT; beyond this machine it needs --allow-remote."
+    )
+
+
+class GridSection(Section):
+    """Who solves the power flow, if not an engine of `network.engine`."""
+
+    simulator: SimulatorSection | None = Field(None, description="A simulator from elsewhere.")
+    timeout_s: Annotated[float, Field(ge=0.1, le=86_400)] = Field(
+        60.0, description="Time that a simulator from elsewhere may take to start, and for each answer [s]."
+    )
+
+
 class Scenario(Section):
     """One outage, completely described."""
 
@@ -472,6 +505,7 @@ class Scenario(Section):
     clock: ClockSection = Field(default_factory=lambda: ClockSection(), description="The outage window.")
     profiles: dict[Name, Profile] = Field(description="Profiles by name.")
     network: NetworkSection = Field(description="The distribution network and its microgrids.")
+    grid: GridSection = Field(default_factory=lambda: GridSection(), description="The power flow from elsewhere.")
     roads: Roads = Field(description="The road network.")
     congestion: CongestionSection = Field(
         default_factory=lambda: CongestionSection(), description="Traffic on the roads."

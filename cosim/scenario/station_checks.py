@@ -17,11 +17,14 @@ from cosim.scenario.station_schema import (
     Listed,
     ListedArrivals,
     ListedFaults,
+    RandomFaults,
     StationFeatures,
     Uniform,
 )
 from cosim.scenario.wording import dotted, shown, suggestion
 
+#: Chargers do not fail and work again more often than that, on average [h].
+SHORTEST_CYCLE_H: Final = 0.001
 #: What a customer may want, and the words for it.
 WISHES: Final = "either `service_h`, or `energy_kwh`, or `energy_kwh` and `stay_h`"
 
@@ -39,7 +42,30 @@ def check_features(path: str, station: StationFeatures) -> Issues:
         yield ScenarioIssue(dotted(path, "preemptive"), problem)
     if isinstance(station.faults, ListedFaults):
         yield from _check_faults(dotted(path, "faults", "faults"), station.faults, station.charger_count)
+    if isinstance(station.faults, RandomFaults):
+        yield from _check_random_faults(dotted(path, "faults"), station.faults)
     yield from _check_distributions(path, station)
+
+
+def _check_random_faults(path: str, faults: RandomFaults) -> Issues:
+    both = {"until_failure_h": faults.until_failure_h, "repair_h": faults.repair_h}
+    for name, distribution in both.items():
+        if isinstance(distribution, Listed):
+            yield ScenarioIssue(dotted(path, name), "cannot be listed; list the faults themselves (kind: listed)")
+    if not any(isinstance(d, Listed) for d in both.values()) and sum(map(_mean, both.values())) < SHORTEST_CYCLE_H:
+        problem = f"and repair_h must be {SHORTEST_CYCLE_H:g} h or more together, on average"
+        yield ScenarioIssue(dotted(path, "until_failure_h"), problem)
+
+
+def _mean(distribution: Distribution) -> float:
+    match distribution:
+        case Constant(value=value):
+            return value
+        case Uniform(low=low, high=high):
+            return (low + high) / 2.0
+        case Listed(values=values):
+            return sum(values) / len(values)
+    return distribution.mean
 
 
 def _check_faults(path: str, listed: ListedFaults, chargers: int) -> Issues:

@@ -40,6 +40,10 @@ class GridSimulator(SlotSimulator):
         self._grid.begin(schedule.batch(0))
         self._outlook = self._grid.outlook()
 
+    def close(self) -> None:
+        """Let go of a power flow from elsewhere; a World may end without that, and another go on."""
+        self._grid.close()
+
     def first_ports(self) -> dict[str, Any]:
         """The observation ports before the first slot."""
         return {"station_limit_kw": self._outlook.station_limit_kw, "outlook": self._outlook, "record": []}

@@ -24,8 +24,9 @@ class NextRoads:
         self._roads = roads
         self._destinations = np.unique(destinations)
         self._row = {node: k for k, node in enumerate(self._destinations.tolist())}
-        self._road_between = np.full((roads.nodes, roads.nodes), -1)
-        self._road_between[roads.tail, roads.head] = np.arange(roads.roads)
+        ends = roads.tail * roads.nodes + roads.head
+        self._order = np.argsort(ends, kind="stable")
+        self._ends = ends[self._order]
         self._next: list[list[int]] = []
 
     def look(self, time_s: Floats | Sequence[float]) -> None:
@@ -42,7 +43,9 @@ class NextRoads:
             if len(rows):
                 found[rows] = self._before(self._destinations[rows], time_s)
         here = np.broadcast_to(np.arange(roads.nodes), found.shape)
-        self._next = np.where(found >= 0, self._road_between[here, np.maximum(found, 0)], -1).tolist()
+        # Of several roads between the same nodes the last one, as everywhere.
+        place = np.searchsorted(self._ends, here * roads.nodes + np.maximum(found, 0), side="right") - 1
+        self._next = np.where(found >= 0, self._order[place], -1).tolist()
 
     def road(self, node: int, destination: int) -> int:
         """The road to take; -1 at the destination, or where there is no way."""

@@ -69,7 +69,9 @@ class StationSet:
         self._span = span
         self._seed = seed
         strongest_kw = max(fleet.charge_kw, fleet.discharge_kw)
-        self._designs = [design_of(s, s.chargers, strongest_kw if s.power_kw is None else s.power_kw) for s in stations]
+        self._designs = [
+            design_of(s, s.charger_count, strongest_kw if s.power_kw is None else s.power_kw) for s in stations
+        ]
 
     def set_up(self, env: simpy.Environment, episode: int) -> tuple[list[FleetStation], list[Guests]]:
         """Set stations up, and let customers and faults come to them.
@@ -86,13 +88,13 @@ class StationSet:
         first = self._fleet.size
         for h, section in enumerate(self._sections):
             if section.plain and all(group.station != h for group in self._groups):
-                stations.append(ChargingStation(env, section.chargers))
+                stations.append(ChargingStation(env, section.charger_count))
                 continue
             shared = SharedStation(env, self._designs[h], self._fleet.battery_kwh, self._fleet.priority)
             stations.append(shared)
             coming = customers_of(self._groups, h, self._span, self._seed, episode, first)
             first += len(coming.group)
             faults = faults_of(section.faults, shared.chargers, section.name, self._seed, episode)
-            feed = StationFeed(env, shared, coming.customers, faults)
+            feed = StationFeed(env, shared, coming.customers, faults, ends=False)
             guests.append(Guests(h, coming.group, feed.customers))
         return stations, guests

@@ -62,6 +62,9 @@ class TravelTime:
             return 0.0
         free_s, capacity_vph, b, power = self._of_road[road]
         free_h = hours(free_s)
+        if free_h <= 0.0:
+            # Nobody is on it for any time.
+            return 0.0
         flow_vph = vehicles / free_h
         if b > 0.0:
             # Without either term of the BPR function the flow is greater: so Newton comes from above, and stays there.

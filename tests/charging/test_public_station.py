@@ -143,6 +143,37 @@ def test_what_a_tapering_car_leaves_of_a_site_limit_goes_to_the_others(sharing: 
     assert 100.0 - drawn_kwh - 0.2 < other.charged_kwh < 100.0 - drawn_kwh
 
 
+@pytest.mark.parametrize("began_s", [0.0, 914.4, 1346.4])
+def test_who_is_done_as_its_charger_fails_leaves_first(began_s: float) -> None:
+    for wants in ({"hold_s": 432.0}, {"hold_s": None, "target_kwh": 50.0 * 0.12}):
+        day = Day(StationDesign((DC,)))
+        # Scheduled before the customer comes, as faults that are listed are.
+        day.fails(0, began_s + 432.0, began_s + 9000.0)
+        customer = day.comes(0, began_s, **wants)
+        next_one = day.comes(1, began_s + 10.0)
+        day.run()
+        assert (customer.outcome, customer.interrupted) == (Outcome.SERVED, 0)
+        assert customer.plug_out_s == pytest.approx(began_s + 432.0)
+        assert next_one.start_s == began_s + 9000.0
+
+
+def test_who_lost_its_charger_to_a_fault_takes_that_of_a_higher_class() -> None:
+    kinds = (ChargerKind("one", 1, 50.0), ChargerKind("other", 1, 50.0))
+    day = Day(StationDesign(kinds, discipline="priority", preemptive=True))
+    low, high = day.comes(0, 0.0, 1000.0, priority=0), day.comes(1, 0.0, 1000.0, priority=1)
+    day.fails(0, 100.0, 5000.0)
+    day.run()
+    assert (low.plug_out_s, low.waited_s, low.interrupted) == (1000.0, 0.0, 1)
+    assert (high.plug_out_s, high.interrupted) == (1900.0, 1)
+
+
+def test_who_holds_a_charger_takes_no_more_than_its_battery_lacks() -> None:
+    day = Day(StationDesign((DC,)))
+    holds = day.comes(0, 0.0, 7200.0, energy_kwh=12.0, target_kwh=60.0)
+    day.run()
+    assert (holds.plug_out_s, holds.charged_kwh) == (7200.0, pytest.approx(48.0))
+
+
 def test_who_stays_holds_its_charger_after_it_is_full() -> None:
     day = Day(StationDesign((DC,)))
     stays = day.comes(0, 0.0, None, stays=True, depart_s=7200.0, energy_kwh=0.0, target_kwh=50.0)

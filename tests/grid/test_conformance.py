@@ -65,6 +65,11 @@ def test_engines_that_ship_pass(name: str) -> None:
         ("pass", "vm_pu = vm_pu + 2e-6", "islands: vm_pu is off by 2e-06, more than 1e-06"),
         ("pass", "p = p + 1e-3", "intact: slack_p_mw is off by 0.001, more than 1e-06"),
         ("pass", "q = q + 1e-9 * self.asked", "a case alone gives other bits than among others"),
+        (
+            "self.broken = getattr(self, 'broken', 0) + 1e-3 * (p_mw.max() > 100)",
+            "vm_pu = vm_pu + self.broken",
+            "after a case without a solution it answers otherwise than before",
+        ),
         ("p_mw = np.minimum(p_mw, 0.5)", "pass", "does not raise NotConvergedError where there is no solution"),
     ],
 )
@@ -81,6 +86,11 @@ def test_what_is_wrong_is_said(mine, tmp_path: Path, first: str, then: str, prob
         ("pass", "vm_pu = vm_pu[:, :3]", r"gave vm_pu of shape \(20, 3\), it must be of \(20, 33\)"),
         ("pass", "p = p * np.nan", "gave slack_p_mw that is not finite; see NotConvergedError"),
         ("pass", "q = 'much'", "gave no numbers for slack_q_mvar"),
+        ("pass", "vm_pu = vm_pu * (1 + 0j)", "gave no numbers for vm_pu: they are complex"),
+        ("pass", "vm_pu = -vm_pu", "gave a voltage magnitude below 0"),
+        ("raise SystemExit", "pass", "raised SystemExit"),
+        ("raise NotConvergedError(999)", "pass", "says that case 999 has no solution; there are cases 0 to 19"),
+        ("raise NotConvergedError('bad')", "pass", "says that case 'bad' has no solution"),
     ],
 )
 def test_what_is_no_answer_is_refused(mine, tmp_path: Path, first: str, then: str, problem: str) -> None:
@@ -131,6 +141,16 @@ def test_a_run_with_an_engine_of_ones_own(mine, tmp_path: Path, capsys: pytest.C
     mine(first="self.asked > 3 and 1 / 0")
     assert main([*run, "--allow-code"]) != 0
     assert "engine 'mine:Mine' raised ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_the_same_engine_only(mine, tmp_path: Path) -> None:
+    scenario = tmp_path / "outage.yaml"
+    scenario.write_text(SCENARIO.read_text())
+    run = ["run", str(scenario), "--set", f"network.engine={mine()}", "--allow-code", "--json"]
+    assert main([*run, "--episodes", "1", "--out", "kept"]) == 0
+    assert main([*run, "--episodes", "2", "--resume", "kept"]) == 0
+    mine(then="vm_pu = vm_pu * 1.0001")
+    assert main([*run, "--episodes", "3", "--resume", "kept"]) != 0
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,9 @@ def test_a_file_that_is_wrong_is_a_mistake_of_the_study(tmp_path: Path) -> None:
         make_plan(load_study(written(tmp_path, values)))
     (tmp_path / "none.csv").write_text("id,arrival,energy_kwh,stay_h\na,2026-11-25T08:00,20,2\n")
     values["clock"] = {"start": "09:00", "hours": 2.0}
-    with pytest.raises(ScenarioError, match=r"study\.yaml:\d+: clock: no customer of none\.csv comes within"):
+    with pytest.raises(
+        ScenarioError, match=r"study\.yaml:\d+: customers\.0\.arrivals\.file: no customer of none\.csv comes within"
+    ):
         make_plan(load_study(written(tmp_path, values)))
 
 

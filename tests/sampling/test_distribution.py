@@ -86,5 +86,5 @@ def test_renewal_and_listed_arrivals() -> None:
 
 
 def test_too_many_customers_are_refused() -> None:
-    with pytest.raises(QueueError, match="more than 10,000,000 customers of one group would come"):
+    with pytest.raises(QueueError, match="more than 10,000,000 customers would come; let fewer come"):
         arrival_times_h(PoissonArrivals(kind="poisson", per_h=1e6), 0.0, 100.0, generator())

@@ -70,7 +70,7 @@ SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
         ),
         (
             ["congestion.base_flow={kind: tntp, file: x_flow.tntp}"],
-            ["congestion.base_flow.kind: 'tntp' needs roads of kind 'tntp', got 'lattice'"],
+            ["congestion.base_flow.kind: 'tntp' needs roads of kind 'tntp' or 'list', got 'lattice'"],
         ),
         (
             ["congestion.base_flow.profile=trafic"],

@@ -168,7 +168,7 @@ def test_overrides_are_applied(write):
         ("name: small", "nmae: small", [
             "outage.yaml:1: name: is required (Name of the scenario.)",
             "outage.yaml:2: nmae: unknown key; did you mean 'name'? (known: clock, congestion, controller, "
-            "customers, description, fleet, forecast, name, network, profiles, reward, roads, seed, stations, "
+            "customers, description, fleet, forecast, grid, name, network, profiles, reward, roads, seed, stations, "
             "uncertainty, version)",
         ]),
         ("  load:\n    kind: hourly", "  '':\n    kind: hourly", [

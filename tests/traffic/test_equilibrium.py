@@ -119,5 +119,5 @@ def test_a_trip_table_that_does_not_fit_is_a_mistake_of_the_scenario(tmp_path: P
     flow = f"congestion.base_flow={{kind: equilibrium, trips: {tmp_path / 'trips.tntp'}}}"
     with pytest.raises(ScenarioError, match=r"base_flow\.trips: .* has zone 99, which the road network lacks"):
         cosim.load(ROOT / "scenarios" / "outage_siouxfalls.yaml", [flow])
-    with pytest.raises(ScenarioError, match="'equilibrium' needs roads of kind 'tntp', got 'lattice'"):
+    with pytest.raises(ScenarioError, match="'equilibrium' needs roads of kind 'tntp' or 'list', got 'lattice'"):
         cosim.load(ROOT / "scenarios" / "outage_33bus.yaml", [flow])

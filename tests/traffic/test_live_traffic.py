@@ -118,11 +118,16 @@ def test_drivers_who_know_the_traffic_come_near_the_equilibrium() -> None:
     assert found["fixed"] > 0.2
 
 
+def test_a_road_that_takes_no_time_holds_nobody() -> None:
+    roads = roads_of([(0, 0), (1, 0)], [(0, 1, 1.0, 0.0)], bpr_b=0.15)
+    assert TravelTime(roads).flow_with_vph(0, 20.0) == 0.0
+
+
 def test_too_many_vehicles_are_refused() -> None:
     with pytest.raises(ScenarioError, match=r"base_flow\.weight: makes .* vehicles an episode"):
         cosim.load(SCENARIO, [simulated(weight=0.1)])
 
 
 def test_a_lattice_has_no_zones() -> None:
-    with pytest.raises(ScenarioError, match="'simulated' needs roads of kind 'tntp', got 'lattice'"):
+    with pytest.raises(ScenarioError, match="'simulated' needs roads of kind 'tntp' or 'list', got 'lattice'"):
         cosim.load(SCENARIO.with_name("outage_33bus.yaml"), [simulated().replace("data/siouxfalls/", "x")])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from small_world import Case, arrays_of, cases
 
+import cosim
+from cosim.errors import QueueError, ScenarioError
 from cosim.traffic.accounts import TrafficSlot
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus_customers.yaml"
 
 
 def nearly_equal(one: object, other: object) -> None:
@@ -43,3 +49,53 @@ def visits(slot: TrafficSlot) -> list[tuple[object, ...]]:
         for of_replica in slot.visits
         for visit in of_replica
     ]
+
+
+FAULTS = "faults: {kind: listed, faults: [{charger: 0, from_h: 0, until_h: 6}, {charger: 1, from_h: 0, until_h: 6}]}"
+
+
+@pytest.mark.parametrize("place", ["random_station", "random_node"])
+def test_chargers_fail_although_nobody_is_there_yet(place: str) -> None:
+    broken = [f"stations.{h}.{key}" for h in range(5) for key in ("chargers=2", FAULTS.replace(": ", "=", 1))]
+    overrides = [*broken, f"fleet.start.place={place}", "network.engine=lindistflow"]
+    results = cosim.run(SCENARIO, episodes=1, overrides=overrides)
+    assert results.metrics["charger_utilisation"].mean == 0.0
+    assert results.metrics["load_restoration_ratio"].mean == 0.0
+
+
+def test_a_run_with_kinds_of_chargers_is_the_same_again(tmp_path: Path) -> None:
+    kinds = "stations.0={name: CDS1, position_km: [8, 20], bus: 19, kinds: [{name: fast, count: 3, power_kw: 80}]}"
+    overrides = [kinds, "network.engine=lindistflow"]
+    assert cosim.load(SCENARIO, overrides).spec.station_chargers.tolist() == [3, 6, 6, 10, 10]
+    cosim.run(SCENARIO, episodes=1, overrides=overrides, out=tmp_path / "run")
+    assert cosim.verify(tmp_path / "run").same
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("stations.0.kinds=[{name: fast, count: 3}]", r"stations\.0\.chargers: must be left out when kinds are given"),
+        ("stations.0.preemptive=true", r"stations\.0\.preemptive: goes with `discipline: priority` only"),
+        ("customers.0.station=CDS9", r"customers\.0\.station: there is no station 'CDS9'; did you mean"),
+        (
+            "stations.0.faults={kind: random, until_failure_h: {kind: constant, value: 0}, "
+            "repair_h: {kind: constant, value: 0}}",
+            r"faults\.until_failure_h: and repair_h must be 0\.001 h or more together",
+        ),
+        (
+            "stations.0.faults={kind: random, until_failure_h: {kind: listed, values: [1]}, "
+            "repair_h: {kind: constant, value: 1}}",
+            r"faults\.until_failure_h: cannot be listed; list the faults themselves",
+        ),
+    ],
+)
+def test_mistakes_of_stations_and_customers(section: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        cosim.load(SCENARIO, [section])
+
+
+def test_too_few_listed_values_name_the_group_and_the_key() -> None:
+    few = "customers.0.energy_kwh={kind: listed, values: [10]}"
+    problem = r"customers 'shoppers', energy_kwh: 1 values are listed, but \d+ customers come"
+    with pytest.raises(QueueError, match=problem):
+        cosim.run(SCENARIO, episodes=1, overrides=[few])

@@ -1,0 +1,1 @@
+"""Power flow by simulators from elsewhere: over mosaik's TCP protocol, and what we offer to others by it."""

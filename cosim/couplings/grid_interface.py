@@ -1,0 +1,27 @@
+"""The interface of a power flow from elsewhere: one model `Grid`, what it is made with, takes and gives.
+
+docs/guides/coupling.md has it as a table.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cosim.grid.network import Feeder
+
+MODEL: Final = "Grid"
+INPUTS: Final = ("p_mw", "q_mvar")
+OUTPUTS: Final = ("vm_pu", "slack_p_mw", "slack_q_mvar", "converged")
+#: What the model is made with: the columns of a feeder, and its frequency.
+PARAMETERS: Final = (
+    "bus", "vn_kv", "island", "line_from", "line_to", "line_r_ohm", "line_x_ohm", "line_c_nf", "slack", "slack_vm_pu",
+    "f_hz",
+)  # fmt: skip
+#: Those of them that are whole numbers.
+INTEGERS: Final = ("bus", "island", "line_from", "line_to", "slack")
+
+
+def feeder_parameters(feeder: Feeder) -> dict[str, Any]:
+    """A feeder as plain values, which the model `Grid` is made with."""
+    columns = {name: getattr(feeder, name).tolist() for name in PARAMETERS if name != "f_hz"}
+    return {**columns, "f_hz": float(feeder.net.f_hz)}

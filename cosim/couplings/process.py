@@ -1,0 +1,109 @@
+"""A simulator's process: started, watched, ended; it connects to us by TCP on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from cosim.errors import CouplingError
+
+#: Stands in a command where the address is to be.
+ADDRESS = "%(addr)s"
+#: Time between two looks at a process that starts [s].
+LOOK_S = 0.1
+#: Time that a process is given to end by itself [s].
+GRACE_S = 2.0
+#: Lines of a standard error that are looked at.
+LINES = 20
+
+
+class SimulatorProcess:
+    """A command that connects to us.
+
+    Args:
+        command: The command and its arguments; `%(addr)s` becomes the address, HOST:PORT.
+        folder: Where it runs.
+        timeout_s: Time until it must have connected [s].
+
+    Raises:
+        CouplingError: If it cannot be started, ends, or does not connect in time.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, timeout_s: float) -> None:
+        self.name = f"simulator {command[0]!r}"
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            host, port = server.getsockname()
+            words = [word.replace(ADDRESS, f"{host}:{port}") for word in command]
+            try:
+                self._process = subprocess.Popen(
+                    words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
+                    start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                self._errors.close()
+                raise CouplingError(f"{self.name} cannot be started: {error.strerror}") from error
+            try:
+                self.connection = self._accept(server, timeout_s)
+            except BaseException:
+                self.end()
+                raise
+
+    def _accept(self, server: socket.socket, timeout_s: float) -> socket.socket:
+        until = time.monotonic() + timeout_s
+        server.settimeout(LOOK_S)
+        while time.monotonic() < until:
+            try:
+                return server.accept()[0]
+            except TimeoutError:
+                if self._process.poll() is not None:
+                    raise CouplingError(f"{self.name} ended before it connected{self.last_words()}") from None
+        raise CouplingError(f"{self.name} did not connect within {timeout_s:g} s{self.last_words()}")
+
+    def last_words(self) -> str:
+        """How it ended, if it has, and the last line that it wrote to its standard error, for messages."""
+        code = self._process.poll()
+        if code is None:
+            # A process whose connection is closed is about to end.
+            try:
+                code = self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                code = None
+        words = []
+        if code is not None:
+            words.append(f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
+        # Some write their version after the error.
+        wrong = [line for line in lines[-LINES:] if re.search("error|exception", line, re.IGNORECASE)]
+        said = next(reversed(wrong or lines[-1:]), "")
+        if said:
+            words.append(f"it last said: {said[:200]}")
+        return f" ({'; '.join(words)})" if words else ""
+
+    def end(self) -> None:
+        """End it, with all that it has started."""
+        try:
+            self._process.wait(GRACE_S if self._process.poll() is None and hasattr(self, "connection") else 0.0)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        self._errors.close()
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return

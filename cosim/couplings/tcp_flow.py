@@ -1,0 +1,150 @@
+"""Power flow by a mosaik simulator at the other end of a socket, with one entity `Grid`.
+
+The interface is described in docs/guides/coupling.md.
+"""
+
+from __future__ import annotations
+
+import socket
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cosim.couplings.grid_interface import INPUTS, MODEL, OUTPUTS, feeder_parameters
+from cosim.couplings.process import SimulatorProcess
+from cosim.couplings.wire import Wire
+from cosim.errors import CouplingError
+from cosim.grid.network import Feeder
+from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.interface import Floats
+from cosim.scenario.schema import SimulatorSection
+
+#: Versions of the mosaik API that are spoken: those that begin so.
+API: Final = "3."
+#: What is seen as who sends.
+SENDER: Final = "ev-cosim.Microgrids"
+
+
+class TcpFlow:
+    """Solves case by case with a simulator elsewhere.
+
+    Args:
+        section: How it is reached: a command to start it, or its address.
+        folder: Where a command runs.
+        timeout_s: Time that it may take to start, and for each answer [s].
+    """
+
+    def __init__(self, section: SimulatorSection, folder: Path, timeout_s: float) -> None:
+        self._section = section
+        self._folder = folder
+        self._timeout_s = timeout_s
+
+    def open(self, feeder: Feeder) -> None:
+        """Reach the simulator, and have it make its grid.
+
+        Raises:
+            CouplingError: If it cannot be reached, speaks another version, or has no such model.
+        """
+        self._process: SimulatorProcess | None = None
+        if self._section.command is not None:
+            self._process = SimulatorProcess(self._section.command, self._folder, self._timeout_s)
+            self._name, connection = self._process.name, self._process.connection
+        else:
+            self._name = f"simulator at {self._section.connect}"
+            connection = self._connected()
+        self._wire = Wire(connection, self._name, self._timeout_s)
+        # Also when nobody says that the run is over.
+        self.close = weakref.finalize(self, _hang_up, self._wire, self._process)
+        self._time = 0
+        self._slacks = len(feeder.slack)
+        try:
+            meta = self._ask("init", "Grid-0", time_resolution=1.0)
+            self._check(meta)
+            (entity,) = self._ask("create", 1, MODEL, **feeder_parameters(feeder))
+            self._eid = entity["eid"]
+            self._ask("setup_done")
+        except (KeyError, TypeError, ValueError) as error:
+            self.close()
+            raise CouplingError(f"{self._name} created something else than one {MODEL}: {error}") from error
+        except CouplingError:
+            self.close()
+            raise
+
+    def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
+        """Solve N cases one after the other.
+
+        Raises:
+            NotConvergedError: If the simulator says so of a case.
+            CouplingError: If it misbehaves.
+        """
+        cases = len(p_mw)
+        found: dict[str, Floats] = {
+            "vm_pu": np.empty(p_mw.shape),
+            "slack_p_mw": np.empty((cases, self._slacks)),
+            "slack_q_mvar": np.empty((cases, self._slacks)),
+        }
+        for case in range(cases):
+            given = {"p_mw": {SENDER: p_mw[case].tolist()}, "q_mvar": {SENDER: q_mvar[case].tolist()}}
+            self._ask("step", self._time, {self._eid: given}, self._time + 1)
+            self._time += 1
+            said = self._ask("get_data", {self._eid: list(OUTPUTS)})
+            values = said.get(self._eid) if isinstance(said, dict) else None
+            if not isinstance(values, dict):
+                raise CouplingError(f"{self._name} gave no data of {self._eid!r}")
+            if values.get("converged") is False:
+                raise NotConvergedError(case)
+            for name, rows in found.items():
+                rows[case] = self._numbers(values, name, rows.shape[1])
+        return PowerFlowResult(**found)
+
+    def _numbers(self, values: dict[str, Any], name: str, count: int) -> Floats:
+        if name not in values:
+            raise CouplingError(f"{self._name} gave no {name}")
+        try:
+            numbers = np.asarray(values[name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise CouplingError(f"{self._name} gave {name} that are no numbers: {str(values[name])[:100]}") from error
+        if numbers.shape != (count,):
+            raise CouplingError(f"{self._name} gave {name} of shape {list(numbers.shape)}, it must be [{count}]")
+        if not np.isfinite(numbers).all():
+            raise CouplingError(f"{self._name} gave {name} that are not finite; say `converged: false` instead")
+        if name == "vm_pu" and (numbers < 0.0).any():
+            raise CouplingError(f"{self._name} gave a voltage magnitude below 0")
+        return numbers
+
+    def _ask(self, function: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self._wire.ask(function, *args, **kwargs)
+        except CouplingError as error:
+            raise CouplingError(f"{error}{self._process.last_words() if self._process else ''}") from error
+
+    def _check(self, meta: Any) -> None:
+        version = str(meta.get("api_version")) if isinstance(meta, dict) else "none"
+        if not version.startswith(API):
+            raise CouplingError(f"{self._name} speaks version {version} of mosaik's API; it must be {API}x")
+        model = meta.get("models", {}).get(MODEL)
+        if not isinstance(model, dict):
+            raise CouplingError(
+                f"{self._name} has no model {MODEL!r}; it has {', '.join(meta.get('models', {})) or 'none'}"
+            )
+        missing = [name for name in (*INPUTS, *OUTPUTS) if name not in model.get("attrs", ())]
+        if missing:
+            raise CouplingError(f"model {MODEL!r} of {self._name} lacks {', '.join(missing)}")
+
+    def _connected(self) -> socket.socket:
+        host, _, port = (self._section.connect or "").rpartition(":")
+        try:
+            return socket.create_connection((host, int(port)), timeout=self._timeout_s)
+        except OSError as error:
+            raise CouplingError(f"{self._name} cannot be reached: {error.strerror or error}") from error
+
+
+def _hang_up(wire: Wire, process: SimulatorProcess | None) -> None:
+    with suppress(CouplingError):  # whoever has gone already need not be told
+        wire.say("stop")
+    wire.close()
+    if process is not None:
+        process.end()
