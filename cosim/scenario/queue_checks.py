@@ -31,9 +31,22 @@ def _check_everybody_is_visited(
             yield ScenarioIssue(dotted("stations", index), "no customers come here; leave it out or give it some")
 
 
+def _check_every_kind_fits(stations: Sequence[QueueStationSection], customers: Sequence[CustomerSection]) -> Issues:
+    for index, station in enumerate(stations):
+        kinds = station.kinds or ()
+        here = {group.plug for group in customers if group.station == station.name}
+        # A plug that no charger has is a mistake of its own.
+        plugs = {plug for plug in here if any(not plug or not kind.plugs or plug in kind.plugs for kind in kinds)}
+        for place, kind in enumerate(kinds):
+            if kind.plugs and plugs and "" not in plugs and not plugs & set(kind.plugs):
+                problem = f"no customer fits {', '.join(kind.plugs)}; those who come need {', '.join(sorted(plugs))}"
+                yield ScenarioIssue(dotted("stations", index, "kinds", place, "plugs"), problem)
+
+
 STUDY_CHECKS: Final[Checks] = (
     (_check_stations, ("stations",)),
     (check_customers, ("customers",)),
     (check_places, ("stations", "customers")),
     (_check_everybody_is_visited, ("stations", "customers")),
+    (_check_every_kind_fits, ("stations", "customers")),
 )

@@ -125,3 +125,11 @@ def test_a_study_is_told_from_an_outage() -> None:
 def test_every_study_that_ships_is_good() -> None:
     for path in SCENARIOS.glob("queue_*.yaml"):
         assert load_study(path).study.name == path.stem
+
+
+def test_a_plug_that_no_customer_fits(tmp_path: Path) -> None:
+    kinds = "kinds: [{name: a, count: 1, plugs: [ccs]}, {name: b, count: 1, plugs: [chademo]}, {name: c, count: 1}]"
+    stations = f"stations:\n  - {{name: A, {kinds}}}\n"
+    customers = f"customers:\n  - {{name: cars, station: A, plug: ccs, {CARS}}}\n"
+    found = mistakes(tmp_path, f"{HEAD}{stations}{customers}")
+    assert found == ["stations.0.kinds.1.plugs: no customer fits chademo; those who come need ccs"]
