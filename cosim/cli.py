@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -121,9 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with the run in DIR, which was interrupted or is to have more episodes; begins one in a new folder",
     )
     _add_json_and_code(run)
-    run.add_argument(
-        "--allow-remote", action="store_true", help="allow a simulator on another machine (grid.simulator.connect)"
-    )
+    _add_allow_remote(run)
 
     compare = _add(commands, "compare", _compare, "run controllers on the same held-out episodes and compare them")
     _add_scenario(compare)
@@ -161,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("folder", metavar="DIR", help="run folder, also of a run that was interrupted")
     verify.add_argument("--workers", type=_count, default=1, metavar="N", help="processes (default: 1)")
     _add_json_and_code(verify)
+    _add_allow_remote(verify)
 
     train = _add(commands, "train", _train, "train a fleet")
     _add_scenario(train)
@@ -202,13 +201,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--track", action="store_true", help="write TensorBoard files to DIR/tensorboard too (needs ev-cosim[track])"
     )
-    train.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    _add_json_and_code(train)
 
     bound = _add(commands, "bound", _bound, "bound the load restoration ratio that any controller can reach")
     _add_scenario(bound)
     bound.add_argument("--episodes", type=_count, default=16, metavar="N", help="number of episodes (default: 16)")
     bound.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
-    bound.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    _add_json_and_code(bound)
 
     _add_queue(commands)
 
@@ -311,6 +310,12 @@ def _add_json_and_code(parser: argparse.ArgumentParser) -> None:
         "--allow-code",
         action="store_true",
         help="allow code from outside ev-cosim: a controller or engine `module:Class`, a simulator's command",
+    )
+
+
+def _add_allow_remote(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-remote", action="store_true", help="allow a simulator on another machine (grid.simulator.connect)"
     )
 
 
@@ -437,7 +442,8 @@ def _verify(options: argparse.Namespace) -> int:
     from cosim.verification import verify
 
     with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
-        verification = verify(options.folder, workers=options.workers, allow_code=options.allow_code, progress=progress)
+        allowed = {"allow_code": options.allow_code, "allow_remote": options.allow_remote}
+        verification = verify(options.folder, workers=options.workers, **allowed, progress=progress)
     if options.json:
         print(json.dumps(verification.summary(), allow_nan=False))
     else:
@@ -458,7 +464,7 @@ def _train(options: argparse.Namespace) -> int:
         return OTHER
     if _two_folders(options):
         return OTHER
-    from cosim.loading import load
+    from cosim.loading import load, permit
     from cosim.scenario.overrides import parse_value
     from cosim.scenario.source import override_source
     from cosim.training import Training, load_variants, train
@@ -472,7 +478,11 @@ def _train(options: argparse.Namespace) -> int:
             chosen.append(override)
     vary = "".join(options.vary or ())
     with _spinner("loading", show=not options.json):
-        system = load_variants(options.file, chosen, vary) if vary else load(options.file, chosen)
+        system: Any = load_variants(options.file, chosen, vary) if vary else load(options.file, chosen)
+    if isinstance(system, Mapping):
+        system = {name: permit(of_variant, allow_code=options.allow_code) for name, of_variant in system.items()}
+    else:
+        system = permit(system, allow_code=options.allow_code)
     training = Training(
         algorithm=options.algorithm,
         episodes=options.episodes,
@@ -509,7 +519,7 @@ def _bound(options: argparse.Namespace) -> int:
     with _spinner("loading", show=not options.json):
         system = _load(options)
     with _progress_bar("episodes", show=not options.json) as progress:
-        bound = restoration_bound(system, episodes=options.episodes, progress=progress)
+        bound = restoration_bound(system, episodes=options.episodes, allow_code=options.allow_code, progress=progress)
     if options.json:
         print(json.dumps(bound.summary(), allow_nan=False))
         return GOOD

@@ -13,7 +13,7 @@ import numpy as np
 from cosim.errors import ControllerError
 from cosim.experiment import metric_context
 from cosim.interface import Action, FleetSpec, Floats, Observation, Outcome
-from cosim.loading import load
+from cosim.loading import load, permit
 from cosim.metrics import EpisodeTotals
 from cosim.outcome import Outcomes
 from cosim.plain_loop import PlainLoop
@@ -87,6 +87,7 @@ class OutageParallelEnv(ParallelEnv):  # type: ignore[misc]
         scenario: The scenario file, or a system that was built from one. Its controller takes no part.
         overrides: Assignments such as `fleet.size=40`; for a scenario file only.
         radius_km: How far EVs see on the image [km]; None: all of the map.
+        allow_code: Whether an engine from outside may be loaded, and a simulator be started.
 
     Attributes:
         spec: The fleet, the stations, the roads and the navigator.
@@ -102,13 +103,19 @@ class OutageParallelEnv(ParallelEnv):  # type: ignore[misc]
     render_mode = None
 
     def __init__(
-        self, scenario: str | Path | System, overrides: Sequence[str] = (), *, radius_km: float | None = None
+        self,
+        scenario: str | Path | System,
+        overrides: Sequence[str] = (),
+        *,
+        radius_km: float | None = None,
+        allow_code: bool = False,
     ) -> None:
         if isinstance(scenario, System) and overrides:
             raise ValueError("overrides are for a scenario file; give them to cosim.load")
         if radius_km is not None and not radius_km >= 0.0:
             raise ValueError(f"radius_km must be at least 0, or None to see all of the map, got {radius_km}")
-        self._system = scenario if isinstance(scenario, System) else load(scenario, overrides)
+        loaded = scenario if isinstance(scenario, System) else load(scenario, overrides)
+        self._system = permit(loaded, allow_code=allow_code)
         self._radius_km = radius_km
         self.spec: FleetSpec = self._system.spec
         self._drawing = StateImage(self.spec)

@@ -14,7 +14,7 @@ from cosim.effort import Effort
 from cosim.episodes import held_out_episodes
 from cosim.experiment import DEFAULT_REPLICAS, Progress, Tally, default_replicas, run_episodes, slot_counter
 from cosim.interface import Floats
-from cosim.loading import choices, load_as_typed, load_controller, typed_choices, with_controller
+from cosim.loading import choices, load_as_typed, load_controller, permit, typed_choices, with_controller
 from cosim.metrics import Estimate
 from cosim.processes import refuse_unguarded_script
 from cosim.records.files import write_text
@@ -216,6 +216,13 @@ def compare(
     typed += [(override, override_source(override)) for override in overrides]
     # All of them before the first one runs: what is wrong with the last one should be said now.
     variants = list(_variants(scenario, typed, vary, contenders))
+    variants = [
+        (
+            varied,
+            {name: [permit(system, allow_code=allow_code) for system in systems] for name, systems in by_name.items()},
+        )
+        for varied, by_name in variants
+    ]
     for _, by_name in variants:
         for system in _each(by_name):
             load_controller(system, allow_code=allow_code)
@@ -239,7 +246,7 @@ def compare(
         }
         points.append(Point(varied, system.scenario.seed, evaluations, bounds))
     about = variants[0][1][against][0].scenario
-    return Comparison(about.name, about.network.engine, conditions.episodes, contenders, against, tuple(points))
+    return Comparison(about.name, about.power_flow, conditions.episodes, contenders, against, tuple(points))
 
 
 def check_request(

@@ -6,14 +6,14 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosim.effort import Effort
 from cosim.interface import Controller
-from cosim.loading import choices, code_of, load, load_controller
+from cosim.loading import choices, code_of, load, load_controller, permit
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext
 from cosim.processes import refuse_unguarded_script
 from cosim.records.run_folder import RunFolder, check_same_run
@@ -142,7 +142,7 @@ def run(
     if workers > 1:
         refuse_unguarded_script()
     system = scenario if isinstance(scenario, System) else load(scenario, assignments)
-    system = replace(system, allow_remote=allow_remote)
+    system = permit(system, allow_code=allow_code, allow_remote=allow_remote)
     who = load_controller(system, allow_code=allow_code)
     begun_s = time.perf_counter()
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosim.errors import ControllerError, CouplingError, ScenarioError, ScenarioIssue
+from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
 from cosim.foreign_code import foreign_file, importable, is_foreign
 from cosim.inputs import sha256_of
 from cosim.interface import Controller
@@ -147,7 +147,7 @@ def load_document(document: Document) -> System:
 
 
 def load_controller(system: System, *, allow_code: bool) -> Controller:
-    """Make the controller that a scenario names; before, look at whether its power flow may come from outside.
+    """Make the controller that a scenario names.
 
     Args:
         system: The scenario, built.
@@ -159,7 +159,6 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
     _check_owner_of_agents()
     from agents.registry import is_own, make_controller
 
-    check_outside(system, allow_code=allow_code)
     section = system.scenario.controller
     if not is_own(section.name) and not allow_code:
         raise ControllerError(
@@ -170,36 +169,20 @@ def load_controller(system: System, *, allow_code: bool) -> Controller:
         return make_controller(section.name, system.spec, section.options)
 
 
-#: This machine.
-LOOPBACK = ("localhost", "127.0.0.1")
-
-
-def check_outside(system: System, *, allow_code: bool) -> None:
-    """Make sure that a power flow from outside may be used.
+def permit(system: System, *, allow_code: bool, allow_remote: bool = False) -> System:
+    """The same system, which may use a power flow from outside where that is allowed.
 
     Args:
         system: The scenario, built.
-        allow_code: Whether code of other distributions may be loaded.
+        allow_code: Whether code of other distributions may be loaded, and simulators be started.
+        allow_remote: Whether other machines may be connected to.
 
     Raises:
-        CouplingError: If it may not.
+        CouplingError: If it needs what is not allowed.
     """
-    engine, simulator = system.scenario.network.engine, system.scenario.grid.simulator
-    if simulator is not None and simulator.command is not None and not allow_code:
-        raise CouplingError(
-            f"grid.simulator.command starts {simulator.command[0]!r}; allow it with --allow-code (allow_code=True)"
-        )
-    if simulator is not None and simulator.connect is not None and not system.allow_remote:
-        host = simulator.connect.rpartition(":")[0]
-        if host not in LOOPBACK:
-            raise CouplingError(
-                f"grid.simulator.connect leads to {host!r}, beyond this machine; allow it with --allow-remote "
-                "(allow_remote=True)"
-            )
-    if is_foreign(engine) and not allow_code:
-        raise CouplingError(
-            f"engine {engine!r} is code from outside ev-cosim; allow it with --allow-code (allow_code=True)"
-        )
+    permitted = replace(system, allow_code=allow_code, allow_remote=allow_remote)
+    permitted.check_outside()
+    return permitted
 
 
 def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
@@ -273,4 +256,8 @@ def code_of(controller: Controller, system: System) -> dict[str, str]:
     engine = system.scenario.network.engine
     if is_foreign(engine):
         paths.add(foreign_file(engine, system.file.folder))
+    simulator = system.scenario.grid.simulator
+    if simulator is not None:
+        # Of what a command names, what lies there as a file: its program in a script, most often.
+        paths |= {system.file.folder / word for word in simulator.command or ()}
     return {path.name: sha256_of(path) for path in sorted(paths) if path.is_file()}

@@ -143,7 +143,7 @@ def summarise(
         "scenario": scenario.name,
         "microgrids": list(system.microgrids.name),
         "controller": scenario.controller.name,
-        "engine": scenario.network.engine,
+        "engine": scenario.power_flow,
         "seed": scenario.seed,
         "episodes": len(totals.episode),
         "slots_per_episode": system.clock.slots,

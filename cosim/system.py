@@ -11,7 +11,8 @@ import numpy as np
 
 from cosim.clock import Clock, parse_time_of_day
 from cosim.couplings.tcp_flow import TcpFlow
-from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
+from cosim.foreign_code import is_foreign
 from cosim.grid.case import load_net
 from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
@@ -36,6 +37,8 @@ from cosim.traffic.target import PENALISED
 from cosim.traffic.travel_time import TravelTime
 
 T = TypeVar("T")
+#: This machine.
+LOOPBACK = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class System:
         customers: Who else comes to the stations.
         demand: Trips of other vehicles, if they are simulated.
         scenario_sha256: SHA-256 of the scenario file; empty if the scenario comes from a run folder.
+        allow_code: Whether engines from outside may be loaded, and simulators be started.
         allow_remote: Whether simulators on other machines may be connected to.
     """
 
@@ -76,6 +80,7 @@ class System:
     customers: tuple[Group, ...] = ()
     demand: Demand | None = None
     scenario_sha256: str = ""
+    allow_code: bool = False
     allow_remote: bool = False
 
     @property
@@ -98,12 +103,35 @@ class System:
 
     def _power_flow(self) -> PowerFlow:
         """What solves the power flow, open."""
+        self.check_outside()
         grid, folder, feeder = self.scenario.grid, self.file.folder, self.network.feeder
         if grid.simulator is None:
             return open_engine(self.scenario.network.engine, feeder, folder)
         flow = TcpFlow(grid.simulator, folder, grid.timeout_s)
         flow.open(feeder)
         return flow
+
+    def check_outside(self) -> None:
+        """Make sure that the power flow may come from where the scenario says.
+
+        Raises:
+            CouplingError: If it may not.
+        """
+        engine, simulator = self.scenario.network.engine, self.scenario.grid.simulator
+        allow = "allow it with --allow-code (allow_code=True)"
+        if simulator is None:
+            if is_foreign(engine) and not self.allow_code:
+                raise CouplingError(f"engine {engine!r} is code from outside ev-cosim; {allow}")
+        elif simulator.command is not None:
+            if not self.allow_code:
+                raise CouplingError(f"grid.simulator.command starts {simulator.command[0]!r}; {allow}")
+        elif simulator.connect is not None:
+            host = simulator.connect.rpartition(":")[0]
+            if host not in LOOPBACK and not self.allow_remote:
+                raise CouplingError(
+                    f"grid.simulator.connect leads to {host!r}, beyond this machine; allow it with --allow-remote "
+                    "(allow_remote=True)"
+                )
 
     def traffic_model(self, *, keep_trips: bool = True) -> TrafficModel:
         """Traffic that no episode has begun in yet.

@@ -11,7 +11,7 @@ from typing import Any
 from cosim.errors import RecordError, ScenarioError
 from cosim.experiment import Progress, Tally, default_replicas, run_episodes, slot_counter
 from cosim.inputs import sha256_of
-from cosim.loading import code_of, load_controller, load_document
+from cosim.loading import code_of, load_controller, load_document, permit
 from cosim.processes import refuse_unguarded_script
 from cosim.records.comparison import Difference, compare_tables
 from cosim.records.metadata import Change, first_change
@@ -102,14 +102,20 @@ class Verification:
 
 
 def verify(
-    folder: str | Path, *, workers: int = 1, allow_code: bool = False, progress: Progress | None = None
+    folder: str | Path,
+    *,
+    workers: int = 1,
+    allow_code: bool = False,
+    allow_remote: bool = False,
+    progress: Progress | None = None,
 ) -> Verification:
     """Run a stored run again, and compare.
 
     Args:
         folder: The run folder; of an interrupted run the episodes that are finished.
         workers: Processes that share the episodes.
-        allow_code: Whether a controller that is not part of this distribution may be loaded.
+        allow_code: Whether a controller that is not part of this distribution may be loaded, and a simulator started.
+        allow_remote: Whether a simulator on another machine may be connected to.
         progress: Called while the run goes on.
 
     Returns:
@@ -123,7 +129,7 @@ def verify(
     if workers > 1:
         refuse_unguarded_script()
     stored = StoredRun(folder)
-    system = _system_of(stored)
+    system = permit(_system_of(stored), allow_code=allow_code, allow_remote=allow_remote)
     controller = load_controller(system, allow_code=allow_code)
     replicas = default_replicas(max(stored.episodes, 1), workers)
     batches = stored.batches(replicas)

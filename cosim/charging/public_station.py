@@ -241,6 +241,9 @@ class PublicStation:
                 new.sort(key=lambda customer: customer.number)
             for customer in new:
                 self._take_in(now, customer)
+            if self.design.preemptive and self.queue:
+                # Who was displaced may displace another.
+                self._preempt_from_queue(now)
         if self._limited:
             self._without_power.clear()
             self._share_power(now)

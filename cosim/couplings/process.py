@@ -48,9 +48,10 @@ class SimulatorProcess:
                     words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
                     start_new_session=True,
                 )  # fmt: skip
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self._errors.close()
-                raise CouplingError(f"{self.name} cannot be started: {error.strerror}") from error
+                problem = getattr(error, "strerror", None) or error
+                raise CouplingError(f"{self.name} cannot be started in {folder}: {problem}") from error
             try:
                 self.connection = self._accept(server, timeout_s)
             except BaseException:
@@ -79,7 +80,7 @@ class SimulatorProcess:
                 code = None
         words = []
         if code is not None:
-            words.append(f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}")
+            words.append(f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}")
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
         # Some write their version after the error.
@@ -100,6 +101,8 @@ class SimulatorProcess:
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self._process.wait()
+        # Whoever it has started and left behind.
+        self._signal(signal.SIGKILL)
         self._errors.close()
 
     def _signal(self, number: int) -> None:
@@ -107,3 +110,10 @@ class SimulatorProcess:
             os.killpg(self._process.pid, number)
         except ProcessLookupError:
             return
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -24,6 +24,8 @@ from cosim.scenario.schema import SimulatorSection
 
 #: Versions of the mosaik API that are spoken: those that begin so.
 API: Final = "3."
+#: A number beyond this is none.
+LARGEST: Final = 1e300
 #: What is seen as who sends.
 SENDER: Final = "ev-cosim.Microgrids"
 
@@ -65,6 +67,8 @@ class TcpFlow:
             self._check(meta)
             (entity,) = self._ask("create", 1, MODEL, **feeder_parameters(feeder))
             self._eid = entity["eid"]
+            if not isinstance(self._eid, str):
+                raise TypeError(f"its eid is {self._eid!r}")
             self._ask("setup_done")
         except (KeyError, TypeError, ValueError) as error:
             self.close()
@@ -94,7 +98,10 @@ class TcpFlow:
             values = said.get(self._eid) if isinstance(said, dict) else None
             if not isinstance(values, dict):
                 raise CouplingError(f"{self._name} gave no data of {self._eid!r}")
-            if values.get("converged") is False:
+            converged = values.get("converged")
+            if not isinstance(converged, bool):
+                raise CouplingError(f"{self._name} gave converged {converged!r}; it must be true or false")
+            if not converged:
                 raise NotConvergedError(case)
             for name, rows in found.items():
                 rows[case] = self._numbers(values, name, rows.shape[1])
@@ -103,10 +110,11 @@ class TcpFlow:
     def _numbers(self, values: dict[str, Any], name: str, count: int) -> Floats:
         if name not in values:
             raise CouplingError(f"{self._name} gave no {name}")
-        try:
-            numbers = np.asarray(values[name], dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise CouplingError(f"{self._name} gave {name} that are no numbers: {str(values[name])[:100]}") from error
+        said = values[name]
+        plain = isinstance(said, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in said)
+        if not plain or any(abs(v) > LARGEST for v in said):
+            raise CouplingError(f"{self._name} gave {name} that are no numbers: {str(said)[:100]}")
+        numbers = np.array(said, dtype=np.float64)
         if numbers.shape != (count,):
             raise CouplingError(f"{self._name} gave {name} of shape {list(numbers.shape)}, it must be [{count}]")
         if not np.isfinite(numbers).all():
@@ -122,10 +130,12 @@ class TcpFlow:
             raise CouplingError(f"{error}{self._process.last_words() if self._process else ''}") from error
 
     def _check(self, meta: Any) -> None:
-        version = str(meta.get("api_version")) if isinstance(meta, dict) else "none"
+        if not (isinstance(meta, dict) and isinstance(meta.get("models"), dict)):
+            raise CouplingError(f"{self._name} did not describe itself when asked for init: {str(meta)[:100]}")
+        version = str(meta.get("api_version"))
         if not version.startswith(API):
             raise CouplingError(f"{self._name} speaks version {version} of mosaik's API; it must be {API}x")
-        model = meta.get("models", {}).get(MODEL)
+        model = meta["models"].get(MODEL)
         if not isinstance(model, dict):
             raise CouplingError(
                 f"{self._name} has no model {MODEL!r}; it has {', '.join(meta.get('models', {})) or 'none'}"
@@ -138,8 +148,9 @@ class TcpFlow:
         host, _, port = (self._section.connect or "").rpartition(":")
         try:
             return socket.create_connection((host, int(port)), timeout=self._timeout_s)
-        except OSError as error:
-            raise CouplingError(f"{self._name} cannot be reached: {error.strerror or error}") from error
+        except (OSError, UnicodeError, OverflowError) as error:
+            problem = getattr(error, "strerror", None) or error
+            raise CouplingError(f"{self._name} cannot be reached: {problem}; it serves one run at a time") from error
 
 
 def _hang_up(wire: Wire, process: SimulatorProcess | None) -> None:

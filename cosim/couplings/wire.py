@@ -55,6 +55,8 @@ class Wire:
         self._until = time.monotonic() + self._timeout_s
         self._send([REQUEST, self._number, [function, list(args), kwargs]], function)
         while True:
+            if time.monotonic() > self._until:
+                raise self._late(function)
             kind, number, content = self._receive(function)
             if kind == REQUEST:
                 # Some simulators ask for progress or data of others; there are none here.
@@ -93,7 +95,7 @@ class Wire:
         data = self._read(length, function)
         try:
             kind, number, content = json.loads(data)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             text = data[:SHOWN].decode(errors="replace")
             raise CouplingError(f"{self._name} does not speak mosaik's protocol: it said {text!r}") from error
         if kind not in (REQUEST, SUCCESS, FAILURE):

@@ -11,12 +11,12 @@ import scipy.sparse
 from scipy.optimize import linprog
 
 from cosim.errors import SimulationError
-from cosim.grid.dispatch import Dispatch
+from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw
 from cosim.grid.microgrid import Availability, Microgrids
 from cosim.interface import Floats
 from cosim.scenario.schema import GridCosts
 
-#: Of plans that cost the same, the one that sheds, burns and discharges later [CNY/kWh and slot]: so it is one plan.
+#: Of plans that cost the same, one that sheds later rather than now [CNY/kWh and slot].
 PER_SLOT_CNY = 1e-7
 #: Variables of a slot.
 DG, CHARGE, DISCHARGE, SHED, CURTAIL = range(5)
@@ -73,6 +73,7 @@ class HorizonProgram:
                     renewable_kw[case, :, island],
                     float(ess_kwh[case, island]),
                 )
+        self._net(found, ess_kwh)
         available_kw = renewable_kw[:, 0]
         used = 1.0 - found[CURTAIL] / np.where(available_kw > 0.0, available_kw, 1.0)
         return Dispatch(
@@ -85,6 +86,18 @@ class HorizonProgram:
             shed_kw=found[SHED],
             curtailed_kw=found[CURTAIL],
         )
+
+    def _net(self, found: Floats, ess_kwh: Floats) -> None:
+        """Storage does one thing at a time; what it would burn by doing both is curtailed, as far as it has no room.
+
+        Where curtailment has a price and storage has losses, the program would rather burn a surplus than curtail it.
+        """
+        net_kw = found[CHARGE] - found[DISCHARGE]
+        charge_kw = np.maximum(net_kw, 0.0)
+        room_kw = ess_charge_limit_kw(self._units, ess_kwh, self._slot_h)
+        found[DISCHARGE] = np.maximum(-net_kw, 0.0)
+        found[CHARGE] = np.minimum(charge_kw, room_kw)
+        found[CURTAIL] += charge_kw - found[CHARGE]
 
     def _plan(self, island: int, load_kw: Floats, demand_kw: Floats, renewable_kw: Floats, ess_kwh: float) -> Floats:
         """What an island does in the present slot, by variable, shape [5]."""

@@ -28,6 +28,7 @@ from cosim.scenario.wording import dotted, shown, suggestion
 
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
 TOLERANCE: Final = 1e-9
+LAST_PORT: Final = 65_535
 
 #: Checks, each with the names of the sections that it needs.
 Checks = Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]
@@ -130,6 +131,19 @@ def _simulator(grid: GridSection) -> Issues:
     simulator = grid.simulator
     if simulator is not None and (simulator.command is None) == (simulator.connect is None):
         yield ScenarioIssue("grid.simulator", "must have either command or connect")
+    if (
+        simulator is not None
+        and simulator.command is not None
+        and not any("%(addr)s" in word for word in simulator.command)
+    ):
+        problem = "must have %(addr)s in one of its words: the address that the simulator connects to"
+        yield ScenarioIssue("grid.simulator.command", problem)
+    if (
+        simulator is not None
+        and simulator.connect is not None
+        and int(simulator.connect.rpartition(":")[2]) > LAST_PORT
+    ):
+        yield ScenarioIssue("grid.simulator.connect", f"has a port beyond {LAST_PORT}: {simulator.connect}")
 
 
 def _fleet_charge(fleet: FleetSection) -> Issues:

@@ -522,3 +522,11 @@ class Scenario(Section):
     )
     controller: ControllerSection = Field(default_factory=lambda: ControllerSection(), description="The controller.")
     reward: RewardSection = Field(default_factory=lambda: RewardSection(), description="The reward.")
+
+    @property
+    def power_flow(self) -> str:
+        """Who solves the power flow: the engine, or the simulator from elsewhere."""
+        simulator = self.grid.simulator
+        if simulator is None:
+            return self.network.engine
+        return f"simulator at {simulator.connect}" if simulator.command is None else " ".join(simulator.command)

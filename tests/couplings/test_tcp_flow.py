@@ -173,22 +173,24 @@ def test_episodes_that_have_ended_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grid", "more", "problem"),
+    ("simulator", "more", "problem"),
     [
-        ("{simulator: {command: [x]}}", {}, "grid.simulator.command starts 'x'; allow it with --allow-code"),
-        ("{simulator: {command: [no-such-program]}}", {"allow_code": True}, "cannot be started: No such file"),
-        ("{simulator: {connect: 'example.org:80'}}", {}, "leads to 'example.org', beyond this machine"),
-        ("{simulator: {connect: 'localhost:1'}}", {}, "at localhost:1 cannot be reached: Connection refused"),
+        ("command: [x, '%(addr)s']", {}, "grid.simulator.command starts 'x'; allow it with --allow-code"),
+        ("command: [no-such-program, '%(addr)s']", {"allow_code": True}, "cannot be started in .*: No such file"),
+        ("connect: 'example.org:80'", {}, "leads to 'example.org', beyond this machine"),
+        ("connect: 'localhost:1'", {}, "cannot be reached: Connection refused; it serves one run at a time"),
     ],
 )
-def test_what_cannot_be_reached(grid: str, more: dict[str, bool], problem: str) -> None:
+def test_what_cannot_be_reached(simulator: str, more: dict[str, bool], problem: str) -> None:
     with pytest.raises(CouplingError, match=problem):
-        run(f"grid={grid}", **more)
+        run(f"grid={{simulator: {{{simulator}}}}}", **more)
 
 
 @pytest.mark.parametrize(
     ("grid", "problem"),
     [
+        ("{simulator: {command: [x]}}", r"grid.simulator.command: must have %\(addr\)s in one of its words"),
+        ("{simulator: {connect: 'here:99999'}}", "has a port beyond 65535: here:99999"),
         ("{simulator: {}}", "grid.simulator: must have either command or connect"),
         ("{simulator: {command: [a], connect: 'b:1'}}", "grid.simulator: must have either command or connect"),
         ("{simulator: {connect: here}}", "grid.simulator.connect: must match"),
@@ -198,6 +200,35 @@ def test_what_cannot_be_reached(grid: str, more: dict[str, bool], problem: str) 
 def test_what_is_no_simulator(grid: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         cosim.load(SCENARIO, [f"grid={grid}"])
+
+
+def test_nothing_from_outside_runs_unasked(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    grid = f"grid={json.dumps({'simulator': {'command': ['touch', str(touched), '%(addr)s']}})}"
+    common = [str(SCENARIO), "--set", grid]
+    train = [
+        "train",
+        *common,
+        "--algorithm",
+        "maddqn",
+        "--episodes",
+        "1",
+        "--replicas",
+        "1",
+        "--out",
+        str(tmp_path / "fleet"),
+    ]
+    for words in (["run", *common], ["bound", *common], train, ["compare", *common, "--controllers", "idle"]):
+        assert main(words) != 0, words
+    with pytest.raises(CouplingError, match="allow it with --allow-code"):
+        cosim.load(SCENARIO, [grid]).grid_model()
+    assert not touched.exists()
+
+
+def test_the_summary_says_who_solved_it() -> None:
+    words = [sys.executable, str(HERE / "misbehaving.py"), "nothing", "%(addr)s"]
+    results = run(started(words), allow_code=True)
+    assert results.summary["engine"] == " ".join(words)
 
 
 def test_the_command_line_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,18 @@ def test_storage_is_kept_for_the_dearest_slot() -> None:
     assert (now.dg_kw.item(), now.ess_discharge_kw.item()) == (pytest.approx(64.0), pytest.approx(36.0))
 
 
+def test_storage_does_one_thing_at_a_time() -> None:
+    """With losses, burning a surplus in storage would spare the price of curtailment."""
+    units = one_microgrid(ess_start_kwh=180.0, ess_power_kw=75.0)
+    program = HorizonProgram(units, GridCosts(ess_cny_per_kwh=0.0), 1.0)
+    slot = available(50.0, pv_kw=80.0)
+    coming = Availability(*(power[:, None] for power in vars(slot).values()))
+    now = program.dispatch(coming, np.zeros((1, 1)), np.array([[180.0]]))
+    assert (now.ess_charge_kw.item(), now.ess_discharge_kw.item()) == (0.0, 0.0)
+    assert now.curtailed_kw.item() == pytest.approx(30.0)
+    assert now.pv_kw.item() + now.wt_kw.item() == pytest.approx(50.0)
+
+
 def test_one_slot_without_a_shortage_needs_no_program() -> None:
     units = one_microgrid()
     slot = available(50.0, pv_kw=80.0)
