@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,7 @@ def check_engine(name: str, folder: Path = HERE) -> Conformance:
     engine = find_engine(name)
     found: dict[str, dict[str, float]] = {}
     for which, feeder in (("islands", _islands()), ("intact", _intact())):
-        drawn = _drawn(feeder)
-        expected = open_engine("pandapower", feeder).solve(*drawn)
+        drawn, expected = _drawn(feeder), _expected(which)
         found[which] = _differences(_solve(name, open_engine(name, feeder, folder), drawn), expected)
     flow, drawn = open_engine(name, _islands(), folder), _drawn(_islands(), TIMED)
     together, alone = _solve(name, flow, drawn), _solve(name, flow, tuple(power[3:4] for power in drawn))
@@ -122,6 +122,13 @@ def _solve(name: str, flow: PowerFlow, drawn: tuple[Floats, ...]) -> PowerFlowRe
         return flow.solve(*drawn)
     except NotConvergedError as error:
         raise CouplingError(f"engine {name!r} finds no solution in case {error.case}, where there is one") from error
+
+
+@functools.cache
+def _expected(which: str) -> PowerFlowResult:
+    """What pandapower finds; worked out once for all engines."""
+    feeder = _islands() if which == "islands" else _intact()
+    return open_engine("pandapower", feeder).solve(*_drawn(feeder))
 
 
 def _islands() -> Feeder:
