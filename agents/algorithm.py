@@ -27,6 +27,8 @@ class Algorithm(ABC):
     settings: Any
     credit: str
     """`individual` or `team`: what EVs are rewarded by in training."""
+    looks_back: bool = False
+    """Whether critics see what all have chosen in a slot in sequential order too, once the last one has."""
     on_policy: bool = False
     """Whether it learns from the last round's episodes only, not from all that a replay holds."""
     decides: nn.Module
@@ -51,7 +53,7 @@ class Algorithm(ABC):
         """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
 
     def afterwards(self, turn: Turn) -> Arrays:
-        """What critics see anew when all have chosen at once, by name as in `inputs`, shape [N, ...]."""
+        """What critics see anew when all have chosen, by name as in `inputs`, shape [N, ...]."""
         return {}
 
     # ----------------------------------------------------------------------------------------------------- update

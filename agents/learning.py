@@ -59,6 +59,7 @@ class FleetDecider:
         station = np.full(observation.station.shape, -1, dtype=np.int64)
         power_share = np.zeros(observation.station.shape)
         moved: list[tuple[Turn, Moves]] = []
+        taken_turns: list[Turn] = []
         for turn in turns(self._order, self.board, outlook):
             seen = self._algorithm.inputs(turn, kept is not None)
             chosen = self._algorithm.choose(turn, seen, exploration)
@@ -73,12 +74,16 @@ class FleetDecider:
                 power_share[turn.replica, turn.ev] = turn.power_share
                 taken = {"choice": choice}
             if kept is not None:
-                if self._order == "simultaneous":
-                    # All have chosen by now: what a critic sees of the others is what they do, not what they did.
-                    seen |= self._algorithm.afterwards(Turn(self.board, outlook, turn.replica, turn.ev))
+                taken_turns.append(turn)
                 for name, values in {**seen, **taken}.items():
                     kept[name][turn.replica, slot, turn.ev] = values
         if kept is not None:
+            if self._order == "simultaneous" or self._algorithm.looks_back:
+                # All have chosen by now: what a critic sees of the others is what they do, not what they did.
+                for turn in taken_turns:
+                    again = self._algorithm.afterwards(Turn(self.board, outlook, turn.replica, turn.ev))
+                    for name, values in again.items():
+                        kept[name][turn.replica, slot, turn.ev] = values
             for name, values in of_slot.items():
                 kept[name][:, slot] = values
         action = go_and_serve(self._spec, observation, station, power_share)

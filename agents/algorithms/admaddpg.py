@@ -13,6 +13,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -68,6 +69,8 @@ class Settings:
         fleet_weight: How much a kWh that the fleet restores counts then, against one of the EV's own credit.
         own_weight: How much the EV's own credit counts then; 1 before.
         near: Price of departing from the target actor then, per nat.
+        others: What the critic knows of the others: `turn`, what they intended when the EV decided; or `slot`, what all
+            have chosen when the last one has. Where all decide at once it is `slot` in any case.
         gradient_norm: Gradients are clipped to it.
         replay_episodes: Episodes kept.
     """
@@ -95,10 +98,13 @@ class Settings:
     fleet_weight: float = 1.0
     own_weight: float = 0.5
     near: float = 1.0
+    others: Literal["turn", "slot"] = "turn"
     gradient_norm: float = 1.0
     replay_episodes: int = 768
 
     def __post_init__(self) -> None:
+        if self.others not in ("turn", "slot"):
+            raise ControllerError(f"algorithm.others must be turn or slot, got {self.others!r}")
         if self.literal_index and self.steps < 2:
             raise ControllerError(
                 "algorithm.literal_index: with steps=1 the value of a slot would be its own; set steps to 2 or more"
@@ -189,6 +195,7 @@ class Admaddpg(Algorithm):
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
         self.settings = settings
+        self.looks_back = settings.others == "slot"
         self._spec = spec
         self._image = StateImage(spec)
         self._stations = len(spec.station_name)

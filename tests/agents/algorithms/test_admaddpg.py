@@ -11,6 +11,7 @@ from agents.algorithms.admaddpg import Admaddpg, Settings, Window
 from agents.episode_replay import Arrays, EpisodeReplay
 from agents.learning import FleetDecider, kept_shapes
 from agents.options import CHARGERS
+from cosim.errors import ControllerError
 from cosim.interface import EvState, Ints
 
 SPEC = fleet(3)
@@ -37,18 +38,28 @@ def driven(made: Admaddpg) -> EpisodeReplay:
 
 def test_who_decide_at_once_are_valued_with_what_the_others_choose() -> None:
     """In slot 0 nobody has intended anything yet: the critic would know of nobody."""
-    made = Admaddpg(SPEC, Settings(width=8), 0)
-    shapes = kept_shapes(SPEC, made)
     there: dict[str, Ints] = {}
-    for order in ("simultaneous", "sequential"):
-        kept: Arrays = {name: np.zeros((1, *shape), kind) for name, (shape, kind) in shapes.items()}
+    for name, order, others in (
+        ("simultaneous", "simultaneous", "turn"),
+        ("sequential", "sequential", "turn"),
+        ("looks back", "sequential", "slot"),
+    ):
+        made = Admaddpg(SPEC, Settings(width=8, others=others), 0)
+        shapes = kept_shapes(SPEC, made)
+        kept: Arrays = {key: np.zeros((1, *shape), kind) for key, (shape, kind) in shapes.items()}
         decider = FleetDecider(SPEC, made, order)
         decider.decide(observe([[12, 0, 36]], [[40.0, 30.0, 50.0]], slot=0), None, kept)
         # How many others intend to be at any station, EV by EV; and where they do.
-        there[order] = np.round(kept["others"][0, 0, :, :, -2].astype(float).sum(axis=-1) * CHARGERS).astype(int)
+        there[name] = np.round(kept["others"][0, 0, :, :, -2].astype(float).sum(axis=-1) * CHARGERS).astype(int)
         at = decider.board.station[0]
-    assert there["simultaneous"].tolist() == [int((at >= 0).sum()) - int(station >= 0) for station in at]
+        all_others = [int((at >= 0).sum()) - int(station >= 0) for station in at]
+        assert (there[name].tolist() == all_others) == (name != "sequential")
     assert sorted(there["sequential"].tolist()) == [0, 1, 2]
+
+
+def test_others_are_seen_in_one_of_two_ways() -> None:
+    with pytest.raises(ControllerError, match=r"algorithm\.others must be turn or slot, got 'now'"):
+        Settings(others="now")
 
 
 def window(made: Admaddpg, replay: EpisodeReplay, slots: Ints, counted: np.ndarray | None = None) -> Window:
