@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -478,11 +478,8 @@ def _train(options: argparse.Namespace) -> int:
             chosen.append(override)
     vary = "".join(options.vary or ())
     with _spinner("loading", show=not options.json):
-        system: Any = load_variants(options.file, chosen, vary) if vary else load(options.file, chosen)
-    if isinstance(system, Mapping):
-        system = {name: permit(of_variant, allow_code=options.allow_code) for name, of_variant in system.items()}
-    else:
-        system = permit(system, allow_code=options.allow_code)
+        variants = load_variants(options.file, chosen, vary) if vary else {"": load(options.file, chosen)}
+    systems = {name: permit(system, allow_code=options.allow_code) for name, system in variants.items()}
     training = Training(
         algorithm=options.algorithm,
         episodes=options.episodes,
@@ -497,7 +494,7 @@ def _train(options: argparse.Namespace) -> int:
     )
     with _training_bar(options.algorithm, show=not options.json) as shown:
         trained = train(
-            system,
+            systems,
             training,
             options.out,
             resume=bool(options.resume),

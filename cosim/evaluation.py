@@ -215,14 +215,7 @@ def compare(
     typed += [(override, f"--controllers {controllers[0]}") for override in first]
     typed += [(override, override_source(override)) for override in overrides]
     # All of them before the first one runs: what is wrong with the last one should be said now.
-    variants = list(_variants(scenario, typed, vary, contenders))
-    variants = [
-        (
-            varied,
-            {name: [permit(system, allow_code=allow_code) for system in systems] for name, systems in by_name.items()},
-        )
-        for varied, by_name in variants
-    ]
+    variants = list(_variants(scenario, typed, vary, contenders, allow_code))
     for _, by_name in variants:
         for system in _each(by_name):
             load_controller(system, allow_code=allow_code)
@@ -352,7 +345,11 @@ class _Conditions:
 
 
 def _variants(
-    scenario: str | Path, typed: Sequence[tuple[str, str]], vary: str | None, contenders: Sequence[Contender]
+    scenario: str | Path,
+    typed: Sequence[tuple[str, str]],
+    vary: str | None,
+    contenders: Sequence[Contender],
+    allow_code: bool,
 ) -> Iterator[tuple[dict[str, float], dict[str, list[System]]]]:
     """The variants of the scenario: the number that makes it one, and a system for each training seed by name."""
     numbers: list[tuple[dict[str, float], list[tuple[str, str]]]] = [({}, [])]
@@ -361,7 +358,7 @@ def _variants(
         pairs = zip(variation.values, variation.overrides, strict=True)
         numbers = [({variation.path: value}, [(override, variation.source)]) for value, override in pairs]
     for varied, override in numbers:
-        system = load_as_typed(scenario, [*typed, *override])
+        system = permit(load_as_typed(scenario, [*typed, *override]), allow_code=allow_code)
         yield varied, {contender.name: _systems_of(contender, system) for contender in contenders}
 
 

@@ -103,8 +103,6 @@ class Settings:
     replay_episodes: int = 768
 
     def __post_init__(self) -> None:
-        if self.others not in ("turn", "slot"):
-            raise ControllerError(f"algorithm.others must be turn or slot, got {self.others!r}")
         if self.literal_index and self.steps < 2:
             raise ControllerError(
                 "algorithm.literal_index: with steps=1 the value of a slot would be its own; set steps to 2 or more"

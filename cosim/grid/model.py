@@ -14,7 +14,8 @@ import numpy as np
 from cosim.clock import Clock
 from cosim.errors import CouplingError, PowerFlowError
 from cosim.grid.accounts import GridAccounts, GridSlot, GridState
-from cosim.grid.dispatch import Dispatch, dispatch_by_rule, ess_after
+from cosim.grid.dispatch import Dispatch, ess_after
+from cosim.grid.dispatcher import Dispatcher, HorizonDispatcher, RuleDispatcher
 from cosim.grid.horizon import HorizonProgram
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
 from cosim.grid.network import Network
@@ -22,7 +23,7 @@ from cosim.grid.outlook import EvLimits, Forecaster
 from cosim.grid.power_flow import NotConvergedError, PowerFlow, PowerFlowResult
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import ForecastSection, Scenario
+from cosim.scenario.schema import DispatchSection, ForecastSection, Scenario
 from cosim.sums import ColumnSums
 from cosim.units import KW_PER_MW
 
@@ -95,10 +96,8 @@ class GridModel:
         self._expected = expected_availability(scenario.network.microgrids, microgrids, profiles)
         self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
         self._accounts = GridAccounts(network.feeder, microgrids, self._limits, scenario.network.costs, clock.slot_h)
-        self._dispatch_by = scenario.network.dispatch.kind
-        self._program = HorizonProgram(microgrids, scenario.network.costs, clock.slot_h)
-        foresight = ForecastSection(kind=scenario.network.dispatch.forecast, error=scenario.network.dispatch.error)
-        self._foresight = Forecaster(foresight, self._limits, self._expected, scenario.seed, "dispatch.forecast")
+        self._dispatcher = self._dispatcher_of(scenario.network.dispatch)
+        self._by_program = scenario.network.dispatch.kind == "slot"
         self._engine = flow
         self._keeper = VoltageKeeper(
             network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
@@ -124,7 +123,7 @@ class GridModel:
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
         self._limits_kw = np.array([self._limits.surplus_kw(actual), self._limits.feed_in_kw(actual)])
         self._forecaster.begin(self._episodes, actual)
-        self._foresight.begin(self._episodes, actual)
+        self._dispatcher.begin(self._episodes, actual)
         nothing_kw = np.zeros_like(actual.load_kw[:, 0])
         self._last_slot_kw = (nothing_kw, nothing_kw)
         self._outlook: Outlook | None = None
@@ -158,11 +157,12 @@ class GridModel:
         station_kw = np.concatenate([station_power_kw, np.zeros_like(station_power_kw)])
         ev_kw = self._at_microgrids(station_kw)
         slot_h = self._clock.slot_h
-        dispatch = self._dispatch(available, ev_kw)
+        dispatch = self._dispatcher.dispatch(self._slot, available, ev_kw, self._ess_kwh)
         power = self._bus_power(available, dispatch, station_kw)
         flow = self._solve(power)
-        everywhere = self._dispatch_by == "slot"
-        kept = self._keeper.keep(available, dispatch, power, flow, self._ess_kwh, self._solve, everywhere=everywhere)
+        kept = self._keeper.keep(
+            available, dispatch, power, flow, self._ess_kwh, self._solve, everywhere=self._by_program
+        )
         ess_start_kwh, self._ess_kwh = self._ess_kwh, ess_after(self._microgrids, kept.dispatch, self._ess_kwh, slot_h)
         self._last_slot_kw = kept.dispatch.shed_kw[: len(self._episodes)], self._limits_kw[0, :, self._slot]
         self._slot += 1
@@ -178,14 +178,14 @@ class GridModel:
             ),
         )
 
-    def _dispatch(self, available: Availability, ev_kw: Floats) -> Dispatch:
-        """What the units do, before anybody looks at voltages."""
-        if self._dispatch_by != "horizon":
-            return dispatch_by_rule(self._microgrids, available, ev_kw, self._ess_kwh, self._clock.slot_h)
-        of_replicas = self._foresight.foretold(self._slot)
-        # The references have the same load and renewables.
-        coming = Availability(*(np.concatenate([power, power]) for power in vars(of_replicas).values()))
-        return self._program.dispatch(coming, ev_kw, self._ess_kwh)
+    def _dispatcher_of(self, section: DispatchSection) -> Dispatcher:
+        """Who dispatches; the program of a slot comes after the rule, where voltages are looked at."""
+        if section.kind != "horizon":
+            return RuleDispatcher(self._microgrids, self._clock.slot_h)
+        known = ForecastSection(kind=section.forecast, error=section.error)
+        foresight = Forecaster(known, self._limits, self._expected, self._scenario.seed, "dispatch.forecast")
+        costs = self._scenario.network.costs
+        return HorizonDispatcher(HorizonProgram(self._microgrids, costs, self._clock.slot_h), foresight)
 
     def _bus_power(self, available: Availability, dispatch: Dispatch, station_kw: Floats) -> BusPower:
         """Spread the dispatch over the buses; load is shed in the same proportion at all buses of an island."""

@@ -8,6 +8,7 @@ import torch
 from line_fleet import fleet, observe
 
 from agents.algorithms.admaddpg import Admaddpg, Settings, Window
+from agents.catalogue import find_line, make_settings
 from agents.episode_replay import Arrays, EpisodeReplay
 from agents.learning import FleetDecider, kept_shapes
 from agents.options import CHARGERS
@@ -58,8 +59,8 @@ def test_who_decide_at_once_are_valued_with_what_the_others_choose() -> None:
 
 
 def test_others_are_seen_in_one_of_two_ways() -> None:
-    with pytest.raises(ControllerError, match=r"algorithm\.others must be turn or slot, got 'now'"):
-        Settings(others="now")
+    with pytest.raises(ControllerError, match=r"algorithm\.others: must be .*turn.*slot"):
+        make_settings(find_line("admaddpg"), {"others": "now"})
 
 
 def window(made: Admaddpg, replay: EpisodeReplay, slots: Ints, counted: np.ndarray | None = None) -> Window:
