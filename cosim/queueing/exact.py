@@ -7,12 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from cosim.errors import QueueError
+from cosim.queueing.load import offered_load
 from cosim.queueing.plan import Plan
 from cosim.queueing.theory import QueueValues, allen_cunneen, erlang_a, mdc, mmc, mmck
-from cosim.sampling.distribution import mean_and_scv
-from cosim.sampling.group import Group
-from cosim.scenario.station_schema import Constant, Distribution, Exponential, PoissonArrivals, RenewalArrivals
+from cosim.sampling.group import ARRIVAL_SOC, Group
+from cosim.scenario.moments import highest, mean_and_scv
+from cosim.scenario.station_schema import (
+    Constant,
+    CustomerSection,
+    Distribution,
+    Exponential,
+    PoissonArrivals,
+    RenewalArrivals,
+)
 
 
 @dataclass(frozen=True)
@@ -22,26 +29,10 @@ class Exact:
     Attributes:
         values: What is known; None if nothing is.
         assumption: What it takes for granted, or why there is none.
-        overload: Name and load of the station if its queue would grow for ever; None if not.
     """
 
     values: QueueValues | None
     assumption: str
-    overload: tuple[str, float] | None = None
-
-    def check_steady(self) -> None:
-        """Refuse the steady state of a queue that has none.
-
-        Raises:
-            QueueError: Names the load and what to change.
-        """
-        if self.overload is not None:
-            station, load = self.overload
-            raise QueueError(
-                f"station {station!r} is loaded by {load:.4g}, and its queue has no limit: it has a steady state only "
-                "below 1; add chargers, set waiting_places, patience_h or balks_at, or leave --warm-up out to study a "
-                "time that ends"
-            )
 
     def summary(self) -> dict[str, object]:
         """All of it as plain values."""
@@ -87,10 +78,9 @@ def exact_values(plan: Plan, station: int, *, steady: bool) -> Exact:
         between_h, arrival_scv = mean_and_scv(cast(RenewalArrivals, arrivals).between_h)
         per_h = 1.0 / between_h
     service_h, service_scv = _service(groups[0], design.kinds[0].power_kw)
-    load = per_h * service_h / design.chargers
-    unlimited = design.places is None and section.patience_h is None and section.balks_at is None
-    if load >= 1.0 and unlimited:
-        return Exact(None, f"the load is {load:.4g}, not below 1", (plan.station_names[station], load))
+    load = offered_load(plan, station)
+    if load >= 1.0:
+        return Exact(None, f"the load is {load:.4g}, not below 1")
     if not steady:
         return Exact(None, "this is a transient study; exact values hold in the steady state (--warm-up)")
     service = section.service_h or section.energy_kwh
@@ -125,7 +115,15 @@ def _reason(plan: Plan, station: int, groups: list[Group]) -> str:
         return "charging follows a curve"
     if section.stay_h is not None:
         return "customers leave at a time of their own"
+    if section.energy_kwh is not None and highest(section.energy_kwh) > _least_room_kwh(section):
+        return "some batteries are full before they have what is wanted; raise battery_kwh"
     return ""
+
+
+def _least_room_kwh(section: CustomerSection) -> float:
+    """Energy that every customer's battery has room for [kWh]."""
+    soc = ARRIVAL_SOC if section.arrival_soc is None else min(highest(section.arrival_soc), 1.0)
+    return (1.0 - soc) * section.battery_kwh
 
 
 def _service(group: Group, power_kw: float) -> tuple[float, float]:

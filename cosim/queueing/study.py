@@ -13,6 +13,7 @@ from cosim.errors import QueueError
 from cosim.interface import Floats
 from cosim.metrics import Estimate
 from cosim.queueing.exact import Exact, exact_values
+from cosim.queueing.load import check_steady
 from cosim.queueing.measures import Period, measures, queue_over_time, unit_of
 from cosim.queueing.plan import Plan
 from cosim.queueing.replication import StationRecords, replicate
@@ -163,7 +164,7 @@ def check_request(plan: Plan, request: Request) -> None:
         )
     if request.steady:
         for station in range(len(plan.designs)):
-            exact_values(plan, station, steady=True).check_steady()
+            check_steady(plan, station)
 
 
 def find_warm_up_h(plan: Plan, request: Request) -> float:

@@ -135,7 +135,7 @@ def _draw(folder: Path, name: str, drawing: Callable[..., None], what: Seen | Cu
 def _queue(axes, seen: Seen) -> None:  # type: ignore[no-untyped-def]
     hours = seen.start_h + seen.time_h
     axes.fill_between(
-        hours, *np.quantile(seen.queue, [0.1, 0.9], axis=0), color=COLOURS[0], alpha=0.25, label="8 of 10 replications"
+        hours, *np.quantile(seen.queue, [0.1, 0.9], axis=0), color=COLOURS[0], alpha=0.25, label="80 % of replications"
     )
     axes.plot(hours, seen.queue.mean(axis=0), color=COLOURS[0], label="mean")
     axes.set(xlabel=_hours(seen), ylabel="customers waiting", title=f"{seen.station}: queue", ylim=(0.0, None))

@@ -13,6 +13,7 @@ import numpy as np
 
 from cosim.errors import QueueError
 from cosim.interface import Floats
+from cosim.scenario.moments import mean_and_scv
 from cosim.scenario.station_schema import (
     Constant,
     Distribution,
@@ -61,23 +62,6 @@ def draw(distribution: Distribution, count: int, generator: np.random.Generator)
             if count > len(values):
                 raise QueueError(f"{len(values)} values are listed, but {count} customers come; list more")
             return np.array(values[:count], dtype=float)
-
-
-def mean_and_scv(distribution: Distribution) -> tuple[float, float]:
-    """Mean and squared coefficient of variation; of listed values those of the list."""
-    match distribution:
-        case Constant(value=value):
-            return value, 0.0
-        case Exponential(mean=mean):
-            return mean, 1.0
-        case Uniform(low=low, high=high):
-            mean = (low + high) / 2.0
-            return mean, (high - low) ** 2 / 12.0 / mean**2
-        case Gamma(mean=mean, scv=scv) | Lognormal(mean=mean, scv=scv):
-            return mean, scv
-        case Listed(values=values):
-            mean = float(np.mean(values))
-            return mean, float(np.var(values)) / mean**2 if mean > 0.0 else 0.0
 
 
 def arrival_times_h(

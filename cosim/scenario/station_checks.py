@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from cosim.errors import ScenarioIssue
+from cosim.scenario.moments import highest, mean_and_scv
 from cosim.scenario.names import Issues, unique_names
 from cosim.scenario.section import Section
 from cosim.scenario.station_schema import (
-    Constant,
     CustomerSection,
-    Distribution,
     HourlyArrivals,
     Listed,
     ListedArrivals,
@@ -52,20 +52,12 @@ def _check_random_faults(path: str, faults: RandomFaults) -> Issues:
     for name, distribution in both.items():
         if isinstance(distribution, Listed):
             yield ScenarioIssue(dotted(path, name), "cannot be listed; list the faults themselves (kind: listed)")
-    if not any(isinstance(d, Listed) for d in both.values()) and sum(map(_mean, both.values())) < SHORTEST_CYCLE_H:
+    if (
+        not any(isinstance(d, Listed) for d in both.values())
+        and sum(mean_and_scv(distribution)[0] for distribution in both.values()) < SHORTEST_CYCLE_H
+    ):
         problem = f"and repair_h must be {SHORTEST_CYCLE_H:g} h or more together, on average"
         yield ScenarioIssue(dotted(path, "until_failure_h"), problem)
-
-
-def _mean(distribution: Distribution) -> float:
-    match distribution:
-        case Constant(value=value):
-            return value
-        case Uniform(low=low, high=high):
-            return (low + high) / 2.0
-        case Listed(values=values):
-            return sum(values) / len(values)
-    return distribution.mean
 
 
 def _check_faults(path: str, listed: ListedFaults, chargers: int) -> Issues:
@@ -96,22 +88,11 @@ def check_customers(customers: Sequence[CustomerSection]) -> Issues:
             yield from _increasing(dotted(path, "curve", "soc"), soc)
             yield from _as_many(dotted(path, "curve", "power_kw"), power_kw, "soc", soc)
         yield from _check_distributions(path, group)
-        highest = _highest(group.arrival_soc)
-        if highest > 1.0:
-            problem = f"must be a share of the battery, at most 1, got up to {highest:g}"
+        most = 0.0 if group.arrival_soc is None else highest(group.arrival_soc)
+        # What is drawn above 1 of a distribution without a highest value counts as a full battery.
+        if 1.0 < most < math.inf:
+            problem = f"must be a share of the battery, at most 1, got up to {most:g}"
             yield ScenarioIssue(dotted(path, "arrival_soc"), problem)
-
-
-def _highest(distribution: Distribution | None) -> float:
-    """The highest value of a distribution that has one; else 0: what is drawn above 1 counts as a full battery."""
-    match distribution:
-        case Constant(value=value):
-            return value
-        case Uniform(high=high):
-            return high
-        case Listed(values=values):
-            return max(values)
-    return 0.0
 
 
 def _check_wishes(path: str, group: CustomerSection) -> Issues:

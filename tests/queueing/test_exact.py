@@ -44,6 +44,7 @@ def test_the_model_of_a_station(tmp_path: Path, station, cars, model) -> None:
         ({"waiting_places": 2}, {"service_h": CONSTANT}, "no formula here for waiting places"),
         ({"waiting_places": 2}, {"balks_at": 4}, "no formula here for balking"),
         ({"chargers": 3}, {}, "the load is 1, not below 1"),
+        ({}, {"service_h": None, "energy_kwh": {"kind": "exponential", "mean": 20.0}}, "full before they have what"),
     ],
 )
 def test_why_there_is_none(tmp_path: Path, station, cars, why) -> None:
@@ -52,9 +53,3 @@ def test_why_there_is_none(tmp_path: Path, station, cars, why) -> None:
     assert exact.values is None
     assert why in exact.assumption
     assert exact.summary() == {"model": None, "why_not": exact.assumption}
-
-
-def test_patience_or_places_make_an_overload_steady(tmp_path: Path) -> None:
-    for station, cars in (({"waiting_places": 5}, {}), ({}, {"patience_h": {"kind": "exponential", "mean": 1.0}})):
-        made = plan(tmp_path, station={"chargers": 2, **station}, **cars)
-        exact_values(made, 0, steady=True).check_steady()

@@ -130,7 +130,9 @@ def test_questions_without_an_answer(tmp_path: Path, request_: Request, problem:
 def test_a_steady_state_that_does_not_exist_is_refused(tmp_path: Path, chargers: int) -> None:
     load = {2: "1.5", 3: "1"}[chargers]
     made = plan(tmp_path, station={"chargers": chargers})
-    with pytest.raises(QueueError, match=rf"station 'A' is loaded by {load}, .* add chargers, set waiting_places"):
+    with pytest.raises(
+        QueueError, match=rf"station 'A' is loaded by {load}, .* add chargers or power, set waiting_places"
+    ):
         run_study(made, Request(2, warm_up_h=1.0))
     with pytest.raises(QueueError, match="is loaded by"):
         run_study(made, Request(2, warm_up_by="mser-5"))

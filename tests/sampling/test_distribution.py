@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cosim.errors import QueueError
-from cosim.sampling.distribution import arrival_times_h, draw, mean_and_scv
+from cosim.sampling.distribution import arrival_times_h, draw
+from cosim.scenario.moments import mean_and_scv
 from cosim.scenario.station_schema import (
     Constant,
     Exponential,
