@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats, Ints
 from cosim.loading import choices, load, permit
 from cosim.metrics import Estimate, estimate
@@ -180,6 +181,7 @@ def episode_bounds(system: System, episodes: Sequence[int], levels: int = LEVELS
     trips = earliest_trips(system)
     between = trips.from_some(system.station_node)
     numbers = iter(episodes)
+    _refuse_shared_islands(system)
     while batch := list(islice(numbers, SIDE_BY_SIDE)):
         grid = _GridEpisodes.of(system, batch)
         traffic = system.traffic_model(keep_trips=False)
@@ -191,9 +193,22 @@ def episode_bounds(system: System, episodes: Sequence[int], levels: int = LEVELS
             deficit_kwh = float(grid.deficit_kwh[k].sum())
             program.solve(TOLERANCE * max(deficit_kwh, 1.0))
             shed_kwh = float(grid.reference_shed_kwh[k].sum())
-            least_kwh = max(deficit_kwh * (1.0 - SOLVER_ERROR) - program.most_kwh, 0.0)
-            walks_kwh = deficit_kwh - program.served_kwh
+            dark_kwh = float(grid.dark_kwh[k].sum())
+            least_kwh = max(deficit_kwh * (1.0 - SOLVER_ERROR) - program.most_kwh, 0.0) + dark_kwh
+            walks_kwh = deficit_kwh - program.served_kwh + dark_kwh
             yield EpisodeBound(episode, shed_kwh, least_kwh, _ratio(shed_kwh, least_kwh), _ratio(shed_kwh, walks_kwh))
+
+
+def _refuse_shared_islands(system: System) -> None:
+    """Microgrids of an island would have to serve each other from stations and storage, which the program does not know."""
+    serves = (system.supply.chargers > 0.0) | (system.microgrids.ess_power_kw > 0.0)
+    for stage in system.network.stages:
+        island = stage.islands.island[serves & stage.islands.live]
+        if len(np.unique(island)) < len(island):
+            problem = (
+                "the bound knows no islands with stations or storage in several microgrids; leave out what joins them"
+            )
+            raise ScenarioError([ScenarioIssue("network.timetable", problem)])
 
 
 def earliest_trips(system: System) -> Trips:
@@ -242,7 +257,8 @@ class _GridEpisodes:
     Attributes:
         system: The scenario, built.
         reference_shed_kwh: Load shed without EVs [kWh], shape [R, M, T].
-        deficit_kwh: Load beyond renewables and diesel [kWh], shape [R, M, T].
+        deficit_kwh: Load beyond renewables and diesel that EVs could serve [kWh], shape [R, M, T].
+        dark_kwh: Load in the dark [kWh], shape [R, M, T].
         spare_kwh: Renewables and diesel beyond the load [kWh], shape [R, M, T].
         limit_kwh: What stations let EVs draw and feed in [kWh], shape [R, 2, H, T].
     """
@@ -250,6 +266,7 @@ class _GridEpisodes:
     system: System
     reference_shed_kwh: Floats
     deficit_kwh: Floats
+    dark_kwh: Floats
     spare_kwh: Floats
     limit_kwh: Floats
 
@@ -259,15 +276,17 @@ class _GridEpisodes:
         model, slot_h = system.grid_model(), system.clock.slot_h
         model.begin(episodes)
         nobody_kw = np.zeros((len(episodes), len(system.station_node)))
-        shed, deficit, spare, limit = [], [], [], []
+        shed, deficit, dark, spare, limit = [], [], [], [], []
         for _ in range(system.clock.slots):
             limit.append(model.outlook().station_limit_kw.transpose(0, 2, 1))
             slot = model.step(nobody_kw).reference
             shed.append(slot.shed_kw)
             deficit.append(slot.deficit_kw)
+            dark.append(slot.load_kw * (slot.island < 0))
             supply_kw = slot.pv_available_kw + slot.wt_available_kw + system.microgrids.dg_p_max_kw
             spare.append(np.maximum(supply_kw - slot.load_kw, 0.0))
-        return cls(system, *(np.stack(power_kw, axis=-1) * slot_h for power_kw in (shed, deficit, spare, limit)))
+        powers = (shed, deficit, dark, spare, limit)
+        return cls(system, *(np.stack(power_kw, axis=-1) * slot_h for power_kw in powers))
 
     def supply(self, replica: int) -> Supply:
         """One episode, as the program sees it."""

@@ -155,7 +155,7 @@ class Ledger:
             LedgerError: If a balance does not close.
         """
         hours = self.slot_h
-        supplied_kw = cases.pv_kw + cases.wt_kw + cases.dg_kw + cases.ess_discharge_kw
+        supplied_kw = cases.pv_kw + cases.wt_kw + cases.dg_kw + cases.supply_kw + cases.ess_discharge_kw
         used_kw = cases.served_kw + cases.ev_kw + cases.ess_charge_kw
         load_kw = cases.served_kw + cases.shed_kw - cases.load_kw
         available_kw = cases.pv_available_kw + cases.wt_available_kw
@@ -167,13 +167,21 @@ class Ledger:
         drawn_kw = sum_by_column(station_kw, station_microgrid, len(microgrids)) - cases.ev_kw
         self._close(
             [
-                Balance("microgrid", "supplied = used", (supplied_kw - used_kw) * hours),
+                Balance("microgrid", "supplied = used", _of_islands(supplied_kw - used_kw, cases.island) * hours),
+                Balance(
+                    "microgrid", "supplied + exchanged = used", (supplied_kw + cases.exchange_kw - used_kw) * hours
+                ),
+                Balance(
+                    "microgrid", "nothing supplied in the dark", (supplied_kw + used_kw) * (cases.island < 0) * hours
+                ),
                 Balance("microgrid", "served + shed = load", load_kw * hours),
                 Balance("microgrid", "served and shed not below 0", below_kw * hours),
                 Balance("microgrid", "available = used + curtailed", renewable_kw * hours),
                 # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
                 Balance(
-                    "microgrid", "slack = diesel + losses", (cases.slack_kw - cases.dg_kw) * hours - cases.losses_kwh
+                    "microgrid",
+                    "slack = diesel + utility + losses",
+                    (cases.slack_kw - cases.dg_kw - cases.supply_kw) * hours - cases.losses_kwh,
                 ),
                 Balance("microgrid", "losses not below 0", np.maximum(-cases.losses_kwh, 0.0)),
                 Balance("storage", "stored - taken = gained", (stored_kw - taken_kw) * hours - gained_kwh),
@@ -208,6 +216,17 @@ class Ledger:
                         f"{who}{reference}, slot {slot}, {balance.what} {number}: "
                         f"'{balance.name}' misses {missing_kwh[case, number]:.3g} kWh"
                     )
+
+
+def _of_islands(values: Floats, island: Ints) -> Floats:
+    """Sums over islands, at each of their microgrids; who is in the dark has its own; shape [T, N, M]."""
+    numbers = np.arange(values.shape[-1])
+    if (island == numbers).all():
+        return values
+    numbered = np.where(island >= 0, island, -1 - numbers)
+    together = numbered[..., :, None] == numbered[..., None, :]
+    sums: Floats = (values[..., None, :] * together).sum(axis=-1)
+    return sums
 
 
 def _outside(energy_kwh: Floats, low_kwh: Floats | float, high_kwh: Floats | float) -> Floats:

@@ -26,7 +26,7 @@ RESAMPLED_AT_ONCE = 2**18
 #: What became of customers, see the table `customers`.
 _SERVED, _TURNED_AWAY = 1, (2, 3)
 
-COST_PARTS = ("dg", "shedding", "ess", "curtailment")
+COST_PARTS = ("dg", "shedding", "ess", "curtailment", "supply")
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,10 @@ def charger_utilisation(records: Records, context: MetricContext) -> Floats:
 
 
 def voltage_min_pu(records: Records, context: MetricContext) -> Floats:
-    """Lowest voltage of an episode [p.u.]."""
-    lowest: Floats = records["bus_slots"].cube("vm_pu").min(axis=(1, 2))
-    return lowest
+    """Lowest voltage of an episode, of buses that are not dark [p.u.]; undefined where all are."""
+    vm_pu = records["bus_slots"].cube("vm_pu")
+    lowest = np.min(vm_pu, axis=(1, 2), where=vm_pu > 0.0, initial=np.inf)
+    return np.where(np.isfinite(lowest), lowest, np.nan)
 
 
 def voltage_max_pu(records: Records, context: MetricContext) -> Floats:

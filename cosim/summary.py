@@ -74,13 +74,13 @@ def _cpu() -> str:
 
 def static_tables(system: System) -> Iterator[Table]:
     """Topology and geometry of feeder, roads and stations."""
-    feeder, roads, network, units = system.network.feeder, system.roads, system.network, system.microgrids
-    x, y = bus_positions(feeder)
+    roads, network, units = system.roads, system.network, system.microgrids
+    x, y = bus_positions(network)
     yield static_table(
-        "buses", Buses(feeder.bus, feeder.island, feeder.vn_kv, network.load_kw, network.load_kvar, x, y)
+        "buses", Buses(network.bus, network.microgrid, network.vn_kv, network.load_kw, network.load_kvar, x, y)
     )
-    yield static_table("lines", Lines(*all_lines(feeder)))
-    buses = (feeder.bus[at] for at in (units.dg_bus, units.ess_bus, units.pv_bus, units.wt_bus))
+    yield static_table("lines", Lines(*all_lines(network)))
+    buses = (network.bus[at] for at in (units.dg_bus, units.ess_bus, units.pv_bus, units.wt_bus))
     yield static_table("microgrids", MicrogridUnits(list(units.name), *buses))
     yield static_table("nodes", Nodes(roads.node_number, roads.node_km[:, 0], roads.node_km[:, 1]))
     yield static_table(
@@ -104,7 +104,7 @@ def static_tables(system: System) -> Iterator[Table]:
             spec.station_position_km[:, 0],
             spec.station_position_km[:, 1],
             spec.station_chargers,
-            feeder.bus[system.supply.bus],
+            network.bus[system.supply.bus],
             system.supply.microgrid,
         ),
     )

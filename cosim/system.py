@@ -14,10 +14,12 @@ from cosim.couplings.tcp_flow import TcpFlow
 from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
 from cosim.foreign_code import is_foreign
 from cosim.grid.case import load_net
+from cosim.grid.feeder import Feeder
 from cosim.grid.microgrid import Microgrids, build_microgrids
 from cosim.grid.model import GridModel, StationSupply
 from cosim.grid.network import Network, build_network, check_station_buses
 from cosim.grid.power_flow import PowerFlow, find_engine, open_engine
+from cosim.grid.staged_flow import StagedFlow
 from cosim.inputs import InputFile, InputFiles, sha256_of
 from cosim.interface import FleetSpec, Floats, Ints
 from cosim.reward import RewardModel
@@ -101,10 +103,14 @@ class System:
         parts = (self.scenario, self.clock, self.network, self.microgrids, self.supply, self.profiles)
         return GridModel(*parts, self._power_flow())
 
-    def _power_flow(self) -> PowerFlow:
-        """What solves the power flow, open."""
+    def _power_flow(self) -> StagedFlow:
+        """What solves the power flow."""
         self.check_outside()
-        grid, folder, feeder = self.scenario.grid, self.file.folder, self.network.feeder
+        simulated = self.scenario.grid.simulator is not None
+        return StagedFlow(self.network, self._open_flow, one_at_a_time=simulated)
+
+    def _open_flow(self, feeder: Feeder) -> PowerFlow:
+        grid, folder = self.scenario.grid, self.file.folder
         if grid.simulator is None:
             return open_engine(self.scenario.network.engine, feeder, folder)
         flow = TcpFlow(grid.simulator, folder, grid.timeout_s)
@@ -211,7 +217,7 @@ class _Builder:
         network = None
         if net is not None:
             self._part(lambda section: check_station_buses(section, net), "stations")
-            network = self._part(lambda section: build_network(section, net), "network")
+            network = self._part(lambda section: build_network(section, net, clock), "network")
         self._part(lambda section: find_engine(section.engine), "network")
         roads = self._part(lambda section: build_roads(section, self._resolve), "roads")
         profiles = None
@@ -283,7 +289,7 @@ def _assemble(
     base_flow_vph: Floats,
 ) -> System:
     scenario = file.scenario
-    microgrids = build_microgrids(scenario.network.microgrids, network)
+    microgrids = build_microgrids(network, scenario.network.supply)
     router = Router(roads)
     supply = _supply(scenario.stations, network)
     usual_time_s = TravelTime(roads).of_all_s(base_flow_vph.mean(axis=0))
@@ -304,12 +310,11 @@ def _assemble(
 
 
 def _supply(stations: Sequence[StationSection], network: Network) -> StationSupply:
-    feeder = network.feeder
-    bus = np.array([feeder.position(station.bus) for station in stations], dtype=np.int64)
-    microgrid: Ints = feeder.island[bus]
+    bus = np.array([network.position(station.bus) for station in stations], dtype=np.int64)
+    microgrid: Ints = network.microgrid[bus]
     chargers = np.array([station.charger_count for station in stations], dtype=np.float64)
-    in_microgrid = np.bincount(microgrid, weights=chargers)
-    return StationSupply(bus, microgrid, chargers / in_microgrid[microgrid])
+    in_microgrid = np.bincount(microgrid, weights=chargers, minlength=len(network.sections)).astype(np.float64)
+    return StationSupply(bus, microgrid, chargers / in_microgrid[microgrid], in_microgrid)
 
 
 def _spec(

@@ -10,6 +10,7 @@ import pytest
 import cosim
 from cosim import bound
 from cosim.bound import earliest_trips, episode_bounds, restoration_bound
+from cosim.errors import ScenarioError
 from cosim.planning.trips import Trips
 from cosim.system import System
 
@@ -106,3 +107,25 @@ def test_wrong_arguments() -> None:
         restoration_bound(DETERMINISTIC, episodes=0)
     with pytest.raises(ValueError, match="for a scenario file"):
         restoration_bound(load("outage_33bus_deterministic"), overrides=["fleet.size=2"])
+
+
+def test_dark_load_stays_dark_whatever_a_fleet_does() -> None:
+    overrides = [
+        "network.engine=lindistflow",
+        "network.microgrids.4.buses=null",
+        "network.microgrids.4.wt=null",
+        "network.timetable=[{line: [15, 16], out: '12:00'}]",
+    ]
+    bound = restoration_bound(DETERMINISTIC, episodes=1, overrides=overrides).per_episode[0]
+    idle = cosim.run(DETERMINISTIC, overrides=[*overrides, "controller.name=idle"])
+    slots = idle.microgrid_slots
+    dark_kwh = slots[(slots.microgrid == 5) & (slots.island < 0)].load_kw.sum() * 0.5
+    assert dark_kwh > 500.0
+    assert bound.least_shed_kwh >= dark_kwh
+
+
+def test_islands_of_several_microgrids_have_no_bound() -> None:
+    with pytest.raises(
+        ScenarioError, match="the bound knows no islands with stations or storage in several microgrids"
+    ):
+        restoration_bound(SCENARIOS / "day_33bus.yaml", episodes=1)

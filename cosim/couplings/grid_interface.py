@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 
 MODEL: Final = "Grid"
 INPUTS: Final = ("p_mw", "q_mvar")

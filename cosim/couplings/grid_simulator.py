@@ -13,7 +13,7 @@ import mosaik_api_v3
 import numpy as np
 
 from cosim.couplings.grid_interface import INPUTS, INTEGERS, MODEL, OUTPUTS, PARAMETERS
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlow, open_engine
 
 META = {

@@ -17,7 +17,7 @@ from cosim.couplings.grid_interface import INPUTS, MODEL, OUTPUTS, feeder_parame
 from cosim.couplings.process import SimulatorProcess
 from cosim.couplings.wire import Wire
 from cosim.errors import CouplingError
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 from cosim.scenario.schema import SimulatorSection

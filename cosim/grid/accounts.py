@@ -13,9 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from cosim.grid.dispatch import Dispatch
-from cosim.grid.microgrid import Availability, Microgrids
-from cosim.grid.network import Feeder
-from cosim.grid.outlook import EvLimits
+from cosim.grid.microgrid import Availability
 from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats, Ints
 from cosim.records.schema import BusSlots, MicrogridSlots
@@ -32,16 +30,10 @@ class GridAccounts:
     """What does not change while records are worked out.
 
     Attributes:
-        feeder: The network.
-        microgrids: The units.
-        limits: What EVs may draw and feed in.
         costs: Prices.
         slot_h: Length of a slot [h].
     """
 
-    feeder: Feeder
-    microgrids: Microgrids
-    limits: EvLimits
     costs: GridCosts
     slot_h: float
 
@@ -57,6 +49,14 @@ class GridState:
         ess_end_kwh: Energy in storage at the slot's end [kWh], shape [N, M].
         redispatched: 1 where a linear program dispatched, shape [N, M].
         violated: 1 where a voltage is out of its band all the same, shape [N, M].
+        drawn_kw: Active power drawn in an island but its slack unit's, at the one that leads it [kW], shape [N, M].
+        drawn_kvar: Reactive power likewise [kvar], shape [N, M].
+        follower_kw: Active power of diesel that does not hold its island's voltage [kW], shape [N, M].
+        follower_kvar: Reactive power of it [kvar], shape [N, M].
+        forming_max_kw: Highest power of what can form the grid [kW], shape [M].
+        forming_max_kvar: Highest reactive power of it [kvar], shape [M].
+        island: The microgrid that leads each microgrid's island; -1 in the dark; shape [M].
+        limits_kw: What EVs may draw, what they may feed in, and what is lacking [kW], shape [3, N, M].
     """
 
     p_kw: Floats
@@ -65,6 +65,14 @@ class GridState:
     ess_end_kwh: Floats
     redispatched: Ints
     violated: Ints
+    drawn_kw: Floats
+    drawn_kvar: Floats
+    follower_kw: Floats
+    follower_kvar: Floats
+    forming_max_kw: Floats
+    forming_max_kvar: Floats
+    island: Ints
+    limits_kw: Floats
 
 
 @dataclass(frozen=True)
@@ -127,13 +135,19 @@ class GridSlot:
     def cases(self) -> MicrogridSlots:
         """The replicas, then the same had no EV ever taken part, shape [N, M]."""
         accounts, available, dispatch, state = self.accounts, self.available, self.dispatch, self.state
-        units, costs, limits, slot_h = accounts.microgrids, accounts.costs, accounts.limits, accounts.slot_h
-        load_kvar = accounts.feeder.per_island(state.q_kvar)
-        slack_kw, slack_kvar = self.flow.slack_p_mw * KW_PER_MW, self.flow.slack_q_mvar * KW_PER_MW
-        losses_kwh = (slack_kw - accounts.feeder.per_island(state.p_kw)) * slot_h
-        dg_kvar = np.minimum(np.maximum(load_kvar, -units.dg_q_max_kvar), units.dg_q_max_kvar)
-        over_kw = np.maximum(slack_kw - units.dg_p_max_kw, 0.0)
-        beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > units.dg_q_max_kvar + TOLERANCE_KW)
+        costs, slot_h = accounts.costs, accounts.slot_h
+        # With T slots, what is the same in all cases gets their axis.
+        most_kw, most_kvar, island = (
+            values[..., None, :] for values in (state.forming_max_kw, state.forming_max_kvar, state.island)
+        )
+        surplus_kw, feed_in_kw, deficit_kw = np.moveaxis(state.limits_kw, -3, 0)
+        load_kvar = state.drawn_kvar + state.follower_kvar
+        held_kw = self.flow.slack_p_mw * KW_PER_MW
+        slack_kw, slack_kvar = held_kw + state.follower_kw, self.flow.slack_q_mvar * KW_PER_MW + state.follower_kvar
+        losses_kwh = (held_kw - state.drawn_kw) * slot_h
+        dg_kvar = np.minimum(np.maximum(load_kvar, -most_kvar), most_kvar)
+        over_kw = np.maximum(slack_kw - most_kw, 0.0)
+        beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > most_kvar + TOLERANCE_KW)
         return MicrogridSlots(
             load_kw=available.load_kw,
             load_kvar=available.load_kvar,
@@ -146,6 +160,8 @@ class GridSlot:
             wt_kw=dispatch.wt_kw,
             curtailed_kw=dispatch.curtailed_kw,
             dg_kw=dispatch.dg_kw,
+            supply_kw=dispatch.supply_kw,
+            exchange_kw=self._exchange_kw(),
             dg_kvar=dg_kvar,
             short_kvar=np.abs(load_kvar - dg_kvar),
             ess_charge_kw=dispatch.ess_charge_kw,
@@ -156,15 +172,23 @@ class GridSlot:
             slack_kvar=slack_kvar,
             slack_over_kw=over_kw,
             losses_kwh=losses_kwh,
-            surplus_kw=limits.surplus_kw(available),
-            deficit_kw=limits.deficit_kw(available),
-            discharge_limit_kw=limits.feed_in_kw(available),
+            surplus_kw=surplus_kw,
+            deficit_kw=deficit_kw,
+            discharge_limit_kw=feed_in_kw,
             dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
             shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
             ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
             curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
+            supply_cny=costs.supply_cny_per_kwh * dispatch.supply_kw * slot_h,
             losses_cny=costs.dg_cny_per_kwh * losses_kwh,
             redispatched=state.redispatched,
             voltage_violated=state.violated,
             slack_beyond_limit=beyond.astype(np.int64),
+            island=np.broadcast_to(island, dispatch.shed_kw.shape),
         )
+
+    def _exchange_kw(self) -> Floats:
+        """Power that each microgrid gets from the others of its island [kW], shape [N, M]."""
+        done = self.dispatch
+        used_kw = self.available.load_kw - done.shed_kw + done.ev_kw + done.ess_charge_kw
+        return used_kw - (done.pv_kw + done.wt_kw + done.dg_kw + done.supply_kw + done.ess_discharge_kw)

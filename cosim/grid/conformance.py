@@ -11,7 +11,7 @@ import numpy as np
 import pandapower.networks
 
 from cosim.errors import CouplingError
-from cosim.grid.network import Feeder, build_feeder
+from cosim.grid.feeder import Feeder, build_feeder
 from cosim.grid.power_flow import HERE, NotConvergedError, PowerFlow, PowerFlowResult, find_engine, open_engine
 from cosim.interface import Floats
 

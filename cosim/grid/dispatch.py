@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cosim.grid.islands import Islands
 from cosim.grid.microgrid import Availability, Microgrids
 from cosim.interface import Floats
 
@@ -22,6 +23,7 @@ class Dispatch:
         pv_kw: Photovoltaic power used [kW].
         wt_kw: Wind power used [kW].
         dg_kw: Diesel power [kW].
+        supply_kw: Power from the utility [kW].
         ess_charge_kw: Power into storage, at the bus [kW].
         ess_discharge_kw: Power out of storage, at the bus [kW].
         shed_kw: Load not served [kW].
@@ -32,6 +34,7 @@ class Dispatch:
     pv_kw: Floats
     wt_kw: Floats
     dg_kw: Floats
+    supply_kw: Floats
     ess_charge_kw: Floats
     ess_discharge_kw: Floats
     shed_kw: Floats
@@ -39,37 +42,52 @@ class Dispatch:
 
 
 def dispatch_by_rule(
-    microgrids: Microgrids, available: Availability, ev_kw: Floats, ess_kwh: Floats, slot_h: float
+    microgrids: Microgrids,
+    available: Availability,
+    ev_kw: Floats,
+    ess_kwh: Floats,
+    slot_h: float,
+    islands: Islands,
 ) -> Dispatch:
-    """Balance each microgrid in the fixed order of priority.
+    """Balance each island in the fixed order of priority; microgrids share what their island does.
+
+    Diesel, storage, curtailment and shedding of an island are shared in proportion to what each could give.
 
     Args:
-        microgrids: The units.
+        microgrids: The units, as they are in the slot.
         available: Load and renewable power of the slot [kW], shape [N, M].
         ev_kw: Power of the EVs, fixed by their stations [kW], > 0 drawn, shape [N, M].
         ess_kwh: Energy in storage at the slot's start [kWh], shape [N, M].
         slot_h: Length of the slot [h].
+        islands: Who is together.
 
     Source:
         Wu, Cai, Li 2025, eq. (6)-(9); the order is ours, see docs/model.md.
     """
-    renewable_kw = available.pv_kw + available.wt_kw
-    net_kw = available.load_kw + ev_kw - renewable_kw
-    dg_kw = np.minimum(np.maximum(net_kw, 0.0), microgrids.dg_p_max_kw)
-    missing_kw = np.maximum(net_kw - dg_kw, 0.0)
-    discharge_kw = np.minimum(missing_kw, ess_discharge_limit_kw(microgrids, ess_kwh, slot_h))
+    total, part = islands.total, islands.part
+    there_kw = available.pv_kw + available.wt_kw
+    # In the dark there is no voltage to feed into.
+    renewable_kw = there_kw if islands.alone else there_kw * islands.live
+    net_kw = total(available.load_kw + ev_kw - renewable_kw)
+    formed_kw = np.minimum(np.maximum(net_kw, 0.0), total(microgrids.forming_max_kw))
+    supply_kw = np.minimum(formed_kw, total(microgrids.supply_max_kw))
+    missing_kw = np.maximum(net_kw - formed_kw, 0.0)
+    could_give_kw = ess_discharge_limit_kw(microgrids, ess_kwh, slot_h)
+    discharge_kw = np.minimum(missing_kw, total(could_give_kw))
     surplus_kw = np.maximum(-net_kw, 0.0)
-    charge_kw = np.minimum(surplus_kw, ess_charge_limit_kw(microgrids, ess_kwh, slot_h))
-    curtailed_kw = surplus_kw - charge_kw
-    used = 1.0 - curtailed_kw / np.where(renewable_kw > 0.0, renewable_kw, 1.0)
+    could_take_kw = ess_charge_limit_kw(microgrids, ess_kwh, slot_h)
+    charge_kw = np.minimum(surplus_kw, total(could_take_kw))
+    curtailed_kw = part(surplus_kw - charge_kw, renewable_kw) + (there_kw - renewable_kw)
+    used = 1.0 - curtailed_kw / np.where(there_kw > 0.0, there_kw, 1.0)
     return Dispatch(
         ev_kw=ev_kw,
         pv_kw=available.pv_kw * used,
         wt_kw=available.wt_kw * used,
-        dg_kw=dg_kw,
-        ess_charge_kw=charge_kw,
-        ess_discharge_kw=discharge_kw,
-        shed_kw=missing_kw - discharge_kw,
+        dg_kw=part(formed_kw - supply_kw, microgrids.dg_p_max_kw),
+        supply_kw=part(supply_kw, microgrids.supply_max_kw),
+        ess_charge_kw=part(charge_kw, could_take_kw),
+        ess_discharge_kw=part(discharge_kw, could_give_kw),
+        shed_kw=part(missing_kw - discharge_kw, available.load_kw),
         curtailed_kw=curtailed_kw,
     )
 

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from cosim.grid.conditions import Conditions
 from cosim.grid.dispatch import Dispatch, dispatch_by_rule
 from cosim.grid.horizon import HorizonProgram
-from cosim.grid.microgrid import Availability, Microgrids
+from cosim.grid.microgrid import Availability
 from cosim.grid.outlook import Forecaster
 from cosim.interface import Floats
 
@@ -40,12 +41,12 @@ class RuleDispatcher:
     """By the order of priority.
 
     Args:
-        microgrids: The units.
+        conditions: Units and islands of each slot.
         slot_h: Length of a slot [h].
     """
 
-    def __init__(self, microgrids: Microgrids, slot_h: float) -> None:
-        self._microgrids = microgrids
+    def __init__(self, conditions: Conditions, slot_h: float) -> None:
+        self._conditions = conditions
         self._slot_h = slot_h
 
     def begin(self, episodes: Sequence[int], actual: Availability) -> None:
@@ -53,7 +54,8 @@ class RuleDispatcher:
 
     def dispatch(self, slot: int, available: Availability, ev_kw: Floats, ess_kwh: Floats) -> Dispatch:
         """Dispatch a slot."""
-        return dispatch_by_rule(self._microgrids, available, ev_kw, ess_kwh, self._slot_h)
+        units, islands = self._conditions.units(slot), self._conditions.islands(slot)
+        return dispatch_by_rule(units, available, ev_kw, ess_kwh, self._slot_h, islands)
 
 
 class HorizonDispatcher:
@@ -77,4 +79,4 @@ class HorizonDispatcher:
         of_replicas = self._foresight.foretold(slot)
         # The references have the same load and renewables.
         coming = Availability(*(np.concatenate([power, power]) for power in vars(of_replicas).values()))
-        return self._program.dispatch(coming, ev_kw, ess_kwh)
+        return self._program.dispatch(slot, coming, ev_kw, ess_kwh)

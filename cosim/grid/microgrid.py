@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from cosim.grid.network import Network
+from cosim.grid.network import Network, Stage
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import MicrogridSection, Noise, UncertaintySection
+from cosim.scenario.schema import MicrogridSection, Noise, SupplySection, UncertaintySection
 from cosim.scenario.uncertainty import draw_factors
 
 
 @dataclass(frozen=True)
 class Microgrids:
-    """Fixed properties of M microgrids; a unit that a microgrid lacks has power 0 at its slack bus.
+    """Properties of M microgrids; a unit that a microgrid lacks, or that is out, has power 0 at some bus of it.
 
     Attributes:
         name: Names.
         dg_p_max_kw: Highest diesel power [kW], shape [M].
         dg_q_max_kvar: Highest diesel reactive power, both directions [kvar], shape [M].
+        supply_max_kw: Highest power from the utility [kW], shape [M].
+        supply_max_kvar: Highest reactive power from the utility, both directions [kvar], shape [M].
         ess_power_kw: Highest storage power at the bus [kW], shape [M].
         ess_min_kwh: Lowest stored energy [kWh], shape [M].
         ess_max_kwh: Highest stored energy [kWh], shape [M].
@@ -38,6 +41,8 @@ class Microgrids:
     name: tuple[str, ...]
     dg_p_max_kw: Floats
     dg_q_max_kvar: Floats
+    supply_max_kw: Floats
+    supply_max_kvar: Floats
     ess_power_kw: Floats
     ess_min_kwh: Floats
     ess_max_kwh: Floats
@@ -54,31 +59,62 @@ class Microgrids:
     def __len__(self) -> int:
         return len(self.name)
 
+    @cached_property
+    def forming_max_kw(self) -> Floats:
+        """Highest power of all that can form the grid: diesel and the utility [kW], shape [M]."""
+        return self.dg_p_max_kw + self.supply_max_kw
 
-def build_microgrids(sections: Sequence[MicrogridSection], network: Network) -> Microgrids:
-    """Lay the microgrids of a scenario out as arrays.
+    @cached_property
+    def forming_max_kvar(self) -> Floats:
+        """Highest reactive power of all that can form the grid [kvar], shape [M]."""
+        return self.dg_q_max_kvar + self.supply_max_kvar
+
+    def in_stage(self, stage: Stage) -> Microgrids:
+        """What is left of them in a stage of their network: nothing of what has failed or is in the dark."""
+        count, live = len(self), stage.islands.live
+        dg, ess = stage.works("dg", count) & live, stage.works("ess", count) & live
+        supplied = float(stage.supplied)
+        return replace(
+            self,
+            dg_p_max_kw=self.dg_p_max_kw * dg,
+            dg_q_max_kvar=self.dg_q_max_kvar * dg,
+            supply_max_kw=self.supply_max_kw * supplied,
+            supply_max_kvar=self.supply_max_kvar * supplied,
+            ess_power_kw=self.ess_power_kw * ess,
+        )
+
+
+def build_microgrids(network: Network, supply: SupplySection | None) -> Microgrids:
+    """Lay the microgrids of a network out as arrays.
 
     Args:
-        sections: The scenario's microgrids.
-        network: The network whose island m belongs to microgrid m.
+        network: The network.
+        supply: The utility's supply, if there is any.
     """
-    feeder = network.feeder
-    ess = [m.ess for m in sections]
+    sections = network.sections
+    dg, ess = [m.dg for m in sections], [m.ess for m in sections]
+    supplied = np.zeros(len(sections))
+    if supply is not None:
+        supplied[network.microgrid[network.supply_bus]] = 1.0
 
     def floats(values: Sequence[float]) -> Floats:
         return np.array(values, dtype=np.float64)
 
     def positions(unit: str) -> Ints:
         units = [getattr(m, unit) or m.dg for m in sections]
-        return np.array([feeder.position(u.bus) for u in units], dtype=np.int64)
+        firsts = [int(np.flatnonzero(network.microgrid == k)[0]) for k in range(len(sections))]
+        at = [first if unit is None else network.position(unit.bus) for unit, first in zip(units, firsts, strict=True)]
+        return np.array(at, dtype=np.int64)
 
-    def per_island(values: Floats) -> Floats:
-        return floats([values[feeder.island == k].sum() for k in range(len(sections))])
+    def of_each(values: Floats) -> Floats:
+        return floats([values[network.microgrid == k].sum() for k in range(len(sections))])
 
     return Microgrids(
         name=tuple(m.name for m in sections),
-        dg_p_max_kw=floats([m.dg.p_max_kw for m in sections]),
-        dg_q_max_kvar=floats([m.dg.q_max_kvar for m in sections]),
+        dg_p_max_kw=floats([d.p_max_kw if d else 0.0 for d in dg]),
+        dg_q_max_kvar=floats([d.q_max_kvar if d else 0.0 for d in dg]),
+        supply_max_kw=supplied * (supply.p_max_kw if supply else 0.0),
+        supply_max_kvar=supplied * (supply.q_max_kvar if supply else 0.0),
         ess_power_kw=floats([e.power_kw if e else 0.0 for e in ess]),
         ess_min_kwh=floats([e.energy_kwh * e.soc_min if e else 0.0 for e in ess]),
         ess_max_kwh=floats([e.energy_kwh * e.soc_max if e else 0.0 for e in ess]),
@@ -89,8 +125,8 @@ def build_microgrids(sections: Sequence[MicrogridSection], network: Network) -> 
         ess_bus=positions("ess"),
         pv_bus=positions("pv"),
         wt_bus=positions("wt"),
-        load_kw=per_island(network.load_kw),
-        load_kvar=per_island(network.load_kvar),
+        load_kw=of_each(network.load_kw),
+        load_kvar=of_each(network.load_kvar),
     )
 
 
@@ -125,7 +161,7 @@ def expected_availability(
     """What profiles say without noise.
 
     Args:
-        sections: The scenario's microgrids.
+        sections: What each microgrid has.
         microgrids: The same as arrays.
         profiles: Values per slot by name, each of shape [T].
 

@@ -7,24 +7,26 @@ their own storage. Every array below has N = 2 R cases, the R replicas first, th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cosim.clock import Clock
 from cosim.errors import CouplingError, PowerFlowError
 from cosim.grid.accounts import GridAccounts, GridSlot, GridState
+from cosim.grid.conditions import Conditions
 from cosim.grid.dispatch import Dispatch, ess_after
 from cosim.grid.dispatcher import Dispatcher, HorizonDispatcher, RuleDispatcher
 from cosim.grid.horizon import HorizonProgram
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
-from cosim.grid.network import Network
+from cosim.grid.network import Network, Stage
 from cosim.grid.outlook import EvLimits, Forecaster
-from cosim.grid.power_flow import NotConvergedError, PowerFlow, PowerFlowResult
+from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.grid.staged_flow import StagedFlow, drawn_in_islands
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import DispatchSection, ForecastSection, Scenario
-from cosim.sums import ColumnSums
+from cosim.sums import ColumnSums, sum_by_column
 from cosim.units import KW_PER_MW
 
 
@@ -36,11 +38,13 @@ class StationSupply:
         bus: Position of each station's bus, shape [H].
         microgrid: Microgrid of each station, shape [H].
         share: Share of its microgrid's limits that each station gets, by chargers, shape [H].
+        chargers: Chargers in each microgrid, shape [M].
     """
 
     bus: Ints
     microgrid: Ints
     share: Floats
+    chargers: Floats
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class GridModel:
         microgrids: Its microgrids.
         supply: How its stations hang on the grid.
         profiles: Values per slot by name, each of shape [T].
-        flow: Solves the power flow of its network, open already.
+        flow: Solves the power flow of its network.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class GridModel:
         microgrids: Microgrids,
         supply: StationSupply,
         profiles: Mapping[str, Floats],
-        flow: PowerFlow,
+        flow: StagedFlow,
     ) -> None:
         self._scenario = scenario
         self._clock = clock
@@ -91,23 +95,29 @@ class GridModel:
         self._microgrids = microgrids
         self._supply = supply
         self._at_microgrids = ColumnSums(supply.microgrid, len(microgrids))
-        self._at_buses = ColumnSums(supply.bus, network.feeder.buses)
-        self._limits = EvLimits.of(scenario.network, microgrids)
-        self._expected = expected_availability(scenario.network.microgrids, microgrids, profiles)
+        self._at_buses = ColumnSums(supply.bus, network.buses)
+        self._conditions = Conditions.of(network, microgrids)
+        self._limits = EvLimits.of(scenario.network, self._conditions, supply.chargers)
+        expected = expected_availability(network.sections, microgrids, profiles)
+        self._expected = replace(
+            expected,
+            pv_kw=expected.pv_kw * self._conditions.pv_works,
+            wt_kw=expected.wt_kw * self._conditions.wt_works,
+        )
         self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
-        self._accounts = GridAccounts(network.feeder, microgrids, self._limits, scenario.network.costs, clock.slot_h)
+        self._accounts = GridAccounts(scenario.network.costs, clock.slot_h)
         self._dispatcher = self._dispatcher_of(scenario.network.dispatch)
         self._by_program = scenario.network.dispatch.kind == "slot"
-        self._engine = flow
-        self._keeper = VoltageKeeper(
-            network, microgrids, scenario.network.vm_min_pu, scenario.network.vm_max_pu, clock.slot_h
-        )
+        self._flow = flow
+        band = scenario.network.vm_min_pu, scenario.network.vm_max_pu
+        self._keepers = [
+            VoltageKeeper(stage, self._conditions.units(stage.first), network.microgrid, *band, clock.slot_h)
+            for stage in network.stages
+        ]
 
     def close(self) -> None:
         """Let go of a power flow that holds a process or a connection."""
-        close = getattr(self._engine, "close", None)
-        if close is not None:
-            close()
+        self._flow.close()
 
     def begin(self, episodes: Sequence[int]) -> None:
         """Start new episodes.
@@ -121,7 +131,8 @@ class GridModel:
         # The same for the replicas and for their references.
         self._both = Availability(*(np.concatenate([kw, kw]) for kw in vars(actual).values()))
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
-        self._limits_kw = np.array([self._limits.surplus_kw(actual), self._limits.feed_in_kw(actual)])
+        limits = self._limits
+        self._limits_kw = np.array([limits.surplus_kw(actual), limits.feed_in_kw(actual), limits.deficit_kw(actual)])
         self._forecaster.begin(self._episodes, actual)
         self._dispatcher.begin(self._episodes, actual)
         nothing_kw = np.zeros_like(actual.load_kw[:, 0])
@@ -137,7 +148,7 @@ class GridModel:
 
     def _look_out(self) -> Outlook:
         supply = self._supply
-        limits_kw = self._limits_kw[:, :, self._slot]
+        limits_kw = self._limits_kw[:2, :, self._slot]
         station_limit_kw = np.ascontiguousarray((limits_kw[..., supply.microgrid] * supply.share).transpose(1, 2, 0))
         return Outlook(*self._last_slot_kw, station_limit_kw, *self._forecaster.forecast(self._slot))
 
@@ -160,10 +171,29 @@ class GridModel:
         dispatch = self._dispatcher.dispatch(self._slot, available, ev_kw, self._ess_kwh)
         power = self._bus_power(available, dispatch, station_kw)
         flow = self._solve(power)
-        kept = self._keeper.keep(
+        stage, units = self._conditions.stage(self._slot), self._conditions.units(self._slot)
+        kept = self._keepers[self._conditions.number(self._slot)].keep(
             available, dispatch, power, flow, self._ess_kwh, self._solve, everywhere=self._by_program
         )
         ess_start_kwh, self._ess_kwh = self._ess_kwh, ess_after(self._microgrids, kept.dispatch, self._ess_kwh, slot_h)
+        limits_kw = self._limits_kw[:, :, self._slot]
+        fed_kvar = self._fed_kvar(kept.power)
+        state = GridState(
+            p_kw=kept.power.p_kw,
+            q_kvar=kept.power.q_kvar,
+            ess_start_kwh=ess_start_kwh,
+            ess_end_kwh=self._ess_kwh,
+            redispatched=kept.redispatched,
+            violated=kept.violated,
+            drawn_kw=drawn_in_islands(stage, kept.power.p_kw),
+            drawn_kvar=drawn_in_islands(stage, kept.power.q_kvar),
+            follower_kw=kept.dispatch.dg_kw * stage.dg_follows,
+            follower_kvar=fed_kvar,
+            forming_max_kw=units.forming_max_kw,
+            forming_max_kvar=units.forming_max_kvar,
+            island=self._island_of(stage),
+            limits_kw=np.concatenate([limits_kw, limits_kw], axis=1),
+        )
         self._last_slot_kw = kept.dispatch.shed_kw[: len(self._episodes)], self._limits_kw[0, :, self._slot]
         self._slot += 1
         self._outlook = None
@@ -173,24 +203,34 @@ class GridModel:
             available,
             kept.dispatch,
             kept.flow,
-            GridState(
-                kept.power.p_kw, kept.power.q_kvar, ess_start_kwh, self._ess_kwh, kept.redispatched, kept.violated
-            ),
+            state,
         )
+
+    def _fed_kvar(self, power: BusPower) -> Floats:
+        """Reactive power of diesel that does not hold its island's voltage [kvar], shape [N, M]."""
+        stage = self._conditions.stage(self._slot)
+        fed_kvar: Floats = power.fed_kvar[:, self._microgrids.dg_bus] * stage.dg_follows
+        return fed_kvar
+
+    @staticmethod
+    def _island_of(stage: Stage) -> Ints:
+        """The microgrid that leads the island of each microgrid; -1 in the dark; shape [M]."""
+        island = stage.islands.island
+        return island if stage.whole else np.where(island >= 0, np.append(stage.leader, -1)[island], -1)
 
     def _dispatcher_of(self, section: DispatchSection) -> Dispatcher:
         """Who dispatches; the program of a slot comes after the rule, where voltages are looked at."""
         if section.kind != "horizon":
-            return RuleDispatcher(self._microgrids, self._clock.slot_h)
+            return RuleDispatcher(self._conditions, self._clock.slot_h)
         known = ForecastSection(kind=section.forecast, error=section.error)
         foresight = Forecaster(known, self._limits, self._expected, self._scenario.seed, "dispatch.forecast")
         costs = self._scenario.network.costs
-        return HorizonDispatcher(HorizonProgram(self._microgrids, costs, self._clock.slot_h), foresight)
+        return HorizonDispatcher(HorizonProgram(self._conditions, costs, self._clock.slot_h), foresight)
 
     def _bus_power(self, available: Availability, dispatch: Dispatch, station_kw: Floats) -> BusPower:
-        """Spread the dispatch over the buses; load is shed in the same proportion at all buses of an island."""
-        network, units = self._network, self._microgrids
-        island = network.feeder.island
+        """Spread the dispatch over the buses; load is shed in the same proportion at all buses of a microgrid."""
+        network, units, stage = self._network, self._microgrids, self._conditions.stage(self._slot)
+        island = network.microgrid
         served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
         load_kw = network.load_kw * available.p_factor[:, island]
         load_kvar = network.load_kvar * available.q_factor[:, island]
@@ -200,11 +240,29 @@ class GridModel:
         p_kw[:, units.pv_bus] -= dispatch.pv_kw
         p_kw[:, units.wt_bus] -= dispatch.wt_kw
         p_kw[:, units.ess_bus] += dispatch.ess_charge_kw - dispatch.ess_discharge_kw
-        return BusPower(load_kw, load_kvar, ev_kw, p_kw, load_kvar * served[:, island])
+        q_kvar, fed_kvar = load_kvar * served[:, island], np.zeros_like(load_kvar)
+        if stage.dg_follows.any():
+            p_kw[:, units.dg_bus] -= dispatch.dg_kw * stage.dg_follows
+            fed_kvar[:, units.dg_bus] = self._followers_kvar(stage, q_kvar)
+            q_kvar = q_kvar - fed_kvar
+        return BusPower(load_kw, load_kvar, ev_kw, fed_kvar, p_kw, q_kvar)
+
+    def _followers_kvar(self, stage: Stage, q_kvar: Floats) -> Floats:
+        """What diesel that does not hold its island's voltage gives of the reactive power there [kvar], shape [N, M].
+
+        Beside other diesel it is in proportion to what each could give; beside the utility it gives none.
+        """
+        units = self._conditions.units(self._slot)
+        follows = stage.dg_follows & (stage.islands.total(units.supply_max_kw) == 0.0)
+        drawn_kvar = stage.islands.total(sum_by_column(q_kvar, self._network.microgrid, len(self._microgrids)))
+        limit_kvar = units.dg_q_max_kvar
+        own_kvar: Floats = np.clip(stage.islands.part(drawn_kvar, limit_kvar), -limit_kvar, limit_kvar) * follows
+        return own_kvar
 
     def _solve(self, power: BusPower) -> PowerFlowResult:
         try:
-            return self._engine.solve(power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
+            number = self._conditions.number(self._slot)
+            return self._flow.solve(number, power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
         except NotConvergedError as error:
             raise self._no_solution(power, error.case) from error
         except CouplingError as error:
@@ -213,18 +271,19 @@ class GridModel:
 
     def _no_solution(self, power: BusPower, case: int) -> PowerFlowError:
         """Find the island that has no solution by solving each one alone."""
-        feeder = self._network.feeder
+        network, stage = self._network, self._conditions.stage(self._slot)
         replicas = len(self._episodes)
         who = f"episode {self._episodes[case % replicas]}" + (" (reference without EVs)" if case >= replicas else "")
         when = f"slot {self._slot} ({self._clock.label(self._slot)})"
-        for island, name in enumerate(self._microgrids.name):
-            inside = feeder.island == island
+        for island, leader in enumerate(stage.leader):
+            name = self._microgrids.name[leader]
+            inside = stage.islands.island[network.microgrid] == island
             alone = [np.where(inside, kw[case : case + 1], 0.0) / KW_PER_MW for kw in (power.p_kw, power.q_kvar)]
             try:
-                self._engine.solve(*alone)
+                self._flow.solve(self._conditions.number(self._slot), *alone)
             except NotConvergedError:
                 drawn = ", ".join(
-                    f"{feeder.bus[k]}: {power.p_kw[case, k]:.1f} kW {power.q_kvar[case, k]:.1f} kvar"
+                    f"{network.bus[k]}: {power.p_kw[case, k]:.1f} kW {power.q_kvar[case, k]:.1f} kvar"
                     for k in np.flatnonzero(inside)
                 )
                 return PowerFlowError(

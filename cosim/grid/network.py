@@ -1,118 +1,153 @@
-"""From a scenario's `network` section to a feeder of islands, each held by one microgrid's diesel generator.
+"""From a scenario's `network` section to a network in microgrids, and to the islands of every slot.
 
-The network itself stays a pandapower net; what engines and dispatch need of it is laid out once as arrays
-over positions 0..B-1, so that no table is searched during a run.
+A microgrid is what stays together: the buses between the lines that are open at any time of the episode. A stage is a
+time in which no line opens or closes and no unit fails or comes back; its closed lines join microgrids to islands.
 """
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import pandapower
-import pandapower.networks
-import pandapower.topology
+import pandapower.toolbox
+from numpy.typing import NDArray
 
+from cosim.clock import Clock
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.grid.case import PandapowerNet
+from cosim.grid.feeder import Feeder, build_feeder, components_of
+from cosim.grid.islands import Islands
+from cosim.grid.timetable import NO_TIMETABLE, Timetable, lines_between, read_timetable
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection
+from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection, SupplySection
 from cosim.units import KW_PER_MW
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Feeder:
-    """A network without its injections, as every power flow engine is opened with it.
+class Stage:
+    """A time in which the network stays as it is.
 
     Attributes:
-        net: The pandapower net: lines opened, one external grid per slack bus.
+        first: Its first slot.
+        feeder: The live buses; an island is numbered as its slack bus.
+        live: Position of each of its buses in the network.
+        islands: The island of each microgrid.
+        leader: Microgrid that holds the voltage of each island, shape [S].
+        dg_follows: Where diesel works, but does not hold its island's voltage, shape [M].
+        supplied: Whether the utility holds the voltage of its island.
+        failed: Units that have failed, as (microgrid, `dg` | `ess` | `pv` | `wt`).
+    """
+
+    first: int
+    feeder: Feeder
+    live: Ints
+    islands: Islands
+    leader: Ints
+    dg_follows: Flags
+    supplied: bool
+    failed: frozenset[tuple[int, str]]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all buses are live, and every microgrid is an island of its own."""
+        return self.islands.alone
+
+    def works(self, unit: str, microgrids: int) -> Flags:
+        """Whether a kind of unit works in each microgrid, shape [M]."""
+        return np.array([(m, unit) not in self.failed for m in range(microgrids)])
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in microgrids, with its rated loads.
+
+    Attributes:
+        net: The pandapower net, its lines as when an episode begins.
         bus: Bus numbers of the net, by position, shape [B].
-        line_from: Position of each line's first bus, in service only, shape [L].
-        line_to: Position of each line's second bus, shape [L].
-        line_r_ohm: Resistance [ohm], shape [L].
-        line_x_ohm: Reactance [ohm], shape [L].
-        line_c_nf: Capacitance [nF], shape [L].
         vn_kv: Rated voltage [kV], shape [B].
-        island: Island of each bus, shape [B]; islands are numbered as their slack buses.
-        slack: Position of each island's slack bus, shape [S].
-        slack_vm_pu: Voltage held there [p.u.], shape [S].
+        microgrid: Microgrid of each bus, shape [B].
+        sections: What each microgrid has, shape [M]: those of the scenario, then parts of the network with nothing.
+        load_kw: Rated active load of each bus [kW], shape [B].
+        load_kvar: Rated reactive load of each bus [kvar], shape [B].
+        supply_bus: Position of the utility's bus; -1 if there is none.
+        stages: The times in which it stays as it is, in order.
+        stage_of_slot: Number of the stage of each slot, shape [T].
     """
 
     net: PandapowerNet
     bus: Ints
-    line_from: Ints
-    line_to: Ints
-    line_r_ohm: Floats
-    line_x_ohm: Floats
-    line_c_nf: Floats
     vn_kv: Floats
-    island: Ints
-    slack: Ints
-    slack_vm_pu: Floats
+    microgrid: Ints
+    sections: tuple[MicrogridSection, ...]
+    load_kw: Floats
+    load_kvar: Floats
+    supply_bus: int
+    stages: tuple[Stage, ...]
+    stage_of_slot: Ints
 
     @property
     def buses(self) -> int:
         """Number of buses, B."""
         return len(self.bus)
 
-    def per_island(self, power: Floats) -> Floats:
-        """Sum powers at buses, shape [..., B], over each island, shape [..., S]; each case for itself."""
-        order, first = self._by_island
-        totals: Floats = np.add.reduceat(power[..., order], first, axis=-1)
-        return totals
-
-    @cached_property
-    def _by_island(self) -> tuple[Ints, Ints]:
-        """Buses island after island, and where each island begins among them."""
-        order = np.argsort(self.island, kind="stable")
-        return order, np.searchsorted(self.island[order], np.arange(len(self.slack)))
-
     def position(self, bus: int) -> int:
         """Position of a bus number; -1 if there is no such bus."""
         (found,) = np.nonzero(self.bus == bus)
         return int(found[0]) if len(found) else -1
 
-
-@dataclass(frozen=True)
-class Network:
-    """A feeder cut into islands, with its rated loads.
-
-    Attributes:
-        feeder: The feeder; island m belongs to microgrid m.
-        load_kw: Rated active load of each bus [kW], shape [B].
-        load_kvar: Rated reactive load of each bus [kvar], shape [B].
-    """
-
-    feeder: Feeder
-    load_kw: Floats
-    load_kvar: Floats
+    def islands_of_slots(self) -> list[Islands]:
+        """The islands of each slot."""
+        return [self.stages[stage].islands for stage in self.stage_of_slot]
 
 
-def build_network(section: NetworkSection, net: PandapowerNet) -> Network:
-    """Open a network's lines and give each island its slack bus.
+def build_network(section: NetworkSection, net: PandapowerNet, clock: Clock | None) -> Network:
+    """Open a network's lines, find its microgrids, and the islands of every slot.
 
     Args:
         section: The scenario's `network`.
         net: The net that it names, as `load_net` gives it; changed in place.
-
-    Returns:
-        The network; island m belongs to microgrid m.
+        clock: The scenario's clock; None if it is wrong, and what depends on it is not to be looked at.
 
     Raises:
-        ScenarioError: If a bus or line does not exist, or the islands are not those that the microgrids need;
-            holds all mistakes.
+        ScenarioError: If a bus or line does not exist, the timetable does not fit, or the microgrids are not those that
+            the network has; holds all mistakes.
     """
-    issues = _open_lines(net, section.opened_lines) + _bus_issues(net, section.microgrids)
-    if not issues:
-        issues = _island_issues(net, section.microgrids)
+    issues = _open_lines(net, section.opened_lines) + _bus_issues(net, section)
+    timetable, of_timetable = (NO_TIMETABLE, []) if clock is None else read_timetable(section, net, clock)
+    issues += of_timetable
     if issues:
         raise ScenarioError(issues)
-    feeder = build_feeder(net, [m.dg.bus for m in section.microgrids], [m.dg.vm_pu for m in section.microgrids])
-    return Network(feeder, *_rated_loads(net, feeder))
+    net.line.loc[sorted(timetable.lines), "in_service"] = True
+    with_all_closed = components_of(net)
+    net.line.loc[sorted(timetable.lines), "in_service"] = False
+    parts = components_of(net)
+    issues = _part_issues(parts, section.microgrids)
+    if issues:
+        raise ScenarioError(issues)
+    bus = net.bus.index.to_numpy(dtype=np.int64)
+    places, sections = _microgrids(parts, with_all_closed, section)
+    stages = tuple(_stages(section, net, timetable, places))
+    net.line.loc[:, "in_service"] = stages[0].feeder.net.line.in_service.reindex(net.line.index, fill_value=False)
+    net.line.loc[timetable.closed_lines(0), "in_service"] = True
+    firsts = np.array([stage.first for stage in stages])
+    position = {int(number): k for k, number in enumerate(bus)}
+    return Network(
+        net=net,
+        bus=bus,
+        vn_kv=net.bus.vn_kv.to_numpy(),
+        microgrid=np.array([places[int(number)] for number in bus], dtype=np.int64),
+        sections=tuple(sections),
+        **_rated_loads(net, position),
+        supply_bus=-1 if section.supply is None else position[section.supply.bus],
+        stages=stages,
+        stage_of_slot=np.searchsorted(firsts, np.arange(1 if clock is None else clock.slots), side="right") - 1,
+    )
 
 
 def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) -> None:
@@ -131,56 +166,20 @@ def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) 
         raise ScenarioError(issues)
 
 
-def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Sequence[float]) -> Feeder:
-    """Lay a pandapower net out as a feeder, with a slack at each of the given buses.
-
-    Args:
-        net: The net, its lines already opened; changed in place: its external grids are replaced.
-        slack_buses: Bus number of each island's slack.
-        slack_vm_pu: Voltage held there [p.u.].
-
-    Returns:
-        The feeder; every bus must be connected to exactly one of the slack buses.
-    """
-    net.ext_grid = net.ext_grid.drop(net.ext_grid.index)
-    for bus, vm_pu in zip(slack_buses, slack_vm_pu, strict=True):
-        pandapower.create_ext_grid(net, bus, vm_pu=vm_pu)
-    bus = net.bus.index.to_numpy(dtype=np.int64)
-    position = {int(number): k for k, number in enumerate(bus)}
-    island = np.full(len(bus), -1, dtype=np.int64)
-    for number, members in enumerate(_islands_of(net, slack_buses)):
-        island[[position[b] for b in members]] = number
-    line = net.line[net.line.in_service]
-    length = line.length_km.to_numpy() / line.parallel.to_numpy()
-    return Feeder(
-        net=net,
-        bus=bus,
-        line_from=np.array([position[b] for b in line.from_bus], dtype=np.int64),
-        line_to=np.array([position[b] for b in line.to_bus], dtype=np.int64),
-        line_r_ohm=line.r_ohm_per_km.to_numpy() * length,
-        line_x_ohm=line.x_ohm_per_km.to_numpy() * length,
-        line_c_nf=line.c_nf_per_km.to_numpy() * line.length_km.to_numpy() * line.parallel.to_numpy(),
-        vn_kv=net.bus.vn_kv.to_numpy(),
-        island=island,
-        slack=np.array([position[b] for b in slack_buses], dtype=np.int64),
-        slack_vm_pu=np.array(slack_vm_pu, dtype=np.float64),
-    )
-
-
-def bus_positions(feeder: Feeder) -> tuple[Floats, Floats]:
+def bus_positions(network: Network) -> tuple[Floats, Floats]:
     """Positions of the buses in the net's drawing, x and y; NaN for a bus that has none. Each of shape [B]."""
-    xy = np.full((feeder.buses, 2), np.nan)
-    if "geo" in feeder.net.bus:
-        for position, geo in enumerate(feeder.net.bus.geo):
+    xy = np.full((network.buses, 2), np.nan)
+    if "geo" in network.net.bus:
+        for position, geo in enumerate(network.net.bus.geo):
             if isinstance(geo, str):
                 with suppress(ValueError, TypeError, KeyError, IndexError):  # a drawing decides nothing
                     xy[position] = json.loads(geo)["coordinates"][:2]
     return xy[:, 0], xy[:, 1]
 
 
-def all_lines(feeder: Feeder) -> tuple[Ints, Ints, Floats, Floats, Ints]:
-    """Ends (bus numbers), resistance and reactance [ohm] and service of all lines, the opened ones too."""
-    line = feeder.net.line
+def all_lines(network: Network) -> tuple[Ints, Ints, Floats, Floats, Ints]:
+    """Ends (bus numbers), resistance and reactance [ohm] of all lines, and whether they are closed at first."""
+    line = network.net.line
     length = line.length_km.to_numpy() / line.parallel.to_numpy()
     return (
         line.from_bus.to_numpy(dtype=np.int64),
@@ -191,99 +190,175 @@ def all_lines(feeder: Feeder) -> tuple[Ints, Ints, Floats, Floats, Ints]:
     )
 
 
-def _open_lines(net: PandapowerNet, opened: Sequence[Sequence[int]]) -> list[ScenarioIssue]:
+# ---------------------------------------------------------------------------------------------------- microgrids
+
+
+def _microgrids(
+    parts: Sequence[set[int]], with_all_closed: Sequence[set[int]], section: NetworkSection
+) -> tuple[dict[int, int], list[MicrogridSection]]:
+    """The microgrid of each bus number, and what each microgrid has."""
+    sections, places = list(section.microgrids), {}
+    part_of = {bus: part for part in map(frozenset, parts) for bus in part}
+    for number, microgrid in enumerate(sections):
+        places.update(dict.fromkeys(part_of[_home(microgrid)], number))
+    loads = [(_home(microgrid), microgrid.load) for microgrid in sections]
+    for part in parts:
+        first = min(part)
+        if first not in places:
+            places.update(dict.fromkeys(part, len(sections)))
+            joined = next(whole for whole in with_all_closed if first in whole)
+            known = [load for home, load in loads if home in joined]
+            load = known[0] if len(known) == 1 else section.load
+            sections.append(MicrogridSection(name=f"bus {first}", load=load))
+    return places, sections
+
+
+def _home(microgrid: MicrogridSection) -> int:
+    """A bus that is in the microgrid for certain."""
+    units = [getattr(microgrid, unit) for unit in ("dg", "ess", "pv", "wt")]
+    found = [unit.bus for unit in units if unit is not None]
+    return found[0] if found else (microgrid.buses or [-1])[0]
+
+
+def _part_issues(parts: Sequence[set[int]], microgrids: Sequence[MicrogridSection]) -> list[ScenarioIssue]:
     issues = []
-    for k, (first, second) in enumerate(opened):
-        ends = net.line.from_bus.isin([first, second]) & net.line.to_bus.isin([first, second])
-        if first == second or not ends.any():
-            near = sorted({tuple(sorted(map(int, row))) for row in net.line[["from_bus", "to_bus"]].to_numpy()})
-            touching = [f"{a}-{b}" for a, b in near if first in (a, b) or second in (a, b)]
-            hint = f"; lines at these buses: {', '.join(touching)}" if touching else ""
-            issues.append(ScenarioIssue(f"network.opened_lines.{k}", f"there is no line {first}-{second}{hint}"))
-        net.line.loc[ends, "in_service"] = False
-    return issues
-
-
-def _bus_issues(net: PandapowerNet, microgrids: Sequence[MicrogridSection]) -> list[ScenarioIssue]:
-    issues = []
-    known = set(net.bus.index)
-    for k, microgrid in enumerate(microgrids):
-        for unit in ("dg", "ess", "pv", "wt"):
-            section = getattr(microgrid, unit)
-            if section is not None and section.bus not in known:
-                issues.append(_no_such_bus(f"network.microgrids.{k}.{unit}.bus", section.bus, known))
-        for n, bus in enumerate(microgrid.buses or ()):
-            if bus not in known:
-                issues.append(_no_such_bus(f"network.microgrids.{k}.buses.{n}", bus, known))
-    return issues
-
-
-def _no_such_bus(path: str, bus: int, known: set[int]) -> ScenarioIssue:
-    return ScenarioIssue(path, f"there is no bus {bus}; buses are {min(known)} to {max(known)}")
-
-
-def _island_issues(net: PandapowerNet, microgrids: Sequence[MicrogridSection]) -> list[ScenarioIssue]:
-    issues = []
-    islands = _islands_of(net, [m.dg.bus for m in microgrids])
     holder: dict[int, str] = {}
-    for k, (microgrid, island) in enumerate(zip(microgrids, islands, strict=True)):
-        path = f"network.microgrids.{k}"
-        first = min(island)
+    for k, microgrid in enumerate(microgrids):
+        path, home = f"network.microgrids.{k}", _home(microgrid)
+        part = next(part for part in parts if home in part)
+        first = min(part)
         if first in holder:
+            where = f"{path}.dg.bus" if microgrid.dg is not None else path
             issues.append(
                 ScenarioIssue(
-                    f"{path}.dg.bus",
-                    f"bus {microgrid.dg.bus} is in the island of microgrid {holder[first]!r} already: an island has "
+                    where,
+                    f"bus {home} is in the island of microgrid {holder[first]!r} already: an island has "
                     "one grid-forming unit; open more lines, or give only one of them this island",
                 )
             )
         holder[first] = microgrid.name
         for unit in ("ess", "pv", "wt"):
             section = getattr(microgrid, unit)
-            if section is not None and section.bus not in island:
+            if section is not None and section.bus not in part:
                 issues.append(
                     ScenarioIssue(
                         f"{path}.{unit}.bus",
-                        f"bus {section.bus} is not in the island of {microgrid.name!r}: buses {_listed(island)}",
+                        f"bus {section.bus} is not in the island of {microgrid.name!r}: buses {_listed(part)}",
                     )
                 )
-        if microgrid.buses is not None and set(microgrid.buses) != island:
+        if microgrid.buses is not None and set(microgrid.buses) != part:
             issues.append(
                 ScenarioIssue(
                     f"{path}.buses",
-                    f"the opened lines make an island of buses {_listed(island)}, not {_listed(microgrid.buses)}",
+                    f"the opened lines make an island of buses {_listed(part)}, not {_listed(microgrid.buses)}",
                 )
             )
-    held = set().union(*islands)
-    issues.extend(
-        ScenarioIssue(
-            "network.microgrids",
-            f"the island of buses {_listed(dark)} has no grid-forming unit: no microgrid has its dg there",
-        )
-        for dark in _components(net)
-        if not dark & held
-    )
-    if not issues and any(_has_cycle(net, island) for island in islands):
-        issues.append(
-            ScenarioIssue(
-                "network.opened_lines", "an island has a loop of lines; open one of them (islands are radial)"
-            )
-        )
     return issues
 
 
-def _has_cycle(net: PandapowerNet, island: set[int]) -> bool:
-    return int((net.line.in_service & net.line.from_bus.isin(island)).sum()) != len(island) - 1
+# -------------------------------------------------------------------------------------------------------- stages
 
 
-def _components(net: PandapowerNet) -> list[set[int]]:
-    graph = pandapower.topology.create_nxgraph(net, respect_switches=False)
-    return [set(map(int, component)) for component in pandapower.topology.connected_components(graph)]
+def _stages(
+    section: NetworkSection, net: PandapowerNet, timetable: Timetable, places: dict[int, int]
+) -> Iterator[Stage]:
+    """The stages; `net` has all lines open that are open at any time."""
+    for first in timetable.changes:
+        of_stage = net if len(timetable.changes) == 1 else copy.deepcopy(net)
+        of_stage.line.loc[timetable.closed_lines(first), "in_service"] = True
+        yield _stage(section, of_stage, timetable, places, first)
 
 
-def _islands_of(net: PandapowerNet, buses: Sequence[int]) -> list[set[int]]:
-    component_of = {bus: component for component in _components(net) for bus in component}
-    return [component_of[bus] for bus in buses]
+def _stage(
+    section: NetworkSection, net: PandapowerNet, timetable: Timetable, places: dict[int, int], first: int
+) -> Stage:
+    failed = frozenset(timetable.failed_units(first))
+    supply = section.supply if section.supply is not None and not timetable.supply_is_out(first) else None
+    slacks: list[tuple[int, int, float]] = []
+    islands = components_of(net)
+    island_of = {bus: k for k, island in enumerate(islands) for bus in island}
+    held: dict[int, int] = {}
+    for component in islands:
+        slack = _slack_of(component, section, supply, failed, places)
+        if slack is not None:
+            slacks.append(slack)
+    slacks.sort()
+    for island, (_, bus, _) in enumerate(slacks):
+        held[island_of[bus]] = island
+    of_microgrid = np.full(max(places.values()) + 1, -1, dtype=np.int64)
+    for bus, number in places.items():
+        of_microgrid[number] = held.get(island_of[bus], -1)
+    buses = net.bus.index.to_numpy(dtype=np.int64)
+    alive = np.array([of_microgrid[places[int(bus)]] >= 0 for bus in buses])
+    living = net if alive.all() else pandapower.toolbox.select_subnet(net, buses[alive].tolist())
+    follows = np.zeros(len(of_microgrid), dtype=np.bool_)
+    for number, microgrid in enumerate(section.microgrids):
+        if microgrid.dg is not None and of_microgrid[number] >= 0 and (number, "dg") not in failed:
+            follows[number] = all(bus != microgrid.dg.bus for _, bus, _ in slacks)
+    return Stage(
+        first=first,
+        feeder=build_feeder(living, [bus for _, bus, _ in slacks], [vm_pu for _, _, vm_pu in slacks]),
+        live=np.flatnonzero(alive),
+        islands=Islands(of_microgrid),
+        leader=np.array([microgrid for microgrid, _, _ in slacks], dtype=np.int64),
+        dg_follows=follows,
+        supplied=supply is not None,
+        failed=failed,
+    )
+
+
+def _slack_of(
+    island: set[int],
+    section: NetworkSection,
+    supply: SupplySection | None,
+    failed: frozenset[tuple[int, str]],
+    places: dict[int, int],
+) -> tuple[int, int, float] | None:
+    """Who holds an island's voltage: its microgrid, bus number and voltage [p.u.]; None if nobody does."""
+    if supply is not None and supply.bus in island:
+        return places[supply.bus], supply.bus, supply.vm_pu
+    units = [
+        (-microgrid.dg.p_max_kw, number, microgrid.dg)
+        for number, microgrid in enumerate(section.microgrids)
+        if microgrid.dg is not None and microgrid.dg.bus in island and (number, "dg") not in failed
+    ]
+    if not units:
+        return None
+    _, number, dg = min(units, key=lambda unit: unit[:2])
+    return number, dg.bus, dg.vm_pu
+
+
+def _open_lines(net: PandapowerNet, opened: Sequence[Sequence[int]]) -> list[ScenarioIssue]:
+    issues = []
+    for k, (first, second) in enumerate(opened):
+        rows, problem = lines_between(net, first, second)
+        if problem is not None:
+            issues.append(ScenarioIssue(f"network.opened_lines.{k}", problem))
+        net.line.loc[rows, "in_service"] = False
+    return issues
+
+
+def _bus_issues(net: PandapowerNet, section: NetworkSection) -> list[ScenarioIssue]:
+    issues = []
+    known = set(net.bus.index)
+    for k, microgrid in enumerate(section.microgrids):
+        path = f"network.microgrids.{k}"
+        for unit in ("dg", "ess", "pv", "wt"):
+            of_unit = getattr(microgrid, unit)
+            if of_unit is not None and of_unit.bus not in known:
+                issues.append(_no_such_bus(f"{path}.{unit}.bus", of_unit.bus, known))
+        for n, bus in enumerate(microgrid.buses or ()):
+            if bus not in known:
+                issues.append(_no_such_bus(f"{path}.buses.{n}", bus, known))
+        if _home(microgrid) < 0:
+            issues.append(ScenarioIssue(path, "must have a unit or buses, got neither: nobody knows where it is"))
+    if section.supply is not None and section.supply.bus not in known:
+        issues.append(_no_such_bus("network.supply.bus", section.supply.bus, known))
+    return issues
+
+
+def _no_such_bus(path: str, bus: int, known: set[int]) -> ScenarioIssue:
+    return ScenarioIssue(path, f"there is no bus {bus}; buses are {min(known)} to {max(known)}")
 
 
 def _listed(buses: Sequence[int] | set[int]) -> str:
@@ -294,10 +369,10 @@ def _listed(buses: Sequence[int] | set[int]) -> str:
     return ", ".join(map(str, ordered))
 
 
-def _rated_loads(net: PandapowerNet, feeder: Feeder) -> tuple[Floats, Floats]:
+def _rated_loads(net: PandapowerNet, position: dict[int, int]) -> dict[str, Floats]:
     load = net.load[net.load.in_service]
-    active, reactive = np.zeros(feeder.buses), np.zeros(feeder.buses)
+    active, reactive = np.zeros(len(position)), np.zeros(len(position))
     for bus, p_mw, q_mvar, scaling in zip(load.bus, load.p_mw, load.q_mvar, load.scaling, strict=True):
-        active[feeder.position(bus)] += p_mw * scaling * KW_PER_MW
-        reactive[feeder.position(bus)] += q_mvar * scaling * KW_PER_MW
-    return active, reactive
+        active[position[bus]] += p_mw * scaling * KW_PER_MW
+        reactive[position[bus]] += q_mvar * scaling * KW_PER_MW
+    return {"load_kw": active, "load_kvar": reactive}

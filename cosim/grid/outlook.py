@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosim.grid.microgrid import Availability, Microgrids
+from cosim.grid.conditions import Conditions
+from cosim.grid.microgrid import Availability
 from cosim.interface import Floats
 from cosim.scenario.schema import ForecastSection, NetworkSection
 from cosim.seeding import stream
@@ -17,37 +18,61 @@ class EvLimits:
     """How a microgrid's limits for EVs follow from its load and renewables.
 
     Attributes:
-        microgrids: The units.
+        conditions: Units and islands of each slot.
+        chargers: Chargers in each microgrid, shape [M].
         charge_from_dg: Whether EVs may draw spare diesel power as well as spare renewables.
         displace_dg: Whether EVs may feed in what diesel could also supply.
     """
 
-    microgrids: Microgrids
+    conditions: Conditions
+    chargers: Floats
     charge_from_dg: bool
     displace_dg: bool
 
     @classmethod
-    def of(cls, section: NetworkSection, microgrids: Microgrids) -> EvLimits:
+    def of(cls, section: NetworkSection, conditions: Conditions, chargers: Floats) -> EvLimits:
         """Read the two choices from a scenario."""
-        return cls(microgrids, section.charging_limit == "surplus_and_dg", section.discharging_limit == "net_load")
+        return cls(
+            conditions, chargers, section.charging_limit == "surplus_and_dg", section.discharging_limit == "net_load"
+        )
 
-    def surplus_kw(self, available: Availability) -> Floats:
-        """Power that EVs may draw [kW], >= 0: it never causes shedding and never comes from storage."""
+    def surplus_kw(self, available: Availability, first: int = 0) -> Floats:
+        """Power that EVs may draw [kW], >= 0: it never causes shedding and never comes from storage.
+
+        Args:
+            available: Load and renewables from a slot on, shape [..., K, M].
+            first: That slot.
+        """
         spare_kw = available.pv_kw + available.wt_kw - available.load_kw
         if self.charge_from_dg:
-            spare_kw = spare_kw + self.microgrids.dg_p_max_kw
-        return np.maximum(spare_kw, 0.0)
+            spare_kw = spare_kw + self._forming_kw(available, first)
+        return self._limit_kw(spare_kw, first)
 
-    def deficit_kw(self, available: Availability) -> Floats:
-        """Load beyond renewables and diesel [kW], >= 0."""
+    def deficit_kw(self, available: Availability, first: int = 0) -> Floats:
+        """Load beyond renewables and what forms the grid, as far as EVs can serve it [kW], >= 0."""
         net_kw = available.load_kw - available.pv_kw - available.wt_kw
-        return np.maximum(net_kw - self.microgrids.dg_p_max_kw, 0.0)
+        return self._limit_kw(net_kw - self._forming_kw(available, first), first)
 
-    def feed_in_kw(self, available: Availability) -> Floats:
+    def feed_in_kw(self, available: Availability, first: int = 0) -> Floats:
         """Power that EVs may feed in [kW], >= 0."""
         if self.displace_dg:
-            return np.maximum(available.load_kw - available.pv_kw - available.wt_kw, 0.0)
-        return self.deficit_kw(available)
+            return self._limit_kw(available.load_kw - available.pv_kw - available.wt_kw, first)
+        return self.deficit_kw(available, first)
+
+    def _forming_kw(self, available: Availability, first: int) -> Floats:
+        return self.conditions.forming_max_kw[first : first + available.load_kw.shape[-2]]
+
+    def _limit_kw(self, own_kw: Floats, first: int) -> Floats:
+        """What each microgrid has, or lacks, as the limit of its stations; an island's is shared by chargers."""
+        limit_kw: Floats = np.maximum(own_kw, 0.0)
+        for islands, places in self.conditions.slots_together(first, own_kw.shape[-2]):
+            of_island_kw = np.maximum(islands.total(own_kw[..., places, :]), 0.0)
+            chargers = np.broadcast_to(self.chargers, of_island_kw.shape)
+            # An island without a station has a limit too, though nobody can use it.
+            nobody = islands.total(chargers) == 0.0
+            weight = np.where(nobody, limit_kw[..., places, :], chargers)
+            limit_kw[..., places, :] = islands.part(of_island_kw, weight) * islands.live
+        return limit_kw
 
 
 class Forecaster:
@@ -100,7 +125,8 @@ class Forecaster:
         if self._kind == "none":
             return self._last_values(slot)
         foretold, shape = self.foretold(slot), self._actual.load_kw.shape
-        return _ahead(self._limits.deficit_kw(foretold), shape), _ahead(self._limits.surplus_kw(foretold), shape)
+        deficit_kw, surplus_kw = self._limits.deficit_kw(foretold, slot), self._limits.surplus_kw(foretold, slot)
+        return _ahead(deficit_kw, shape), _ahead(surplus_kw, shape)
 
     def foretold(self, slot: int) -> Availability:
         """Load and renewables from a slot that begins on; nothing else of it is foretold.
@@ -134,9 +160,9 @@ class Forecaster:
         replicas, slots, microgrids = actual.load_kw.shape
         deficit_kw, surplus_kw = np.zeros((2, replicas, microgrids, slots))
         if slot:
-            last = actual.slot(slot - 1)
-            deficit_kw[:, :, 0] = self._limits.deficit_kw(last)
-            surplus_kw[:, :, 0] = self._limits.surplus_kw(last)
+            last = Availability(*(power[:, slot - 1 : slot] for power in vars(actual).values()))
+            deficit_kw[:, :, 0] = self._limits.deficit_kw(last, slot - 1)[:, 0]
+            surplus_kw[:, :, 0] = self._limits.surplus_kw(last, slot - 1)[:, 0]
         return deficit_kw, surplus_kw
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
 from cosim.foreign_code import foreign_class, is_foreign
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.interface import Floats
 
 HERE: Final = Path()

@@ -12,12 +12,13 @@ import numpy as np
 from scipy.optimize import linprog
 
 from cosim.errors import SimulationError
-from cosim.interface import Floats
+from cosim.interface import Floats, Ints
 
 # Priorities, not prices: each is well above the ones below it.
 SHED_WEIGHT = 1e3
 DISCHARGE_WEIGHT = 10.0
 DG_WEIGHT = 1.0
+SUPPLY_WEIGHT = 0.9
 CURTAIL_WEIGHT = 0.5
 #: Per voltage outside the band, counted as the power that would cure it at the most sensitive bus [kW]; so that the
 #: program always has a solution, and sheds before it leaves the band at any voltage level.
@@ -26,20 +27,23 @@ VIOLATION_WEIGHT = 1e9
 
 @dataclass(frozen=True)
 class IslandSlot:
-    """One island in one slot, as the program sees it; n buses.
+    """One island in one slot, as the program sees it; n buses, A microgrids.
 
     Attributes:
         load_kw: Active load of each bus [kW], shape [n].
         load_kvar: Reactive load of each bus [kvar], shape [n].
         ev_kw: EV power at each bus [kW], > 0 drawn, shape [n].
-        pv_kw: Photovoltaic power to be had [kW].
-        wt_kw: Wind power to be had [kW].
-        dg_max_kw: Highest diesel power [kW].
-        ess_charge_max_kw: Highest power into storage [kW].
-        ess_discharge_max_kw: Highest power out of storage [kW].
-        pv_bus: Place of the photovoltaic unit in the island.
-        wt_bus: Place of the wind turbine in the island.
-        ess_bus: Place of the storage in the island.
+        fed_kvar: Reactive power of diesel that does not hold the voltage, at its bus [kvar], shape [n].
+        pv_kw: Photovoltaic power to be had [kW], shape [A].
+        wt_kw: Wind power to be had [kW], shape [A].
+        dg_max_kw: Highest diesel power [kW], shape [A].
+        supply_max_kw: Highest power from the utility, which then holds the voltage [kW].
+        ess_charge_max_kw: Highest power into storage [kW], shape [A].
+        ess_discharge_max_kw: Highest power out of storage [kW], shape [A].
+        pv_bus: Place of each photovoltaic unit in the island, shape [A].
+        wt_bus: Place of each wind turbine in the island, shape [A].
+        ess_bus: Place of each storage in the island, shape [A].
+        dg_bus: Place of each diesel generator in the island, shape [A].
         drop_per_kw: Voltage drop at bus j per active power drawn at bus k [p.u./kW], shape [n, n].
         drop_per_kvar: Voltage drop at bus j per reactive power drawn at bus k [p.u./kvar], shape [n, n].
         vm_no_load_pu: Voltages with nothing drawn, corrected for what the linear model misses [p.u.], shape [n].
@@ -50,14 +54,17 @@ class IslandSlot:
     load_kw: Floats
     load_kvar: Floats
     ev_kw: Floats
-    pv_kw: float
-    wt_kw: float
-    dg_max_kw: float
-    ess_charge_max_kw: float
-    ess_discharge_max_kw: float
-    pv_bus: int
-    wt_bus: int
-    ess_bus: int
+    fed_kvar: Floats
+    pv_kw: Floats
+    wt_kw: Floats
+    dg_max_kw: Floats
+    supply_max_kw: float
+    ess_charge_max_kw: Floats
+    ess_discharge_max_kw: Floats
+    pv_bus: Ints
+    wt_bus: Ints
+    ess_bus: Ints
+    dg_bus: Ints
     drop_per_kw: Floats
     drop_per_kvar: Floats
     vm_no_load_pu: Floats
@@ -71,19 +78,21 @@ class IslandDispatch:
 
     Attributes:
         shed_kw: Load not served at each bus, shape [n].
-        pv_kw: Photovoltaic power used.
-        wt_kw: Wind power used.
-        ess_charge_kw: Power into storage.
-        ess_discharge_kw: Power out of storage.
-        dg_kw: Diesel power.
+        pv_kw: Photovoltaic power used, shape [A].
+        wt_kw: Wind power used, shape [A].
+        ess_charge_kw: Power into storage, shape [A].
+        ess_discharge_kw: Power out of storage, shape [A].
+        dg_kw: Diesel power, shape [A].
+        supply_kw: Power from the utility.
     """
 
     shed_kw: Floats
-    pv_kw: float
-    wt_kw: float
-    ess_charge_kw: float
-    ess_discharge_kw: float
-    dg_kw: float
+    pv_kw: Floats
+    wt_kw: Floats
+    ess_charge_kw: Floats
+    ess_discharge_kw: Floats
+    dg_kw: Floats
+    supply_kw: float
 
 
 def redispatch(island: IslandSlot) -> IslandDispatch:
@@ -95,23 +104,26 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     Source:
         Wu, Cai, Li 2025, eq. (2)-(9), with the priorities of docs/model.md.
     """
-    buses = len(island.load_kw)
-    # Variables: shed at each bus, pv, wt, charge, discharge, dg, violation.
-    pv, wt, charge, discharge, dg, violation = range(buses, buses + 6)
-    variables = buses + 6
+    buses, units = len(island.load_kw), len(island.pv_kw)
+    # Variables: shed at each bus; pv, wt, charge, discharge, dg of each microgrid; violation; the utility's supply.
+    pv, wt, charge, discharge, dg = np.arange(buses, buses + 5 * units).reshape(5, units)
+    violation = buses + 5 * units
+    supplied = island.supply_max_kw > 0.0
+    variables = violation + 1 + supplied
     weight = np.zeros(variables)
     weight[:buses] = SHED_WEIGHT
-    weight[[pv, wt]] = -CURTAIL_WEIGHT
+    weight[pv] = weight[wt] = -CURTAIL_WEIGHT
     weight[discharge], weight[dg], weight[violation] = DISCHARGE_WEIGHT, DG_WEIGHT, VIOLATION_WEIGHT
+    weight[violation + 1 :] = SUPPLY_WEIGHT
     upper = np.empty(variables)
     upper[:buses] = island.load_kw
-    upper[[pv, wt, charge]] = island.pv_kw, island.wt_kw, island.ess_charge_max_kw
-    upper[[discharge, dg, violation]] = island.ess_discharge_max_kw, island.dg_max_kw, np.inf
+    upper[pv], upper[wt], upper[charge] = island.pv_kw, island.wt_kw, island.ess_charge_max_kw
+    upper[discharge], upper[dg], upper[violation] = island.ess_discharge_max_kw, island.dg_max_kw, np.inf
+    upper[violation + 1 :] = island.supply_max_kw
 
-    balance = np.zeros((1, variables))
-    balance[0, :buses] = 1.0
-    balance[0, [pv, wt, discharge, dg]] = 1.0
+    balance = np.ones((1, variables))
     balance[0, charge] = -1.0
+    balance[0, violation] = 0.0
     demand_kw = island.load_kw.sum() + island.ev_kw.sum()
 
     # Shedding a bus's load sheds its reactive load in proportion.
@@ -122,10 +134,12 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     rise[:, wt] = island.drop_per_kw[:, island.wt_bus]
     rise[:, discharge] = island.drop_per_kw[:, island.ess_bus]
     rise[:, charge] = -island.drop_per_kw[:, island.ess_bus]
+    # 0 where diesel holds the voltage itself.
+    rise[:, dg] = island.drop_per_kw[:, island.dg_bus]
     loaded_pu = (
         island.vm_no_load_pu
         - island.drop_per_kw @ (island.load_kw + island.ev_kw)
-        - island.drop_per_kvar @ island.load_kvar
+        - island.drop_per_kvar @ (island.load_kvar - island.fed_kvar)
     )
     tolerated = np.zeros((buses, variables))
     tolerated[:, violation] = np.abs(rise).max() or 1.0
@@ -143,4 +157,5 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     if result.x is None:
         raise SimulationError(f"the redispatch of an island has no solution: {result.message}")
     x = np.clip(result.x, 0.0, upper)
-    return IslandDispatch(x[:buses], *(float(x[k]) for k in (pv, wt, charge, discharge, dg)))
+    supply_kw = float(x[violation + 1]) if supplied else 0.0
+    return IslandDispatch(x[:buses], x[pv], x[wt], x[charge], x[discharge], x[dg], supply_kw)

@@ -8,7 +8,7 @@ within the band would shed too much, since the first correction, taken at a low 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_limit_kw
 from cosim.grid.engines.lindistflow import shared_path_impedances
 from cosim.grid.microgrid import Availability, Microgrids
-from cosim.grid.network import Network
+from cosim.grid.network import Stage
 from cosim.grid.power_flow import PowerFlowResult
 from cosim.grid.redispatch import IslandDispatch, IslandSlot, redispatch
 from cosim.interface import Floats, Ints
@@ -40,6 +40,7 @@ class BusPower:
         load_kw: Active load to serve [kW].
         load_kvar: Reactive load to serve [kvar].
         ev_kw: EV power [kW], > 0 drawn.
+        fed_kvar: Reactive power of diesel that does not hold its island's voltage [kvar].
         p_kw: All active power drawn but the slack unit's [kW].
         q_kvar: All reactive power drawn but the slack unit's [kvar].
     """
@@ -47,6 +48,7 @@ class BusPower:
     load_kw: Floats
     load_kvar: Floats
     ev_kw: Floats
+    fed_kvar: Floats
     p_kw: Floats
     q_kvar: Floats
 
@@ -71,26 +73,37 @@ class KeptVoltage:
 
 
 class VoltageKeeper:
-    """Holds the voltages of a network's islands within a band.
+    """Holds the voltages of a stage's islands within a band.
 
     Args:
-        network: The network.
-        microgrids: Its microgrids.
+        stage: The stage.
+        microgrids: The units that work in it.
+        microgrid: Microgrid of each bus, shape [B].
         vm_min_pu: Lowest voltage allowed [p.u.].
         vm_max_pu: Highest voltage allowed [p.u.].
         slot_h: Length of a slot [h].
     """
 
     def __init__(
-        self, network: Network, microgrids: Microgrids, vm_min_pu: float, vm_max_pu: float, slot_h: float
+        self,
+        stage: Stage,
+        microgrids: Microgrids,
+        microgrid: Ints,
+        vm_min_pu: float,
+        vm_max_pu: float,
+        slot_h: float,
     ) -> None:
-        feeder = network.feeder
+        feeder = stage.feeder
         self._microgrids = microgrids
+        self._stage = stage
+        self._microgrid = microgrid
         self._vm_min_pu = vm_min_pu
         self._vm_max_pu = vm_max_pu
         self._slot_h = slot_h
-        self._members = [np.flatnonzero(feeder.island == k) for k in range(len(microgrids))]
-        self._slack_vm_pu = feeder.slack_vm_pu
+        self._islands = range(len(stage.leader))
+        self._inside = [np.flatnonzero(feeder.island == k) for k in self._islands]
+        self._members = [stage.live[inside] for inside in self._inside]
+        self._held = [np.flatnonzero(stage.islands.island == k) for k in self._islands]
         shared_r, shared_x = shared_path_impedances(feeder)
         self._drop_per_kw = shared_r / KW_PER_MW
         self._drop_per_kvar = shared_x / KW_PER_MW
@@ -118,11 +131,11 @@ class VoltageKeeper:
             everywhere: Whether the program dispatches all islands, not only those.
         """
         outside = self._outside(flow)
-        none = np.zeros(outside.shape, dtype=np.int64)
+        none = np.zeros(ess_kwh.shape, dtype=np.int64)
         if not (everywhere or outside.any()):
             return KeptVoltage(dispatch, power, flow, none, none)
         dispatch = _copy(dispatch)
-        power = BusPower(power.load_kw, power.load_kvar, power.ev_kw, power.p_kw.copy(), power.q_kvar.copy())
+        power = replace(power, p_kw=power.p_kw.copy(), q_kvar=power.q_kvar.copy())
         limits = (
             ess_charge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
             ess_discharge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
@@ -134,7 +147,7 @@ class VoltageKeeper:
                 slot = self._island_slot(available, power, flow, limits, case, island)
                 found = redispatch(slot)
                 # Which renewable is curtailed is the same to the program; if that is all, the rule's share stays.
-                if outside[case, island] or not _alike(found, dispatch, case, island):
+                if outside[case, island] or not _alike(found, dispatch, case, self._held[island]):
                     self._put(dispatch, power, found, available, case, island)
                 foreseen_pu[case, self._members[island]] = self._linear_pu(slot, power, case, island)
             flow = solve(power)
@@ -142,7 +155,14 @@ class VoltageKeeper:
             if not again.any():
                 break
         violated = self._outside(flow)
-        return KeptVoltage(dispatch, power, flow, outside.astype(np.int64), violated.astype(np.int64))
+        return KeptVoltage(dispatch, power, flow, self._at_microgrids(outside), self._at_microgrids(violated))
+
+    def _at_microgrids(self, of_islands: Flags) -> Ints:
+        """Flags of islands [N, S] at their microgrids [N, M]; 0 in the dark."""
+        of_each = np.zeros((len(of_islands), len(self._microgrids)), dtype=np.int64)
+        for island, held in enumerate(self._held):
+            of_each[:, held] = of_islands[:, island, None]
+        return of_each
 
     def _linear_pu(self, slot: IslandSlot, power: BusPower, case: int, island: int) -> Floats:
         """Voltages of an island by its program's linear model [p.u.], shape [n]."""
@@ -153,14 +173,14 @@ class VoltageKeeper:
         return slot.vm_no_load_pu - drop_pu
 
     def _outside(self, flow: PowerFlowResult) -> Flags:
-        """Which islands have a voltage outside its band, shape [N, M]."""
+        """Which islands have a voltage outside its band, shape [N, S]."""
         return self._in_islands(
             (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
         )
 
     def _in_islands(self, at_buses: Flags) -> Flags:
-        """Which islands have a bus [N, B] that is flagged, shape [N, M]."""
-        if not at_buses.any():
+        """Which islands have a bus [N, B] that is flagged, shape [N, S]."""
+        if not self._members or not at_buses.any():
             return np.zeros((len(at_buses), len(self._members)), dtype=bool)
         return np.stack([at_buses[:, members].any(axis=1) for members in self._members], axis=1)
 
@@ -173,27 +193,30 @@ class VoltageKeeper:
         case: int,
         island: int,
     ) -> IslandSlot:
-        members = self._members[island]
+        members, held = self._members[island], self._held[island]
         units = self._microgrids
-        inside = np.ix_(members, members)
+        inside = np.ix_(self._inside[island], self._inside[island])
         drop_per_kw, drop_per_kvar = self._drop_per_kw[inside], self._drop_per_kvar[inside]
         linear = -drop_per_kw @ power.p_kw[case, members] - drop_per_kvar @ power.q_kvar[case, members]
 
-        def place(bus: Ints) -> int:
-            return int(np.searchsorted(members, bus[island]))
+        def places(bus: Ints) -> Ints:
+            return np.searchsorted(members, bus[held])
 
         return IslandSlot(
             load_kw=power.load_kw[case, members],
             load_kvar=power.load_kvar[case, members],
             ev_kw=power.ev_kw[case, members],
-            pv_kw=float(available.pv_kw[case, island]),
-            wt_kw=float(available.wt_kw[case, island]),
-            dg_max_kw=float(units.dg_p_max_kw[island]),
-            ess_charge_max_kw=float(ess_limits_kw[0][case, island]),
-            ess_discharge_max_kw=float(ess_limits_kw[1][case, island]),
-            pv_bus=place(units.pv_bus),
-            wt_bus=place(units.wt_bus),
-            ess_bus=place(units.ess_bus),
+            fed_kvar=power.fed_kvar[case, members],
+            pv_kw=available.pv_kw[case, held],
+            wt_kw=available.wt_kw[case, held],
+            dg_max_kw=units.dg_p_max_kw[held],
+            supply_max_kw=float(units.supply_max_kw[held].sum()),
+            ess_charge_max_kw=ess_limits_kw[0][case, held],
+            ess_discharge_max_kw=ess_limits_kw[1][case, held],
+            pv_bus=places(units.pv_bus),
+            wt_bus=places(units.wt_bus),
+            ess_bus=places(units.ess_bus),
+            dg_bus=places(units.dg_bus),
             drop_per_kw=drop_per_kw,
             drop_per_kvar=drop_per_kvar,
             vm_no_load_pu=flow.vm_pu[case, members] - linear,
@@ -211,33 +234,44 @@ class VoltageKeeper:
         island: int,
     ) -> None:
         """Write an island's new dispatch in place."""
-        members, units = self._members[island], self._microgrids
-        at = (case, island)
+        members, held, units = self._members[island], self._held[island], self._microgrids
+        at = (case, held)
         dispatch.pv_kw[at], dispatch.wt_kw[at], dispatch.dg_kw[at] = found.pv_kw, found.wt_kw, found.dg_kw
         dispatch.ess_charge_kw[at], dispatch.ess_discharge_kw[at] = found.ess_charge_kw, found.ess_discharge_kw
-        dispatch.shed_kw[at] = found.shed_kw.sum()
+        dispatch.supply_kw[at] = np.where(units.supply_max_kw[held] > 0.0, found.supply_kw, 0.0)
+        for microgrid, shed_kw in zip(held, self._by_microgrid(found.shed_kw, island), strict=True):
+            dispatch.shed_kw[case, microgrid] = shed_kw
         # Taken apart: the sum of both may fall below zero by rounding.
         dispatch.curtailed_kw[at] = (available.pv_kw[at] - found.pv_kw) + (available.wt_kw[at] - found.wt_kw)
         load_kw = power.load_kw[case, members]
         served = 1.0 - found.shed_kw / np.where(load_kw > 0.0, load_kw, 1.0)
         power.p_kw[case, members] = load_kw - found.shed_kw + power.ev_kw[case, members]
-        power.q_kvar[case, members] = power.load_kvar[case, members] * served
-        power.p_kw[case, units.pv_bus[island]] -= found.pv_kw
-        power.p_kw[case, units.wt_bus[island]] -= found.wt_kw
-        power.p_kw[case, units.ess_bus[island]] += found.ess_charge_kw - found.ess_discharge_kw
+        power.q_kvar[case, members] = power.load_kvar[case, members] * served - power.fed_kvar[case, members]
+        power.p_kw[case, units.pv_bus[held]] -= found.pv_kw
+        power.p_kw[case, units.wt_bus[held]] -= found.wt_kw
+        power.p_kw[case, units.ess_bus[held]] += found.ess_charge_kw - found.ess_discharge_kw
+        power.p_kw[case, units.dg_bus[held]] -= np.where(self._stage.dg_follows[held], found.dg_kw, 0.0)
+
+    def _by_microgrid(self, at_buses: Floats, island: int) -> list[float]:
+        """Sums of values at an island's buses [n], by its microgrids."""
+        held = self._held[island]
+        if len(held) == 1:
+            return [float(at_buses.sum())]
+        of_bus = self._microgrid[self._members[island]]
+        return [float(at_buses[of_bus == microgrid].sum()) for microgrid in held]
 
 
-def _alike(found: IslandDispatch, dispatch: Dispatch, case: int, island: int) -> bool:
-    """Whether a program decides what the dispatch has already, but for the parts of the renewables."""
-    at = (case, island)
+def _alike(found: IslandDispatch, dispatch: Dispatch, case: int, held: Ints) -> bool:
+    """Whether a program decides for an island what the dispatch has already, but for who does how much of it."""
+    at = (case, held)
     pairs = (
-        (found.dg_kw, dispatch.dg_kw[at]),
-        (found.ess_charge_kw, dispatch.ess_charge_kw[at]),
-        (found.ess_discharge_kw, dispatch.ess_discharge_kw[at]),
-        (float(found.shed_kw.sum()), dispatch.shed_kw[at]),
-        (found.pv_kw + found.wt_kw, dispatch.pv_kw[at] + dispatch.wt_kw[at]),
+        (found.dg_kw.sum() + found.supply_kw, dispatch.dg_kw[at] + dispatch.supply_kw[at]),
+        (found.ess_charge_kw.sum(), dispatch.ess_charge_kw[at]),
+        (found.ess_discharge_kw.sum(), dispatch.ess_discharge_kw[at]),
+        (found.shed_kw.sum(), dispatch.shed_kw[at]),
+        (found.pv_kw.sum() + found.wt_kw.sum(), dispatch.pv_kw[at] + dispatch.wt_kw[at]),
     )
-    return all(abs(one - other) < ALIKE_KW for one, other in pairs)
+    return all(abs(one - other.sum()) < ALIKE_KW for one, other in pairs)
 
 
 def _copy(dispatch: Dispatch) -> Dispatch:

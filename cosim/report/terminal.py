@@ -15,6 +15,7 @@ COST_NAMES = {
     "shedding": "shedding",
     "ess": "storage",
     "curtailment": "curtailed",
+    "supply": "utility",
     "total": "total",
 }
 #: What controllers are compared by, in a word or two.

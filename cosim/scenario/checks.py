@@ -200,12 +200,23 @@ def _profile_exists(path: str, name: str | None, profiles: Mapping[str, Profile]
 
 def _slack_voltage(network: NetworkSection) -> Issues:
     """A generator that holds a voltage outside the band would have all load shed in vain."""
-    for index, microgrid in enumerate(network.microgrids):
-        if not network.vm_min_pu <= microgrid.dg.vm_pu <= network.vm_max_pu:
+    held = {dotted("network.microgrids", k, "dg.vm_pu"): m.dg.vm_pu for k, m in enumerate(network.microgrids) if m.dg}
+    if network.supply is not None:
+        held["network.supply.vm_pu"] = network.supply.vm_pu
+    for path, vm_pu in held.items():
+        if not network.vm_min_pu <= vm_pu <= network.vm_max_pu:
             yield ScenarioIssue(
-                dotted("network.microgrids", index, "dg.vm_pu"),
-                f"must be in the band, {network.vm_min_pu:g} to {network.vm_max_pu:g}, got {microgrid.dg.vm_pu:g}",
+                path, f"must be in the band, {network.vm_min_pu:g} to {network.vm_max_pu:g}, got {vm_pu:g}"
             )
+
+
+def _outage_kinds(network: NetworkSection) -> Issues:
+    for index, outage in enumerate(network.timetable):
+        path = dotted("network.timetable", index)
+        if (outage.line is None) == (outage.unit is None):
+            yield ScenarioIssue(path, "must have either line or unit, got " + ("both" if outage.unit else "neither"))
+        if outage.out is None and outage.back is None and outage.line is not None:
+            yield ScenarioIssue(path, "must have out or back; a line that is open all the time is in opened_lines")
 
 
 def _controller_name(controller: ControllerSection) -> Issues:
@@ -233,6 +244,7 @@ CHECKS: Final[Checks] = (
     (_microgrid_names, ("network",)),
     (_storage_bounds, ("network",)),
     (_slack_voltage, ("network",)),
+    (_outage_kinds, ("network",)),
     (_station_places, ("stations",)),
     (_station_names, ("stations",)),
     (_station_features, ("stations",)),

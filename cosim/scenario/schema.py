@@ -17,6 +17,7 @@ from cosim.scenario.section import (
     Coordinate,
     Day,
     FilePath,
+    HourMinute,
     Name,
     NonNegative,
     Positive,
@@ -110,17 +111,46 @@ class MicrogridSection(Section):
     """One islanded microgrid: its units and, through its generator's bus, its island."""
 
     name: Name = Field(description="Name of the microgrid.")
-    dg: DgSection = Field(description="Diesel generator; its bus decides which island this microgrid is.")
+    dg: DgSection | None = Field(
+        None, description="Diesel generator, the unit that forms the grid; without one it is dark while it is alone."
+    )
     ess: EssSection | None = Field(None, description="Storage, if any.")
     pv: RenewableSection | None = Field(None, description="Photovoltaic unit, if any.")
     wt: RenewableSection | None = Field(None, description="Wind turbine, if any.")
     load: LoadSection = Field(default_factory=lambda: LoadSection(), description="Profiles of the loads.")
-    buses: list[Bus] | None = Field(None, description="Buses that its island must have; checked if given.")
+    buses: list[Bus] | None = Field(None, description="Buses that it must have; checked if given, else found.")
+
+
+class SupplySection(Section):
+    """The utility's supply: forms the grid of its island wherever it is not out."""
+
+    bus: Bus = Field(description="Bus of the connection.")
+    p_max_kw: NonNegative = Field(description="Highest active power drawn from the utility [kW]; nothing is fed in.")
+    q_max_kvar: NonNegative = Field(description="Highest reactive power, in both directions [kvar].")
+    vm_pu: Annotated[float, Field(ge=0.9, le=1.1)] = Field(1.0, description="Voltage that it holds [p.u.].")
+
+
+class OutageSection(Section):
+    """A line that is open, or a unit that has failed, from one time to another."""
+
+    line: Annotated[list[Bus], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="The line, as its two buses; a tie line that is open as a rule has only `back`."
+    )
+    unit: Name | None = Field(
+        None, description="The unit: `MG1.dg`, `.ess`, `.pv` or `.wt` of a microgrid, or `supply`, the utility's."
+    )
+    out: HourMinute | None = Field(
+        None, description="Time at which it goes out, the start of a slot, HH:MM; default: out from the beginning."
+    )
+    back: HourMinute | None = Field(
+        None, description="Time at which it is back; 25:00 is 01:00 of the next day; default: out to the end."
+    )
 
 
 class GridCosts(Section):
     """Prices of the microgrids' operation."""
 
+    supply_cny_per_kwh: NonNegative = Field(0.6, description="Energy from the utility [CNY/kWh].")
     dg_cny_per_kwh: NonNegative = Field(3.6, description="Diesel generation [CNY/kWh].")
     shedding_cny_per_kwh: NonNegative = Field(20.0, description="Load not served [CNY/kWh].")
     ess_cny_per_kwh: NonNegative = Field(0.3, description="Energy discharged by storage [CNY/kWh].")
@@ -146,12 +176,20 @@ class DispatchSection(Section):
 
 
 class NetworkSection(Section):
-    """The distribution network, cut into islands by opened lines; the utility's supply is out all the time."""
+    """The distribution network, cut into islands by opened lines; without `supply` the utility is out all the time."""
 
     case: Name | None = Field(None, description="A network of `pandapower.networks` by name, e.g. case33bw.")
     file: FilePath | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
     opened_lines: list[Annotated[list[Bus], Field(min_length=2, max_length=2)]] = Field(
         default_factory=list, description="Lines out of service, each as its two buses (numbered as in the network)."
+    )
+    timetable: list[OutageSection] = Field(
+        default_factory=list, description="What goes out and comes back during the episode."
+    )
+    supply: SupplySection | None = Field(None, description="The utility's supply, if it is there at any time.")
+    load: LoadSection = Field(
+        default_factory=lambda: LoadSection(),
+        description="Profiles of the loads at buses that no microgrid of the scenario has.",
     )
     engine: Name = Field("lindistflow", description="Power flow engine; `cosim engines` lists them.")
     vm_min_pu: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="Lowest voltage allowed [p.u.].")

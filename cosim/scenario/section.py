@@ -36,6 +36,7 @@ def _check_printable(text: str) -> str:
     return text
 
 
+HourMinute = Annotated[str, Field(pattern=r"^\d{2,4}:[0-5]\d$")]
 TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]
 Day = Annotated[str, AfterValidator(_check_day)]
 # Far from the smallest numbers that there are: nothing that is divided by them becomes infinite.

@@ -75,7 +75,7 @@ def _children(system: System) -> dict[str, Child]:
             "p_mw": lambda ports, b=b: float(ports["record"][-1].state.p_kw[0, b]) / KW_PER_MW,  # type: ignore[misc]
             "q_mvar": lambda ports, b=b: float(ports["record"][-1].state.q_kvar[0, b]) / KW_PER_MW,  # type: ignore[misc]
         }
-        for b, number in enumerate(system.network.feeder.bus.tolist())
+        for b, number in enumerate(system.network.bus.tolist())
     }
     microgrids: dict[str, Child] = {
         f"Microgrid-{m}": {

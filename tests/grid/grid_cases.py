@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pandapower.networks
 
+from cosim.grid.conditions import Conditions
+from cosim.grid.islands import Islands
 from cosim.grid.microgrid import Availability, Microgrids
 from cosim.grid.model import GridModel, GridSlot
+from cosim.grid.network import Stage
 from cosim.interface import Floats
 from cosim.system import System, load_system
 
@@ -51,6 +54,8 @@ def one_microgrid(**changes: float) -> Microgrids:
     values = {
         "dg_p_max_kw": 100.0,
         "dg_q_max_kvar": 100.0,
+        "supply_max_kw": 0.0,
+        "supply_max_kvar": 0.0,
         "ess_power_kw": 50.0,
         "ess_min_kwh": 20.0,
         "ess_max_kwh": 180.0,
@@ -62,6 +67,15 @@ def one_microgrid(**changes: float) -> Microgrids:
     } | changes
     buses = {f"{unit}_bus": np.zeros(1, dtype=np.int64) for unit in ("dg", "ess", "pv", "wt")}
     return Microgrids(name=("MG",), **{key: np.array([value]) for key, value in values.items()}, **buses)
+
+
+def alone(units: Microgrids, slots: int = 12) -> Conditions:
+    """Every microgrid an island of its own in all slots."""
+    numbers = np.arange(len(units))
+    feeder: Any = None
+    none = np.zeros(len(units), dtype=bool)
+    stage = Stage(0, feeder, numbers, Islands(numbers), numbers, none, supplied=False, failed=frozenset())
+    return Conditions((stage,), np.zeros(slots, dtype=np.int64), [units])
 
 
 def available(load_kw: float, pv_kw: float = 0.0, wt_kw: float = 0.0) -> Availability:

@@ -160,7 +160,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_opendss_says_which_case_has_no_solution() -> None:
-    feeder = outage().network.feeder
+    feeder = outage().network.stages[0].feeder
     drawn = np.zeros((3, feeder.buses))
     drawn[1] = 500.0
     with pytest.raises(NotConvergedError) as caught:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_cases import available, one_microgrid
+from grid_cases import alone, available, one_microgrid
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,13 +13,15 @@ from cosim.grid.dispatch import (
     ess_charge_limit_kw,
     ess_discharge_limit_kw,
 )
+from cosim.grid.islands import Islands
 from cosim.grid.outlook import EvLimits
 
 UNITS = one_microgrid()
+ALONE = Islands(np.arange(1))
 
 
 def decide(load: float, pv: float = 0.0, wt: float = 0.0, ev: float = 0.0, ess: float = 100.0) -> dict[str, float]:
-    dispatch = dispatch_by_rule(UNITS, available(load, pv, wt), np.array([[ev]]), np.array([[ess]]), 0.5)
+    dispatch = dispatch_by_rule(UNITS, available(load, pv, wt), np.array([[ev]]), np.array([[ess]]), 0.5, ALONE)
     return {name.removesuffix("_kw"): float(value[0, 0]) for name, value in vars(dispatch).items()}
 
 
@@ -61,14 +63,14 @@ def decide(load: float, pv: float = 0.0, wt: float = 0.0, ev: float = 0.0, ess: 
     ],
 )
 def test_rule_by_hand(given_: dict[str, float], changed: dict[str, float]) -> None:
-    idle = dict.fromkeys(("ev", "dg", "ess_charge", "ess_discharge", "shed", "curtailed"), 0.0)
+    idle = dict.fromkeys(("ev", "dg", "supply", "ess_charge", "ess_discharge", "shed", "curtailed"), 0.0)
     expected = idle | {"pv": given_.get("pv", 0.0), "wt": given_.get("wt", 0.0)} | changed
     assert decide(**given_) == pytest.approx(expected, abs=1e-12)
 
 
 def test_energy_in_storage_by_hand() -> None:
-    charging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 40, 0, 0, 0)))
-    discharging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 45, 0, 0)))
+    charging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 40, 0, 0, 0)))
+    discharging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 0, 45, 0, 0)))
     # 100 + 40 * 0.8 * 0.5 and 100 - 45 / 0.9 * 0.5
     assert ess_after(UNITS, charging, np.array([[100.0]]), 0.5) == pytest.approx(116)
     assert ess_after(UNITS, discharging, np.array([[100.0]]), 0.5) == pytest.approx(75)
@@ -89,10 +91,10 @@ power = st.floats(0.0, 1000.0)
 def test_rule_keeps_balance_bounds_and_priorities(
     load: float, pv: float, wt: float, ess: float, share: float, spare_dg: bool
 ) -> None:
-    limits = EvLimits(UNITS, charge_from_dg=spare_dg, displace_dg=True)
+    limits = EvLimits(alone(UNITS), np.ones(1), charge_from_dg=spare_dg, displace_dg=True)
     now, ess_kwh = available(load, pv, wt), np.array([[ess]])
     ev_kw = share * (limits.surplus_kw(now) if share > 0 else limits.feed_in_kw(now))
-    dispatch = dispatch_by_rule(UNITS, now, ev_kw, ess_kwh, 0.5)
+    dispatch = dispatch_by_rule(UNITS, now, ev_kw, ess_kwh, 0.5, ALONE)
     d = {name.removesuffix("_kw"): float(value[0, 0]) for name, value in vars(dispatch).items()}
     supplied = d["pv"] + d["wt"] + d["dg"] + d["ess_discharge"]
     assert supplied == pytest.approx(load - d["shed"] + d["ev"] + d["ess_charge"], abs=1e-9)
@@ -117,6 +119,6 @@ def test_microgrids_and_cases_do_not_mix() -> None:
     loads = np.array([[200.0], [30.0], [0.0]])
     now = available(0.0, 90.0, 30.0)
     now = replace(now, load_kw=loads, pv_kw=now.pv_kw + 0 * loads, wt_kw=now.wt_kw + 0 * loads)
-    together = dispatch_by_rule(UNITS, now, 0 * loads, loads * 0 + 100, 0.5)
+    together = dispatch_by_rule(UNITS, now, 0 * loads, loads * 0 + 100, 0.5, ALONE)
     for case, load in enumerate(loads[:, 0]):
         assert {n.removesuffix("_kw"): v[case, 0] for n, v in vars(together).items()} == decide(load, 90.0, 30.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grid_cases import available, column, one_microgrid, outage, run
+from grid_cases import alone, available, column, one_microgrid, outage, run
 from scipy.optimize import linprog
 
 import cosim
@@ -86,25 +86,25 @@ def test_rule_and_slot_program_agree_where_no_limit_binds(name: str) -> None:
 def test_storage_is_kept_for_the_dearest_slot() -> None:
     # 100 kW of diesel; 90 kW are short in the second of two slots of an hour, nothing in the first.
     units = one_microgrid(ess_start_kwh=60.0)
-    program = HorizonProgram(units, GridCosts(), 1.0)
+    program = HorizonProgram(alone(units), GridCosts(), 1.0)
     coming = Availability(
         *(np.array([[[a], [b]]]) for a, b in ((100.0, 190.0), (0, 0), (0, 0), (0, 0), (1, 1), (1, 1)))
     )
-    now = program.dispatch(coming, np.zeros((1, 1)), np.array([[60.0]]))
+    now = program.dispatch(0, coming, np.zeros((1, 1)), np.array([[60.0]]))
     assert (now.dg_kw.item(), now.ess_discharge_kw.item(), now.shed_kw.item()) == (pytest.approx(100.0), 0.0, 0.0)
     # If it knows of nothing to come, storage spares diesel.
-    alone = Availability(*(power[:, :1] for power in vars(coming).values()))
-    now = program.dispatch(alone, np.zeros((1, 1)), np.array([[60.0]]))
+    one_slot = Availability(*(power[:, :1] for power in vars(coming).values()))
+    now = program.dispatch(0, one_slot, np.zeros((1, 1)), np.array([[60.0]]))
     assert (now.dg_kw.item(), now.ess_discharge_kw.item()) == (pytest.approx(64.0), pytest.approx(36.0))
 
 
 def test_storage_does_one_thing_at_a_time() -> None:
     """With losses, burning a surplus in storage would spare the price of curtailment."""
     units = one_microgrid(ess_start_kwh=180.0, ess_power_kw=75.0)
-    program = HorizonProgram(units, GridCosts(ess_cny_per_kwh=0.0), 1.0)
+    program = HorizonProgram(alone(units), GridCosts(ess_cny_per_kwh=0.0), 1.0)
     slot = available(50.0, pv_kw=80.0)
     coming = Availability(*(power[:, None] for power in vars(slot).values()))
-    now = program.dispatch(coming, np.zeros((1, 1)), np.array([[180.0]]))
+    now = program.dispatch(0, coming, np.zeros((1, 1)), np.array([[180.0]]))
     assert (now.ess_charge_kw.item(), now.ess_discharge_kw.item()) == (0.0, 0.0)
     assert now.curtailed_kw.item() == pytest.approx(30.0)
     assert now.pv_kw.item() + now.wt_kw.item() == pytest.approx(50.0)
@@ -114,7 +114,7 @@ def test_one_slot_without_a_shortage_needs_no_program() -> None:
     units = one_microgrid()
     slot = available(50.0, pv_kw=80.0)
     coming = Availability(*(power[:, None] for power in vars(slot).values()))
-    now = HorizonProgram(units, GridCosts(), 1.0).dispatch(coming, np.zeros((1, 1)), np.array([[100.0]]))
+    now = HorizonProgram(alone(units), GridCosts(), 1.0).dispatch(0, coming, np.zeros((1, 1)), np.array([[100.0]]))
     assert (now.ess_charge_kw.item(), now.curtailed_kw.item(), now.pv_kw.item()) == (pytest.approx(30.0), 0.0, 80.0)
 
 

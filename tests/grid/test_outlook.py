@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from grid_cases import available, one_microgrid
+from grid_cases import alone, available, one_microgrid
 
 from cosim.grid.microgrid import Availability
 from cosim.grid.outlook import EvLimits, Forecaster
 from cosim.scenario.schema import ForecastSection
 
 UNITS = one_microgrid()  # DG 100 kW
-LIMITS = EvLimits(UNITS, charge_from_dg=True, displace_dg=False)
+LIMITS = EvLimits(alone(UNITS), np.ones(1), charge_from_dg=True, displace_dg=False)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_limits_by_hand(
     load: float, renewable: float, surplus_and_dg: float, surplus: float, deficit: float, net_load: float
 ) -> None:
     now = available(load, renewable / 2, renewable / 2)
-    generous, strict = EvLimits(UNITS, True, True), EvLimits(UNITS, False, False)
+    generous, strict = (EvLimits(alone(UNITS), np.ones(1), both, both) for both in (True, False))
     assert generous.surplus_kw(now) == surplus_and_dg
     assert strict.surplus_kw(now) == surplus
     assert generous.deficit_kw(now) == strict.deficit_kw(now) == strict.feed_in_kw(now) == deficit

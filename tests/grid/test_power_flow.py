@@ -8,7 +8,7 @@ import pytest
 from grid_cases import ENGINE_NAMES, case33bw, column, outage, run
 
 from cosim.errors import ScenarioError
-from cosim.grid.network import Feeder, build_feeder
+from cosim.grid.feeder import Feeder, build_feeder
 from cosim.grid.power_flow import ENGINES, NotConvergedError, PowerFlowResult, find_engine, open_engine
 from cosim.interface import Floats
 
@@ -18,7 +18,7 @@ FIELDS = ("vm_pu", "slack_p_mw", "slack_q_mvar")
 
 @pytest.fixture(scope="module")
 def feeder() -> Feeder:
-    return outage().network.feeder
+    return outage().network.stages[0].feeder
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.grid.dispatch import dispatch_by_rule, ess_charge_limit_kw, ess_discharge_limit_kw
+from cosim.grid.islands import Islands
 from cosim.grid.redispatch import IslandDispatch, IslandSlot, redispatch
 
 #: Slack - near bus - far bus, 1e-4 p.u./kW for each of the two lines.
@@ -21,22 +22,28 @@ def island(**changes: Any) -> IslandSlot:
         load_kw=none,
         load_kvar=none,
         ev_kw=none,
-        pv_kw=0.0,
-        wt_kw=0.0,
-        dg_max_kw=1000.0,
-        ess_charge_max_kw=0.0,
-        ess_discharge_max_kw=0.0,
-        pv_bus=2,
-        wt_bus=2,
-        ess_bus=2,
+        fed_kvar=none,
+        pv_kw=np.zeros(1),
+        wt_kw=np.zeros(1),
+        dg_max_kw=np.full(1, 1000.0),
+        supply_max_kw=0.0,
+        ess_charge_max_kw=np.zeros(1),
+        ess_discharge_max_kw=np.zeros(1),
+        pv_bus=np.array([2]),
+        wt_bus=np.array([2]),
+        ess_bus=np.array([2]),
+        dg_bus=np.array([0]),
         drop_per_kw=CHAIN,
         drop_per_kvar=CHAIN / 2,
         vm_no_load_pu=np.ones(3),
         vm_min_pu=0.95,
         vm_max_pu=1.05,
     )
-    lists = {key: np.array(value, dtype=float) if isinstance(value, list) else value for key, value in changes.items()}
-    return replace(slot, **lists)
+    # Of units there is one each.
+    arrays = {
+        key: value if np.ndim(getattr(slot, key)) == 0 else np.array(value, ndmin=1) for key, value in changes.items()
+    }
+    return replace(slot, **arrays)
 
 
 def voltages(slot: IslandSlot, found: IslandDispatch) -> list[float]:
@@ -58,7 +65,7 @@ def test_program_equals_the_rule_where_no_voltage_binds(
 ) -> None:
     units, ess_kwh = one_microgrid(), np.array([[ess]])
     ev_kw = -ev * max(load - pv - wt, 0.0)
-    rule = dispatch_by_rule(units, available(load, pv, wt), np.array([[ev_kw]]), ess_kwh, 0.5)
+    rule = dispatch_by_rule(units, available(load, pv, wt), np.array([[ev_kw]]), ess_kwh, 0.5, Islands(np.arange(1)))
     found = redispatch(
         island(
             load_kw=[0.0, 0.3 * load, 0.7 * load],
@@ -144,10 +151,17 @@ def test_band_that_cannot_be_kept_is_missed_by_as_little_as_can_be() -> None:
 def test_island_of_one_bus_is_dispatched() -> None:
     one = np.zeros((1, 1))
     slot = island(
-        load_kw=[70], load_kvar=[0], ev_kw=[0], drop_per_kw=one, drop_per_kvar=one, vm_no_load_pu=[1.06], pv_kw=50.0
+        load_kw=[70],
+        load_kvar=[0],
+        ev_kw=[0],
+        fed_kvar=[0],
+        drop_per_kw=one,
+        drop_per_kvar=one,
+        vm_no_load_pu=[1.06],
+        pv_kw=50.0,
     )
-    found = redispatch(replace(slot, pv_bus=0, wt_bus=0, ess_bus=0))
-    assert (found.pv_kw, found.dg_kw) == pytest.approx((50, 20), abs=1e-6)
+    found = redispatch(replace(slot, **{f"{unit}_bus": np.zeros(1, dtype=int) for unit in ("pv", "wt", "ess")}))
+    assert (found.pv_kw.item(), found.dg_kw.item()) == pytest.approx((50, 20), abs=1e-6)
 
 
 @settings(max_examples=60)

@@ -18,7 +18,7 @@ NEAR = 1e-6
 
 def in_island(system: System, slots: list[GridSlot], island: int) -> np.ndarray:
     """Voltages of an island [p.u.], shape [T, R, n]."""
-    return np.stack([slot.buses.vm_pu for slot in slots])[..., system.network.feeder.island == island]
+    return np.stack([slot.buses.vm_pu for slot in slots])[..., system.network.microgrid == island]
 
 
 def check_ledger(system: System, slots: list[GridSlot]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats
 
@@ -19,7 +19,7 @@ class LinDistFlow:
     """
 
     def open(self, feeder: Feeder) -> None:
-        """Build the matrices of a feeder of radial islands."""
+        """Build the matrices of a feeder."""
         shared_r, shared_x = shared_path_impedances(feeder)
         self._feeder = feeder
         self._slack_vm_pu = feeder.slack_vm_pu[feeder.island]
@@ -38,12 +38,34 @@ class LinDistFlow:
 def shared_path_impedances(feeder: Feeder) -> tuple[Floats, Floats]:
     """Resistance and reactance that the ways from the slack to two buses have in common.
 
+    Where lines make a loop, a way is shared in proportion to the currents in it: these are the real and the imaginary
+    part of the impedance matrix, which in a tree are the same thing.
+
     Args:
-        feeder: A feeder whose islands are radial.
+        feeder: A feeder.
 
     Returns:
         Two symmetric matrices [p.u. per MW or Mvar], shape [B, B]; 0 between islands.
     """
+    trees = len(feeder.line_from) == feeder.buses - len(feeder.slack)
+    return _along_trees(feeder) if trees else _by_admittances(feeder)
+
+
+def _by_admittances(feeder: Feeder) -> tuple[Floats, Floats]:
+    """The inverse of the admittance matrix without the slack buses."""
+    admittance = np.zeros((feeder.buses, feeder.buses), dtype=np.complex128)
+    of_line = feeder.vn_kv[feeder.line_to] ** 2 / (feeder.line_r_ohm + 1j * feeder.line_x_ohm)
+    for first, second, value in zip(feeder.line_from, feeder.line_to, of_line, strict=True):
+        admittance[[first, second], [first, second]] += value
+        admittance[[first, second], [second, first]] -= value
+    free = np.setdiff1d(np.arange(feeder.buses), feeder.slack)
+    impedance = np.zeros_like(admittance)
+    impedance[np.ix_(free, free)] = np.linalg.inv(admittance[np.ix_(free, free)])
+    return impedance.real.copy(), impedance.imag.copy()
+
+
+def _along_trees(feeder: Feeder) -> tuple[Floats, Floats]:
+    """The impedances of the lines that ways to two buses share, bus by bus from the slack."""
     shared_r, shared_x = np.zeros((2, feeder.buses, feeder.buses))
     neighbours: dict[int, list[tuple[int, int]]] = {bus: [] for bus in range(feeder.buses)}
     for line, (first, second) in enumerate(zip(feeder.line_from, feeder.line_to, strict=True)):

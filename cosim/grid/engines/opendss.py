@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 from cosim.units import KW_PER_MW

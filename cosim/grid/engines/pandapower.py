@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pandapower
 
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 

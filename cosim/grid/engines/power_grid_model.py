@@ -15,7 +15,7 @@ from power_grid_model import (
 )
 from power_grid_model.errors import PowerGridBatchError, PowerGridError  # type: ignore[attr-defined]
 
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 
