@@ -200,13 +200,13 @@ def episode_bounds(system: System, episodes: Sequence[int], levels: int = LEVELS
 
 
 def _refuse_shared_islands(system: System) -> None:
-    """Microgrids of an island would have to serve each other from stations and storage, which the program does not know."""
+    """The program does not know that microgrids of an island serve each other from stations and storage."""
     serves = (system.supply.chargers > 0.0) | (system.microgrids.ess_power_kw > 0.0)
     for stage in system.network.stages:
         island = stage.islands.island[serves & stage.islands.live]
         if len(np.unique(island)) < len(island):
             problem = (
-                "the bound knows no islands with stations or storage in several microgrids; leave out what joins them"
+                "the bound knows no islands with stations or storage in several microgrids; leave out what joins these"
             )
             raise ScenarioError([ScenarioIssue("network.timetable", problem)])
 

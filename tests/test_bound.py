@@ -117,7 +117,7 @@ def test_dark_load_stays_dark_whatever_a_fleet_does() -> None:
         "network.timetable=[{line: [15, 16], out: '12:00'}]",
     ]
     bound = restoration_bound(DETERMINISTIC, episodes=1, overrides=overrides).per_episode[0]
-    idle = cosim.run(DETERMINISTIC, overrides=[*overrides, "controller.name=idle"])
+    idle = cosim.run(DETERMINISTIC, episodes=1, overrides=[*overrides, "controller.name=idle"])
     slots = idle.microgrid_slots
     dark_kwh = slots[(slots.microgrid == 5) & (slots.island < 0)].load_kw.sum() * 0.5
     assert dark_kwh > 500.0
@@ -125,7 +125,5 @@ def test_dark_load_stays_dark_whatever_a_fleet_does() -> None:
 
 
 def test_islands_of_several_microgrids_have_no_bound() -> None:
-    with pytest.raises(
-        ScenarioError, match="the bound knows no islands with stations or storage in several microgrids"
-    ):
+    with pytest.raises(ScenarioError, match="islands with stations or storage in several microgrids"):
         restoration_bound(SCENARIOS / "day_33bus.yaml", episodes=1)
