@@ -111,7 +111,9 @@ class GridModel:
         self._flow = flow
         band = scenario.network.vm_min_pu, scenario.network.vm_max_pu
         self._keepers = [
-            VoltageKeeper(stage, self._conditions.units(stage.first), network.microgrid, *band, clock.slot_h)
+            VoltageKeeper(
+                stage, self._conditions.units(stage.first), network.microgrid, network.per_unit, *band, clock.slot_h
+            )
             for stage in network.stages
         ]
 

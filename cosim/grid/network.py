@@ -21,6 +21,7 @@ from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.grid.case import PandapowerNet
 from cosim.grid.feeder import Feeder, build_feeder, components_of
 from cosim.grid.islands import Islands
+from cosim.grid.reduction import PER_UNIT, RATED_KV, SAME_AS, per_unit_of
 from cosim.grid.timetable import NO_TIMETABLE, Timetable, lines_between, read_timetable
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection, SupplySection
@@ -71,6 +72,7 @@ class Network:
         net: The pandapower net, its lines as when an episode begins.
         bus: Bus numbers of the net, by position, shape [B].
         vn_kv: Rated voltage [kV], shape [B].
+        per_unit: Voltage in per unit of the bus per unit that an engine finds; not 1 beyond a tap; shape [B].
         microgrid: Microgrid of each bus, shape [B].
         sections: What each microgrid has, shape [M]: those of the scenario, then parts of the network with nothing.
         load_kw: Rated active load of each bus [kW], shape [B].
@@ -83,6 +85,7 @@ class Network:
     net: PandapowerNet
     bus: Ints
     vn_kv: Floats
+    per_unit: Floats
     microgrid: Ints
     sections: tuple[MicrogridSection, ...]
     load_kw: Floats
@@ -140,7 +143,8 @@ def build_network(section: NetworkSection, net: PandapowerNet, clock: Clock | No
     return Network(
         net=net,
         bus=bus,
-        vn_kv=net.bus.vn_kv.to_numpy(),
+        vn_kv=net.bus[RATED_KV].to_numpy(),
+        per_unit=per_unit_of(net),
         microgrid=np.array([places[int(number)] for number in bus], dtype=np.int64),
         sections=tuple(sections),
         **_rated_loads(net, position),
@@ -158,7 +162,7 @@ def check_station_buses(stations: Sequence[StationSection], net: PandapowerNet) 
     """
     known = set(net.bus.index)
     issues = [
-        _no_such_bus(f"stations.{k}.bus", station.bus, known)
+        _no_such_bus(f"stations.{k}.bus", station.bus, net)
         for k, station in enumerate(stations)
         if station.bus not in known
     ]
@@ -297,7 +301,9 @@ def _stage(
             follows[number] = all(bus != microgrid.dg.bus for _, bus, _ in slacks)
     return Stage(
         first=first,
-        feeder=build_feeder(living, [bus for _, bus, _ in slacks], [vm_pu for _, _, vm_pu in slacks]),
+        feeder=build_feeder(
+            living, [bus for _, bus, _ in slacks], [vm_pu / float(net.bus[PER_UNIT][bus]) for _, bus, vm_pu in slacks]
+        ),
         live=np.flatnonzero(alive),
         islands=Islands(of_microgrid),
         leader=np.array([microgrid for microgrid, _, _ in slacks], dtype=np.int64),
@@ -346,18 +352,22 @@ def _bus_issues(net: PandapowerNet, section: NetworkSection) -> list[ScenarioIss
         for unit in ("dg", "ess", "pv", "wt"):
             of_unit = getattr(microgrid, unit)
             if of_unit is not None and of_unit.bus not in known:
-                issues.append(_no_such_bus(f"{path}.{unit}.bus", of_unit.bus, known))
+                issues.append(_no_such_bus(f"{path}.{unit}.bus", of_unit.bus, net))
         for n, bus in enumerate(microgrid.buses or ()):
             if bus not in known:
-                issues.append(_no_such_bus(f"{path}.buses.{n}", bus, known))
+                issues.append(_no_such_bus(f"{path}.buses.{n}", bus, net))
         if _home(microgrid) < 0:
             issues.append(ScenarioIssue(path, "must have a unit or buses, got neither: nobody knows where it is"))
     if section.supply is not None and section.supply.bus not in known:
-        issues.append(_no_such_bus("network.supply.bus", section.supply.bus, known))
+        issues.append(_no_such_bus("network.supply.bus", section.supply.bus, net))
     return issues
 
 
-def _no_such_bus(path: str, bus: int, known: set[int]) -> ScenarioIssue:
+def _no_such_bus(path: str, bus: int, net: PandapowerNet) -> ScenarioIssue:
+    known = net.bus.index
+    if bus in net[SAME_AS]:
+        same = net[SAME_AS][bus]
+        return ScenarioIssue(path, f"bus {bus} is one with bus {same}, a closed switch joins them; name it {same}")
     return ScenarioIssue(path, f"there is no bus {bus}; buses are {min(known)} to {max(known)}")
 
 

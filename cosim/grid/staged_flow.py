@@ -31,6 +31,7 @@ class StagedFlow:
         self._network = network
         self._opener = opener
         self._one_at_a_time = one_at_a_time
+        self._referred = bool((network.per_unit != 1.0).any())
         self._open: dict[int, PowerFlow] = {}
         if len(network.stages[0].live):
             self._of(0)
@@ -59,13 +60,13 @@ class StagedFlow:
             CouplingError: If the engine is from elsewhere, and does not do what it should.
         """
         stage = self._network.stages[number]
-        if stage.whole:
+        if stage.whole and not self._referred:
             return self._of(number).solve(p_mw, q_mvar)
         vm_pu = np.zeros(p_mw.shape)
         slack_p_mw, slack_q_mvar = np.zeros((2, len(p_mw), len(stage.islands.island)))
         if len(stage.live):
             found = self._of(number).solve(p_mw[:, stage.live], q_mvar[:, stage.live])
-            vm_pu[:, stage.live] = found.vm_pu
+            vm_pu[:, stage.live] = found.vm_pu * self._network.per_unit[stage.live]
             slack_p_mw[:, stage.leader], slack_q_mvar[:, stage.leader] = found.slack_p_mw, found.slack_q_mvar
         return PowerFlowResult(vm_pu, slack_p_mw, slack_q_mvar)
 

@@ -79,6 +79,7 @@ class VoltageKeeper:
         stage: The stage.
         microgrids: The units that work in it.
         microgrid: Microgrid of each bus, shape [B].
+        per_unit: Voltage in per unit of the bus per unit that the linear model finds, shape [B].
         vm_min_pu: Lowest voltage allowed [p.u.].
         vm_max_pu: Highest voltage allowed [p.u.].
         slot_h: Length of a slot [h].
@@ -89,6 +90,7 @@ class VoltageKeeper:
         stage: Stage,
         microgrids: Microgrids,
         microgrid: Ints,
+        per_unit: Floats,
         vm_min_pu: float,
         vm_max_pu: float,
         slot_h: float,
@@ -105,8 +107,9 @@ class VoltageKeeper:
         self._members = [stage.live[inside] for inside in self._inside]
         self._held = [np.flatnonzero(stage.islands.island == k) for k in self._islands]
         shared_r, shared_x = shared_path_impedances(feeder)
-        self._drop_per_kw = shared_r / KW_PER_MW
-        self._drop_per_kvar = shared_x / KW_PER_MW
+        # In per unit of each bus.
+        self._drop_per_kw = shared_r / KW_PER_MW * per_unit[stage.live, None]
+        self._drop_per_kvar = shared_x / KW_PER_MW * per_unit[stage.live, None]
 
     def keep(
         self,

@@ -179,7 +179,13 @@ class NetworkSection(Section):
     """The distribution network, cut into islands by opened lines; without `supply` the utility is out all the time."""
 
     case: Name | None = Field(None, description="A network of `pandapower.networks` by name, e.g. case33bw.")
-    file: FilePath | None = Field(None, description="A pandapower JSON file, relative to the scenario file.")
+    file: FilePath | None = Field(
+        None, description="A pandapower JSON file, or a MATPOWER case (.m, .mat), relative to the scenario file."
+    )
+    without: list[Name] = Field(
+        default_factory=list,
+        description="Tables of the network that are left out, e.g. sgen, gen, shunt: units are those of the scenario.",
+    )
     opened_lines: list[Annotated[list[Bus], Field(min_length=2, max_length=2)]] = Field(
         default_factory=list, description="Lines out of service, each as its two buses (numbered as in the network)."
     )

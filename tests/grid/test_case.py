@@ -1,6 +1,8 @@
 """Values that no engine can work with are refused before anything runs."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pandapower
 import pytest
@@ -56,7 +58,7 @@ def set_value(table: str, column: str, value: object) -> Callable[[pandapowerNet
         (set_value("line", "length_km", 0.0), "line 0 has no impedance; make buses 0 and 1 one"),
         (
             set_value("bus", "vn_kv", 0.4),
-            "line 0 joins buses of different rated voltage; transformers are not modelled",
+            "line 0 joins buses of different rated voltage; that takes a transformer",
         ),
     ],
 )
@@ -83,3 +85,45 @@ def test_what_makes_something_else_is_no_case() -> None:
     )
     with pytest.raises(ScenarioError, match=r"must be a network of pandapower.networks, got 'pp_elements'"):
         load_net(section, lambda file: pytest.fail(file))
+
+
+# -------------------------------------------------------------------------------------------------- MATPOWER
+
+
+def matpower(path: Path) -> Any:
+    section = NetworkSection.model_validate({"file": path.name, "microgrids": [{"name": "MG1", "buses": [0]}]})
+    return load_net(section, lambda file: path.parent / file)
+
+
+def test_matpower_case_is_read_with_its_impedances() -> None:
+    net = matpower(Path(__file__).parent / "feeder_5bus.m")
+    # 0.02 and 0.03 p.u. at 10 MVA and 12.47 kV; buses are counted from 0.
+    assert net.line.r_ohm_per_km.tolist()[:2] == pytest.approx([0.02 * 12.47**2 / 10] * 2)
+    assert net.line.x_ohm_per_km.tolist()[:2] == pytest.approx([0.03 * 12.47**2 / 10] * 2)
+    assert net.load.set_index("bus").p_mw.to_dict() == {1: 0.8, 2: 0.6, 3: 0.5, 4: 0.4}
+
+
+@pytest.mark.parametrize("suffix", [".m", ".mat"])
+@pytest.mark.parametrize("content", [b"", b"function mpc = x\nmpc.bus = [1 2 3];\n", bytes(range(256))])
+def test_what_is_no_matpower_case_is_one_line(content: bytes, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"case{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ScenarioError) as caught:
+        matpower(path)
+    (issue,) = caught.value.issues
+    assert issue.path == "network.file"
+    assert issue.problem.startswith(f"{path} is no MATPOWER case (")
+    assert "\n" not in issue.problem
+
+
+def test_matpower_case_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot be read: no such file"):
+        matpower(tmp_path / "none.m")
+
+
+def test_tables_that_are_left_out_must_be_tables() -> None:
+    section = NetworkSection.model_validate(
+        {"case": "case33bw", "without": ["sgens"], "microgrids": [{"name": "MG1", "buses": [0]}]}
+    )
+    with pytest.raises(ScenarioError, match=r"network\.without: must be among trafo3w"):
+        load_net(section, Path)

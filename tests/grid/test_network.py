@@ -14,6 +14,10 @@ from cosim.grid.network import Network, build_network
 from cosim.scenario.schema import NetworkSection
 
 HUGE = 10**50
+MODELLED = (
+    "network: only buses, lines, two-winding transformers, switches, loads and the external grid are modelled, the "
+    "network also has "
+)
 CLOCK = Clock(start_s=36_000, slot_s=1800, slots=12)
 SECTION = {"case": None, "microgrids": [{"name": "MG1", "dg": {"bus": 0, "p_max_kw": 1, "q_max_kvar": 1}}]}
 
@@ -149,7 +153,7 @@ TAKEN = "already: an island has one grid-forming unit; open more lines, or give 
         ("network.case=from_json", "network.case: must be a network of pandapower.networks, got 'from_json'"),
         (
             "network.case=case9",
-            "network: only buses, lines, loads and the external grid are modelled, the network also has 2 gen",
+            MODELLED + "2 gen; leave them out with network.without: [gen]",
         ),
         ("network.case=create_empty_network", "network: the network has no buses"),
     ],
@@ -198,10 +202,6 @@ def test_long_list_of_buses_is_shortened(net: pandapower.pandapowerNet, tmp_path
 # ------------------------------------------------------------------------------------- what is not modelled
 
 
-def out_of_service(net: pandapower.pandapowerNet) -> None:
-    net.bus.loc[1, "in_service"] = False
-
-
 def conductance(net: pandapower.pandapowerNet) -> None:
     net.line.loc[0, "g_us_per_km"] = 1.0
 
@@ -225,19 +225,16 @@ def unbalanced(net: pandapower.pandapowerNet) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (out_of_service, "1 bus out of service"),
         (conductance, "1 line with conductance"),
         (constant_impedance, "1 load that depends on voltage"),
         (generation_as_load, "1 load below zero"),
-        (motor, "1 motor"),
-        (unbalanced, "1 asymmetric_load"),
+        (motor, "1 motor; leave them out with network.without: [motor]"),
+        (unbalanced, "1 asymmetric_load; leave them out with network.without: [asymmetric_load]"),
     ],
 )
 def test_what_the_equations_leave_out_is_refused(change, named: str, net, tmp_path: Path) -> None:
     change(net)
-    assert mistakes_of_net(net, tmp_path / "net.json") == [
-        "network: only buses, lines, loads and the external grid are modelled, the network also has " + named
-    ]
+    assert mistakes_of_net(net, tmp_path / "net.json") == [MODELLED + named]
 
 
 # --------------------------------------------------------------------------------------------- JSON files
