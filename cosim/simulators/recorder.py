@@ -12,12 +12,12 @@ from cosim.errors import SimulationError
 from cosim.grid.accounts import GridSlot
 from cosim.interface import Floats
 from cosim.ledger import Ledger
-from cosim.records.schema import RoadSlots
 from cosim.records.table import Records, Table, row_table, slot_table
 from cosim.schedule import Schedule
 from cosim.simulators.base import Ports, SlotSimulator, episode_text
 from cosim.system import System
 from cosim.traffic.accounts import TrafficSlot
+from cosim.traffic.road_flow import RoadFlow
 from cosim.traffic.start import battery_kind
 from cosim.traffic.station_set import Guests
 from cosim.traffic.travel_time import TravelTime
@@ -52,7 +52,7 @@ class RecorderSimulator(SlotSimulator):
         self._ledger = ledger
         self._complete = complete
         self._on_batch = on_batch
-        self._travel_time = TravelTime(system.roads)
+        self._road_flow = RoadFlow(TravelTime(system.roads), system.scenario.congestion.ev_flow_vph)
         self._reward = system.reward_model()
 
     def tick_after(self, tick: int) -> int:
@@ -103,28 +103,7 @@ class RecorderSimulator(SlotSimulator):
                 "trips",
                 [_trip_row(e, trip) for e, trips in zip(episodes, traffic.trips, strict=True) for trip in trips],
             )
-            yield slot_table("road_slots", episodes, self._road_slots(traffic))
-
-    def _road_slots(self, traffic: TrafficSlot) -> RoadSlots:
-        """Mean flow of each road in each slot, from the base flow and the time that EVs spent on it."""
-        slot_s = self._system.clock.slot_s
-        base_flow_vph = np.array(traffic.base_flow_vph)
-        on_road_s = np.zeros_like(base_flow_vph)
-        for replica, of_episode in enumerate(traffic.trips):
-            for trip in of_episode:
-                _add_road_time(on_road_s[:, replica], trip, slot_s)
-        flow_vph = base_flow_vph + self._system.scenario.congestion.ev_flow_vph * on_road_s / slot_s
-        return RoadSlots(flow_vph=flow_vph, travel_time_s=self._travel_time.of_all_s(flow_vph))
-
-
-def _add_road_time(on_road_s: Floats, trip: Trip, slot_s: int) -> None:
-    """Add the time that a trip spends on each road in each slot, shape [T, E], in place."""
-    slots = len(on_road_s)
-    # A trip that the episode's end cut short is on its road until then.
-    end_s = trip.arrive_s if trip.arrive_s is not None else float(slots * slot_s)
-    for leg, enter_s, leave_s in zip(trip.legs, trip.enter_s, [*trip.enter_s[1:], end_s], strict=False):
-        for slot in range(int(enter_s // slot_s), min(int(leave_s // slot_s), slots - 1) + 1):
-            on_road_s[slot, leg.road] += min(leave_s, (slot + 1) * slot_s) - max(enter_s, slot * slot_s)
+            yield slot_table("road_slots", episodes, self._road_flow.of(traffic))
 
 
 def _trip_row(episode: int, trip: Trip) -> Row:

@@ -1,4 +1,7 @@
-"""mosaik's side of roads and stations."""
+"""mosaik's side of roads and stations.
+
+In a process of its own, for a scenario of somebody else: `python -m cosim.simulators.traffic HOST:PORT`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from typing import Any
 
 from cosim.interface import Action
 from cosim.schedule import Schedule
-from cosim.simulators.base import Child, Ports, SlotSimulator
+from cosim.simulators.base import Ports, SlotSimulator
+from cosim.simulators.entities import entities
 from cosim.system import System
 from cosim.traffic.accounts import TrafficSlot
 from cosim.traffic.model import TrafficModel
-from cosim.units import KW_PER_MW
 
 INPUTS = ("action", "station_limit_kw")
 #: Outcome ports tell what happened in the slot: `record` all of it, for all slots of the batch's episodes so far,
@@ -29,7 +32,9 @@ class TrafficSimulator(SlotSimulator):
     """
 
     def __init__(self, system: System, schedule: Schedule, *, keep_trips: bool) -> None:
-        super().__init__("Traffic", INPUTS, OUTPUTS, _children(system), schedule)
+        stations, evs = len(system.spec.station_name), system.spec.fleet_size
+        children = {**entities(system, "Station", stations), **entities(system, "EV", evs)}
+        super().__init__("Traffic", INPUTS, OUTPUTS, children, schedule)
         self._system = system
         self._traffic: TrafficModel = system.traffic_model(keep_trips=keep_trips)
         self.begin(schedule)
@@ -64,22 +69,7 @@ class TrafficSimulator(SlotSimulator):
         }
 
 
-def _children(system: System) -> dict[str, Child]:
-    stations: dict[str, Child] = {
-        f"Station-{h}": {
-            "p_mw": lambda ports, h=h: float(ports["station_power_kw"][0, h]) / KW_PER_MW,  # type: ignore[misc]
-            "queue_length": lambda ports, h=h: float(ports["end"].queue_length[0, h]),  # type: ignore[misc]
-            "chargers_busy": lambda ports, h=h: float(ports["end"].chargers_busy[0, h]),  # type: ignore[misc]
-        }
-        for h in range(len(system.spec.station_name))
-    }
-    battery_kwh = system.spec.battery_kwh
-    evs: dict[str, Child] = {
-        f"EV-{i}": {
-            "soc": lambda ports, i=i: float(ports["end"].energy_kwh[0, i]) / battery_kwh,  # type: ignore[misc]
-            "x_km": lambda ports, i=i: float(ports["end"].position_km[0, i, 0]),  # type: ignore[misc]
-            "y_km": lambda ports, i=i: float(ports["end"].position_km[0, i, 1]),  # type: ignore[misc]
-        }
-        for i in range(system.spec.fleet_size)
-    }
-    return {**stations, **evs}
+if __name__ == "__main__":
+    from cosim.simulators.hosted_traffic import main
+
+    main()
