@@ -16,7 +16,7 @@ import numpy as np
 
 from cosim.errors import ControllerError, CosimError, CouplingError
 from cosim.interface import Action, Floats
-from cosim.loading import choices, load, load_controller, permit
+from cosim.loading import choices, load_as_typed, load_controller, permit
 from cosim.records.schema import RoadSlots
 from cosim.scenario.wording import shown, suggestion
 from cosim.schedule import Schedule
@@ -32,14 +32,16 @@ from cosim.traffic.travel_time import TravelTime
 from cosim.units import KW_PER_MW
 
 #: What may be fed from outside, in the order of a station's limits and of an action.
-STATION_INPUTS = ("charge_limit_mw", "discharge_limit_mw")
-EV_INPUTS = ("heading_rad", "distance_km", "power_share")
+INPUTS = {
+    "Station": ("charge_limit_mw", "discharge_limit_mw"),
+    "EV": ("heading_rad", "distance_km", "power_share"),
+}
 #: Parameters that `world.start` takes.
 PARAMETERS = ("scenario", "overrides", "controller", "episode", "episodes", "allow_code", "allow_remote")
 #: A slot may miss a whole number of ticks by this share of it, for rounding.
 TICK_ROUNDING = 1e-9
-#: What `world.start` gives leave to, and the option of the command line that does so for a process.
-LEAVE = {"allow_code": "--allow-code", "allow_remote": "--allow-remote"}
+#: What `world.start` may permit, and the option of the command line that does so for a process of its own.
+PERMISSIONS = {"allow_code": "--allow-code", "allow_remote": "--allow-remote"}
 
 META = {
     "api_version": "3.0",
@@ -107,11 +109,13 @@ class HostedTraffic(mosaik_api_v3.Simulator):
         if not isinstance(overrides, list | tuple) or not all(isinstance(one, str) for one in overrides):
             raise CouplingError(f"overrides must be a list of texts such as 'fleet.size=40', got {shown(overrides)}")
         first, count = _whole("episode", episode, 0), _whole("episodes", episodes, 1)
-        leave = self._leave({"allow_code": allow_code, "allow_remote": allow_remote})
-        system = permit(load(scenario, [*choices(controller=controller), *overrides]), **leave)
+        permitted = self._permissions({"allow_code": allow_code, "allow_remote": allow_remote})
+        typed = [(choice, f"controller={controller}") for choice in choices(controller=controller)]
+        typed += [(override, f"overrides: {override}") for override in overrides]
+        system = permit(load_as_typed(scenario, typed), **permitted)
         ticks = _ticks(system.clock.slot_s, time_resolution)
         schedule = Schedule(tuple(range(first, first + count)), 1, system.clock.slots)
-        self._run = _Run(system, schedule, ticks, allow_code=leave["allow_code"])
+        self._run = _Run(system, schedule, ticks, allow_code=permitted["allow_code"])
         return self.meta
 
     def create(self, num: int, model: str, **model_params: Any) -> list[Any]:
@@ -141,17 +145,17 @@ class HostedTraffic(mosaik_api_v3.Simulator):
             raise CouplingError("init must be called first")
         return self._run
 
-    def _leave(self, asked: Mapping[str, Any]) -> dict[str, bool]:
+    def _permissions(self, asked: Mapping[str, Any]) -> dict[str, bool]:
         """What is allowed: by who starts this in his own process, or by the command line of a process of its own."""
         for name, value in asked.items():
             if not isinstance(value, bool):
                 raise CouplingError(f"{name} must be true or false, got {shown(value)}")
             # Whoever reaches a port may not run code on the machine behind it.
-            if value and self._served is not None and not self._served[LEAVE[name]]:
-                raise CouplingError(f"{name} is for the process's command line: add {LEAVE[name]} there")
+            if value and self._served is not None and not self._served[PERMISSIONS[name]]:
+                raise CouplingError(f"{name} is for the process's command line: add {PERMISSIONS[name]} there")
         if self._served is None:
             return dict(asked)
-        return {name: bool(self._served[option]) for name, option in LEAVE.items()}
+        return {name: bool(self._served[option]) for name, option in PERMISSIONS.items()}
 
 
 class _Run:
@@ -224,20 +228,21 @@ class _Run:
         """
         tick = time // self.ticks
         if tick == self._schedule.ticks:
-            slots, episodes = self._schedule.slots, len(self._schedule.episodes)
+            last = self._schedule.episodes[-1]
             raise CouplingError(
-                f"the outage is over: {slots} slots of {self.ticks} ticks in {episodes} episode(s) end at {time}; "
-                "run until then, or ask for more with episodes="
+                f"episode {last}, the last one, ends at tick {time}; run until then, or start with more episodes"
             )
+        _check_inputs(inputs)
         # 1. Limits, and what is seen with them.
         limit_kw = self._limits(inputs)
         outlook = replace(self._outlook, station_limit_kw=limit_kw)
         # 2. Who decides.
         self._controller.advance(tick, {**self._seen_last(), "state": self._state, "outlook": outlook})
         action = self._overruled(tick, self._controller.ports["action"], inputs)
-        # 3. What happens on the roads and at the stations, and in the scenario's microgrids.
+        # 3. What happens on the roads and at the stations.
         self._traffic.advance(tick, {"action": action, "station_limit_kw": limit_kw})
-        self._grid.advance(tick, {"station_power_kw": self._traffic.ports["station_power_kw"]})
+        # 4. What the scenario's microgrids make of it, as far as they allow it.
+        self._grid.advance(tick, {"station_power_kw": self._allowed(self._traffic.ports["station_power_kw"], limit_kw)})
         self._state, self._outlook = self._traffic.ports["state"], self._grid.ports["outlook"]
         self._ports = {
             **self._traffic.ports,
@@ -262,20 +267,30 @@ class _Run:
     def _limits(self, inputs: Inputs) -> Floats:
         """Limits of the slot [kW], shape [1, H, 2]: those of the microgrids where none are fed."""
         limit_kw: Floats = self._outlook.station_limit_kw.copy()
-        for eid, name, numbers in _fed(inputs, STATION_INPUTS):
+        for eid, name, numbers in _fed(inputs, "Station"):
             for sender, value in numbers.items():
                 if value < 0.0:
                     raise CouplingError(f"{eid}.{name} from {sender} must be at least 0, got {value:g}")
-            limit_kw[0, _number(eid), STATION_INPUTS.index(name)] = min(numbers.values()) * KW_PER_MW
+            limit_kw[0, _number(eid), INPUTS["Station"].index(name)] = min(numbers.values()) * KW_PER_MW
         return limit_kw
+
+    def _allowed(self, power_kw: Floats, limit_kw: Floats) -> Floats:
+        """Of the stations' power [kW] what the microgrids allow, shape [1, H]; what is beyond is of another grid.
+
+        Microgrids that nobody asked would otherwise end the run, where they find no way to carry it.
+        """
+        own_kw = self._outlook.station_limit_kw
+        overruled = (limit_kw != own_kw).any(axis=-1)
+        allowed: Floats = np.where(overruled, np.clip(power_kw, -own_kw[..., 1], own_kw[..., 0]), power_kw)
+        return allowed
 
     def _overruled(self, tick: int, action: Floats, inputs: Inputs) -> Floats:
         """The actions of the slot, shape [1, I, 3]: those of the controller where none are fed."""
         given = action.copy()
-        for eid, name, numbers in _fed(inputs, EV_INPUTS):
+        for eid, name, numbers in _fed(inputs, "EV"):
             if len(numbers) > 1:
                 raise ControllerError(f"{eid}.{name} is fed by {' and '.join(sorted(numbers))}; one must decide")
-            (given[0, _number(eid), EV_INPUTS.index(name)],) = numbers.values()
+            (given[0, _number(eid), INPUTS["EV"].index(name)],) = numbers.values()
         episodes, slot = self._schedule.batch_at(tick), self._schedule.slot(tick)
         return check_action(Action(*np.moveaxis(given, -1, 0)), self._system.spec, episodes, slot)
 
@@ -293,18 +308,29 @@ class _Roads:
         return self._flow.of(TrafficSlot.together(self._record))
 
 
-def _fed(inputs: Inputs, names: tuple[str, ...]) -> list[tuple[str, str, dict[str, float]]]:
-    """Entity, attribute and numbers by sender of what is fed under some names; null is as if nobody fed it."""
+def _check_inputs(inputs: Inputs) -> None:
+    """Make sure that nothing is fed where nobody reads it."""
+    for eid, by_name in inputs.items():
+        known = INPUTS.get(eid.partition("-")[0], ())
+        for name in by_name:
+            if name not in known:
+                takes = f"takes {', '.join(known)}" if known else "takes nothing"
+                raise CouplingError(f"{eid}.{name} is no input; {eid} {takes}")
+
+
+def _fed(inputs: Inputs, kind: str) -> list[tuple[str, str, dict[str, float]]]:
+    """Entity, attribute and numbers by sender of what is fed to a kind; null is as if nobody fed it."""
     found = []
     for eid, by_name in inputs.items():
-        for name in names:
-            numbers = {
-                sender: _finite(f"{eid}.{name} from {sender}", value)
-                for sender, value in by_name.get(name, {}).items()
-                if value is not None
-            }
-            if numbers:
-                found.append((eid, name, numbers))
+        if eid.startswith(f"{kind}-"):
+            for name, by_sender in by_name.items():
+                numbers = {
+                    sender: _finite(f"{eid}.{name} from {sender}", value)
+                    for sender, value in by_sender.items()
+                    if value is not None
+                }
+                if numbers:
+                    found.append((eid, name, numbers))
     return found
 
 
