@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from cosim.cli import main
 from cosim.metrics import ALL_METRICS
+from cosim.simulators.hosted_traffic import META, PARAMETERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -119,6 +121,28 @@ def test_coupling_guide_runs(
     words = run.replace("scenarios/", "").split()[1:]
     assert main([*words, "--json", "--episodes", "1"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["load_restoration_ratio"]["mean"] is not None
+
+
+def test_mosaik_guide_shows_the_example_and_what_it_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide, example = "docs/guides/stations_in_mosaik.md", "docs/examples/stations_with_mosaik_pandapower.py"
+    monkeypatch.chdir(ROOT)
+    text = Path(guide).read_text(encoding="utf-8")
+    before, code, after = text.partition(Path(example).read_text(encoding="utf-8"))
+    assert before.endswith("```python\n") and code
+    pytest.importorskip("mosaik_components.pandapower", reason="mosaik-pandapower-2 is not installed")
+    runpy.run_path(example, run_name="__main__")
+    printed, shown = capsys.readouterr().out.split(), after.split("```")[2].split()
+    assert len(printed) == len(shown)
+    for one, other in zip(printed, shown, strict=True):
+        assert one == other or abs(float(one) - float(other)) < 2e-3
+
+
+def test_mosaik_guide_names_every_attribute() -> None:
+    text = (ROOT / "docs" / "guides" / "stations_in_mosaik.md").read_text(encoding="utf-8")
+    names = [name for model in META["models"].values() for name in model["attrs"]]
+    assert [name for name in [*names, *PARAMETERS] if f"`{name}`" not in text] == []
 
 
 def test_queueing_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
