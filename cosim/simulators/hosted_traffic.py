@@ -377,6 +377,7 @@ def main() -> None:
         "--allow-remote  Let a power flow on another machine be connected to",
     ]
     try:
-        mosaik_api_v3.start_simulation(HostedTraffic(), "EVs, roads and stations.", options)
+        code = mosaik_api_v3.start_simulation(HostedTraffic(), "EVs, roads and stations.", options)
     except CosimError as error:
         sys.exit(f"cosim.simulators.traffic: {error}")
+    sys.exit(code)
