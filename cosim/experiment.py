@@ -273,6 +273,7 @@ def metric_context(system: System) -> MetricContext:
         chargers=system.spec.station_chargers.tolist(),
         consumption_kwh_per_km=system.spec.consumption_kwh_per_km,
         customers=bool(system.customers),
+        critical=bool((system.microgrids.critical_share > 0.0).any()),
     )
 
 

@@ -176,6 +176,7 @@ class Ledger:
                 ),
                 Balance("microgrid", "served + shed = load", load_kw * hours),
                 Balance("microgrid", "served and shed not below 0", below_kw * hours),
+                Balance("microgrid", "shed = its reasons", (cases.shed_kw - _unserved_kw(cases)) * hours),
                 Balance("microgrid", "available = used + curtailed", renewable_kw * hours),
                 # Losses are an entry of their own: what the slack unit delivers beyond its dispatch.
                 Balance(
@@ -216,6 +217,11 @@ class Ledger:
                         f"{who}{reference}, slot {slot}, {balance.what} {number}: "
                         f"'{balance.name}' misses {missing_kwh[case, number]:.3g} kWh"
                     )
+
+
+def _unserved_kw(cases: MicrogridSlots) -> Floats:
+    """What is not served, reason by reason [kW]."""
+    return cases.unserved_dark_kw + cases.unserved_power_kw + cases.unserved_energy_kw + cases.unserved_voltage_kw
 
 
 def _of_islands(values: Floats, island: Ints) -> Floats:

@@ -26,6 +26,7 @@ RESAMPLED_AT_ONCE = 2**18
 #: What became of customers, see the table `customers`.
 _SERVED, _TURNED_AWAY = 1, (2, 3)
 
+UNSERVED_REASONS = ("dark", "power", "energy", "voltage")
 COST_PARTS = ("dg", "shedding", "ess", "curtailment", "supply")
 
 
@@ -39,6 +40,7 @@ class MetricContext:
         chargers: Chargers of each station.
         consumption_kwh_per_km: Energy for driving [kWh/km].
         customers: Whether anybody but the fleet comes to the stations.
+        critical: Whether any load is critical.
     """
 
     slot_h: float
@@ -46,6 +48,13 @@ class MetricContext:
     chargers: Sequence[int]
     consumption_kwh_per_km: float
     customers: bool = False
+    critical: bool = False
+
+    @property
+    def metrics(self) -> Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]]:
+        """The metrics that a scenario has."""
+        of_customers = CUSTOMER_METRICS if self.customers else {}
+        return {**METRICS, **(CRITICAL_METRICS if self.critical else {}), **of_customers}
 
 
 def shed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
@@ -82,6 +91,22 @@ def restoration_fairness(records: Records, context: MetricContext) -> Floats:
     restored_kwh = reference_kwh - shed_kwh(records, context, "microgrid_slots")
     counted = (reference_kwh > COUNTED_KWH).any(axis=1)
     return np.where(counted, jain_fairness(restored_kwh, reference_kwh), np.nan)
+
+
+def critical_restoration_ratio(records: Records, context: MetricContext) -> Floats:
+    """Critical load restored over critical load shed without EVs; undefined where none would be shed."""
+    reference, shed = (
+        _energy_kwh(records, context, table, "critical_shed_kw").sum(axis=1)
+        for table in ("reference_slots", "microgrid_slots")
+    )
+    return _ratio(reference - shed, reference)
+
+
+def unserved_kwh(records: Records, context: MetricContext, table: str) -> dict[str, Floats]:
+    """Load not served, by reason [kWh], each of shape [episodes]."""
+    return {
+        reason: _energy_kwh(records, context, table, f"unserved_{reason}_kw").sum(axis=1) for reason in UNSERVED_REASONS
+    }
 
 
 def energy_consumption_ratio(records: Records, context: MetricContext) -> Floats:
@@ -185,7 +210,11 @@ CUSTOMER_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats],
     "customer_waiting_time_p90_h": (customer_waiting_time_p90_h, "h"),
     "customer_energy_kwh": (customer_energy_kwh, "kWh"),
 }
-ALL_METRICS = {**METRICS, **CUSTOMER_METRICS}
+#: Metrics of scenarios with critical load, likewise.
+CRITICAL_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
+    "critical_restoration_ratio": (critical_restoration_ratio, "1"),
+}
+ALL_METRICS = {**METRICS, **CRITICAL_METRICS, **CUSTOMER_METRICS}
 
 
 @dataclass(frozen=True)
@@ -215,6 +244,7 @@ class EpisodeTotals:
         shed_kwh: Load not served by table, an array per batch, shape [episodes, M].
         curtailed_kwh: Renewable energy not used, likewise.
         cost_cny: Cost by table and part, one value per episode.
+        unserved_kwh: Load not served by table and reason, one value per episode.
         ev_cny: Dispatch cost of the EVs, one value per episode.
         losses_cny: Cost of the losses, one value per episode.
         flags: Slots times microgrids with each flag.
@@ -226,6 +256,7 @@ class EpisodeTotals:
     shed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
     curtailed_kwh: dict[str, list[Floats]] = field(default_factory=dict)
     cost_cny: dict[str, dict[str, array[float]]] = field(default_factory=dict)
+    unserved_kwh: dict[str, dict[str, array[float]]] = field(default_factory=dict)
     ev_cny: array[float] = field(default_factory=lambda: _floats())
     losses_cny: array[float] = field(default_factory=lambda: _floats())
     flags: dict[str, int] = field(default_factory=dict)
@@ -234,7 +265,7 @@ class EpisodeTotals:
     def add(self, episodes: Sequence[int], records: Records, context: MetricContext) -> None:
         """Add a batch of episodes."""
         self.episode.extend(episodes)
-        for name, (metric, _) in (ALL_METRICS if context.customers else METRICS).items():
+        for name, (metric, _) in context.metrics.items():
             self.metric.setdefault(name, _floats()).extend(metric(records, context).tolist())
         for table in ("reference_slots", "microgrid_slots"):
             self.shed_kwh.setdefault(table, []).append(shed_kwh(records, context, table))
@@ -242,6 +273,9 @@ class EpisodeTotals:
             parts = self.cost_cny.setdefault(table, {part: _floats() for part in COST_PARTS})
             for part, cny in costs_cny(records, table).items():
                 parts[part].extend(cny.tolist())
+            reasons = self.unserved_kwh.setdefault(table, {reason: _floats() for reason in UNSERVED_REASONS})
+            for reason, kwh in unserved_kwh(records, context, table).items():
+                reasons[reason].extend(kwh.tolist())
         self.ev_cny.extend(ev_cost_cny(records).tolist())
         slots = records["microgrid_slots"]
         self.losses_cny.extend(slots.total("losses_cny").tolist())

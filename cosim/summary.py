@@ -155,6 +155,10 @@ def summarise(
             "losses": sum(totals.losses_cny) / count,
         },
         "shed_kwh": {name: per_microgrid(totals.shed_kwh, table) for name, table in tables.items()},
+        "unserved_kwh": {
+            name: {reason: sum(kwh) / count for reason, kwh in totals.unserved_kwh.get(table, {}).items()}
+            for name, table in tables.items()
+        },
         "curtailed_kwh": {name: per_microgrid(totals.curtailed_kwh, table) for name, table in tables.items()},
         "voltage_range_pu": [min(totals.metric["voltage_min_pu"]), max(totals.metric["voltage_max_pu"])],
         "flagged_microgrid_slots": dict(totals.flags),

@@ -177,6 +177,7 @@ def test_json_is_one_object_with_these_keys_and_nothing_else(said: Any) -> None:
         "metrics",
         "cost",
         "shed_kwh",
+        "unserved_kwh",
         "curtailed_kwh",
         "voltage_range_pu",
         "flagged_microgrid_slots",

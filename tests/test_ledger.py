@@ -53,6 +53,7 @@ GRID = slots_of(
     load_kw=90.0,
     served_kw=76.0,
     shed_kw=14.0,
+    unserved_power_kw=14.0,
     ev_kw=24.0,
     pv_available_kw=35.0,
     wt_available_kw=25.0,

@@ -56,6 +56,13 @@ class GridState:
         forming_max_kw: Highest power of what can form the grid [kW], shape [M].
         forming_max_kvar: Highest reactive power of it [kvar], shape [M].
         island: The microgrid that leads each microgrid's island; -1 in the dark; shape [M].
+        bus_load_kw: Load to serve at each bus [kW], shape [N, B].
+        bus_shed_kw: Load not served at each bus [kW], shape [N, B].
+        bus_critical_shed_kw: The part of it that is critical [kW], shape [N, B].
+        critical_kw: Critical load to serve [kW], shape [N, M].
+        wanted_shed_kw: Load that would be shed if no voltage had to be kept [kW], shape [N, M].
+        idle_storage_kw: Discharging power of the island's storage that is not used [kW], shape [N, M].
+        island_shed_kw: Load that its island sheds [kW], shape [N, M].
         limits_kw: What EVs may draw, what they may feed in, and what is lacking [kW], shape [3, N, M].
     """
 
@@ -72,6 +79,13 @@ class GridState:
     forming_max_kw: Floats
     forming_max_kvar: Floats
     island: Ints
+    bus_load_kw: Floats
+    bus_shed_kw: Floats
+    bus_critical_shed_kw: Floats
+    critical_kw: Floats
+    wanted_shed_kw: Floats
+    idle_storage_kw: Floats
+    island_shed_kw: Floats
     limits_kw: Floats
 
 
@@ -126,6 +140,11 @@ class GridSlot:
             p_kw=self.state.p_kw[..., with_evs, :],
             q_kvar=self.state.q_kvar[..., with_evs, :],
             reference_vm_pu=self.flow.vm_pu[..., without, :],
+            load_kw=self.state.bus_load_kw[..., with_evs, :],
+            shed_kw=self.state.bus_shed_kw[..., with_evs, :],
+            critical_shed_kw=self.state.bus_critical_shed_kw[..., with_evs, :],
+            reference_shed_kw=self.state.bus_shed_kw[..., without, :],
+            reference_critical_shed_kw=self.state.bus_critical_shed_kw[..., without, :],
         )
 
     def _of_cases(self, cases: slice) -> MicrogridSlots:
@@ -141,6 +160,7 @@ class GridSlot:
             values[..., None, :] for values in (state.forming_max_kw, state.forming_max_kvar, state.island)
         )
         surplus_kw, feed_in_kw, deficit_kw = np.moveaxis(state.limits_kw, -3, 0)
+        normal_kw = dispatch.shed_kw - dispatch.critical_shed_kw
         load_kvar = state.drawn_kvar + state.follower_kvar
         held_kw = self.flow.slack_p_mw * KW_PER_MW
         slack_kw, slack_kvar = held_kw + state.follower_kw, self.flow.slack_q_mvar * KW_PER_MW + state.follower_kvar
@@ -153,6 +173,9 @@ class GridSlot:
             load_kvar=available.load_kvar,
             served_kw=available.load_kw - dispatch.shed_kw,
             shed_kw=dispatch.shed_kw,
+            critical_kw=state.critical_kw,
+            critical_shed_kw=dispatch.critical_shed_kw,
+            **self._reasons(),
             ev_kw=dispatch.ev_kw,
             pv_available_kw=available.pv_kw,
             wt_available_kw=available.wt_kw,
@@ -176,7 +199,8 @@ class GridSlot:
             deficit_kw=deficit_kw,
             discharge_limit_kw=feed_in_kw,
             dg_cny=costs.dg_cny_per_kwh * dispatch.dg_kw * slot_h,
-            shedding_cny=costs.shedding_cny_per_kwh * dispatch.shed_kw * slot_h,
+            shedding_cny=costs.shedding_cny_per_kwh * normal_kw * slot_h
+            + costs.critical_cny_per_kwh * dispatch.critical_shed_kw * slot_h,
             ess_cny=costs.ess_cny_per_kwh * dispatch.ess_discharge_kw * slot_h,
             curtailment_cny=costs.curtailment_cny_per_kwh * dispatch.curtailed_kw * slot_h,
             supply_cny=costs.supply_cny_per_kwh * dispatch.supply_kw * slot_h,
@@ -186,6 +210,27 @@ class GridSlot:
             slack_beyond_limit=beyond.astype(np.int64),
             island=np.broadcast_to(island, dispatch.shed_kw.shape),
         )
+
+    def _reasons(self) -> dict[str, Floats]:
+        """Why load is not served [kW], by column, shape [N, M]; together they are what is shed.
+
+        In the dark nothing can be; what the program of voltages sheds beyond what was wanted is for voltages; the rest
+        could have been served as far as storage has power to spare, had it had (or not kept) the energy; beyond that
+        diesel, utility and storage have not enough power.
+        """
+        shed_kw, state = self.dispatch.shed_kw, self.state
+        lit = state.island[..., None, :] >= 0
+        voltage_kw = np.maximum(shed_kw - state.wanted_shed_kw, 0.0) * lit
+        left_kw = (shed_kw - voltage_kw) * lit
+        # Of an island's, each microgrid has its part by what it sheds.
+        share = left_kw / np.where(state.island_shed_kw > 0.0, state.island_shed_kw, 1.0)
+        energy_kw = np.minimum(left_kw, state.idle_storage_kw * share)
+        return {
+            "unserved_dark_kw": shed_kw * ~lit,
+            "unserved_power_kw": left_kw - energy_kw,
+            "unserved_energy_kw": energy_kw,
+            "unserved_voltage_kw": voltage_kw,
+        }
 
     def _exchange_kw(self) -> Floats:
         """Power that each microgrid gets from the others of its island [kW], shape [N, M]."""

@@ -24,7 +24,8 @@ from cosim.scenario.schema import GridCosts
 #: Of plans that cost the same, one that sheds later rather than now [CNY/kWh and slot].
 PER_SLOT_CNY = 1e-7
 #: Variables of a slot and a microgrid.
-DG, CHARGE, DISCHARGE, SHED, CURTAIL, SUPPLY = range(6)
+DG, CHARGE, DISCHARGE, SHED, CURTAIL, SUPPLY, CRITICAL = range(7)
+VARIABLES = 7
 
 
 class HorizonProgram:
@@ -39,13 +40,14 @@ class HorizonProgram:
     def __init__(self, conditions: Conditions, costs: GridCosts, slot_h: float) -> None:
         self._conditions = conditions
         self._slot_h = slot_h
-        self._price = np.zeros(6)
-        self._price[[DG, DISCHARGE, SHED, CURTAIL, SUPPLY]] = (
+        self._price = np.zeros(VARIABLES)
+        self._price[[DG, DISCHARGE, SHED, CURTAIL, SUPPLY, CRITICAL]] = (
             costs.dg_cny_per_kwh,
             costs.ess_cny_per_kwh,
             costs.shedding_cny_per_kwh,
             costs.curtailment_cny_per_kwh,
             costs.supply_cny_per_kwh,
+            costs.critical_cny_per_kwh,
         )
         # Charging has no price of its own; without a hair of one, energy could go in and out for nothing.
         self._price[CHARGE] = PER_SLOT_CNY
@@ -71,7 +73,7 @@ class HorizonProgram:
         demand_kw = coming.load_kw.copy()
         demand_kw[:, 0] += ev_kw
         renewable_kw = coming.pv_kw + coming.wt_kw
-        found = np.empty((6, cases, microgrids))
+        found = np.empty((VARIABLES, cases, microgrids))
         for case in range(cases):
             for group in self._groups_of(slot, slots):
                 found[:, case, group] = self._plan(
@@ -93,7 +95,8 @@ class HorizonProgram:
             supply_kw=found[SUPPLY],
             ess_charge_kw=found[CHARGE],
             ess_discharge_kw=found[DISCHARGE],
-            shed_kw=found[SHED],
+            shed_kw=found[SHED] + found[CRITICAL],
+            critical_shed_kw=found[CRITICAL],
             curtailed_kw=found[CURTAIL],
         )
 
@@ -112,22 +115,28 @@ class HorizonProgram:
     def _plan(
         self, slot: int, group: Ints, load_kw: Floats, demand_kw: Floats, renewable_kw: Floats, ess_kwh: Floats
     ) -> Floats:
-        """What a group of microgrids does in the present slot, by variable, shape [6, C]; powers have shape [K, C]."""
+        """What a group of microgrids does in the present slot, by variable, shape [7, C]; powers have shape [K, C]."""
         slots, count = load_kw.shape
         slot_h = self._slot_h
-        upper, lower = np.zeros((2, slots, count, 6))
+        critical_kw = load_kw * self._conditions.units(slot).critical_share[group]
+        upper, lower = np.zeros((2, slots, count, VARIABLES))
         for k in range(slots):
             units, live = self._conditions.units(slot + k), self._conditions.islands(slot + k).live[group]
             upper[k, :, DG], upper[k, :, SUPPLY] = units.dg_p_max_kw[group], units.supply_max_kw[group]
             upper[k, :, [CHARGE, DISCHARGE]] = units.ess_power_kw[group]
             # In the dark all load is shed, and nothing can be fed in.
-            lower[k, :, SHED] = np.where(live, 0.0, load_kw[k])
+            lower[k, :, SHED] = np.where(live, 0.0, load_kw[k] - critical_kw[k])
+            lower[k, :, CRITICAL] = np.where(live, 0.0, critical_kw[k])
             lower[k, :, CURTAIL] = np.where(live, 0.0, renewable_kw[k])
-        upper[:, :, SHED], upper[:, :, CURTAIL] = load_kw, renewable_kw
-        later = PER_SLOT_CNY * np.arange(slots, 0, -1)[:, None] * np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+        upper[:, :, SHED], upper[:, :, CRITICAL], upper[:, :, CURTAIL] = (
+            load_kw - critical_kw,
+            critical_kw,
+            renewable_kw,
+        )
+        later = PER_SLOT_CNY * np.arange(slots, 0, -1)[:, None] * np.array([1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0])
         price = np.broadcast_to((self._price + later)[:, None], upper.shape)
         # Energy after each slot is that of now and all that went in and out until then.
-        stored = np.zeros((count, count, 6))
+        stored = np.zeros((count, count, VARIABLES))
         own = np.arange(count)
         stored[own, own, CHARGE] = units.ess_charge_efficiency[group]
         stored[own, own, DISCHARGE] = -1.0 / units.ess_discharge_efficiency[group]
@@ -172,7 +181,7 @@ class HorizonProgram:
                 together = self._conditions.islands(slot + k).together[np.ix_(group, group)]
                 of_slots.append(np.unique(together, axis=0)[::-1])
             rows = scipy.sparse.block_diag(of_slots, format="csr")
-            signs = np.zeros(6)
-            signs[[DG, DISCHARGE, SHED, SUPPLY]], signs[[CHARGE, CURTAIL]] = 1.0, -1.0
+            signs = np.zeros(VARIABLES)
+            signs[[DG, DISCHARGE, SHED, SUPPLY, CRITICAL]], signs[[CHARGE, CURTAIL]] = 1.0, -1.0
             self._balance[key] = rows, scipy.sparse.csr_array(scipy.sparse.kron(rows, signs[None]))
         return self._balance[key]

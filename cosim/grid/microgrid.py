@@ -36,6 +36,7 @@ class Microgrids:
         wt_bus: Position of the wind turbine's bus, shape [M].
         load_kw: Rated active load [kW], shape [M].
         load_kvar: Rated reactive load [kvar], shape [M].
+        critical_share: Share of the active load that is critical, shape [M].
     """
 
     name: tuple[str, ...]
@@ -55,6 +56,7 @@ class Microgrids:
     wt_bus: Ints
     load_kw: Floats
     load_kvar: Floats
+    critical_share: Floats
 
     def __len__(self) -> int:
         return len(self.name)
@@ -109,6 +111,7 @@ def build_microgrids(network: Network, supply: SupplySection | None) -> Microgri
     def of_each(values: Floats) -> Floats:
         return floats([values[network.microgrid == k].sum() for k in range(len(sections))])
 
+    load_kw = of_each(network.load_kw)
     return Microgrids(
         name=tuple(m.name for m in sections),
         dg_p_max_kw=floats([d.p_max_kw if d else 0.0 for d in dg]),
@@ -125,8 +128,9 @@ def build_microgrids(network: Network, supply: SupplySection | None) -> Microgri
         ess_bus=positions("ess"),
         pv_bus=positions("pv"),
         wt_bus=positions("wt"),
-        load_kw=of_each(network.load_kw),
+        load_kw=load_kw,
         load_kvar=of_each(network.load_kvar),
+        critical_share=of_each(network.load_kw * network.critical_share) / np.where(load_kw > 0.0, load_kw, 1.0),
     )
 
 

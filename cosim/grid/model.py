@@ -194,6 +194,13 @@ class GridModel:
             forming_max_kw=units.forming_max_kw,
             forming_max_kvar=units.forming_max_kvar,
             island=self._island_of(stage),
+            bus_load_kw=kept.power.load_kw,
+            bus_shed_kw=kept.power.shed_kw,
+            bus_critical_shed_kw=kept.power.critical_shed_kw,
+            critical_kw=available.load_kw * units.critical_share,
+            wanted_shed_kw=dispatch.shed_kw,
+            idle_storage_kw=stage.islands.total(np.maximum(units.ess_power_kw - kept.dispatch.ess_discharge_kw, 0.0)),
+            island_shed_kw=stage.islands.total(kept.dispatch.shed_kw),
             limits_kw=np.concatenate([limits_kw, limits_kw], axis=1),
         )
         self._last_slot_kw = kept.dispatch.shed_kw[: len(self._episodes)], self._limits_kw[0, :, self._slot]
@@ -233,21 +240,34 @@ class GridModel:
         """Spread the dispatch over the buses; load is shed in the same proportion at all buses of a microgrid."""
         network, units, stage = self._network, self._microgrids, self._conditions.stage(self._slot)
         island = network.microgrid
-        served = 1.0 - dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
         load_kw = network.load_kw * available.p_factor[:, island]
         load_kvar = network.load_kvar * available.q_factor[:, island]
         ev_kw = self._at_buses(station_kw)
-        p_kw = load_kw * served[:, island] + ev_kw
+        critical_kw, shed_kw, critical_shed_kw = self._shed_at_buses(available, dispatch, load_kw)
+        served = 1.0 - shed_kw / np.where(load_kw > 0.0, load_kw, 1.0)
+        p_kw = load_kw - shed_kw + ev_kw
         # Microgrids have buses of their own, so that no index below stands twice.
         p_kw[:, units.pv_bus] -= dispatch.pv_kw
         p_kw[:, units.wt_bus] -= dispatch.wt_kw
         p_kw[:, units.ess_bus] += dispatch.ess_charge_kw - dispatch.ess_discharge_kw
-        q_kvar, fed_kvar = load_kvar * served[:, island], np.zeros_like(load_kvar)
+        q_kvar, fed_kvar = load_kvar * served, np.zeros_like(load_kvar)
         if stage.dg_follows.any():
             p_kw[:, units.dg_bus] -= dispatch.dg_kw * stage.dg_follows
             fed_kvar[:, units.dg_bus] = self._followers_kvar(stage, q_kvar)
             q_kvar = q_kvar - fed_kvar
-        return BusPower(load_kw, load_kvar, ev_kw, fed_kvar, p_kw, q_kvar)
+        return BusPower(load_kw, load_kvar, critical_kw, shed_kw, critical_shed_kw, ev_kw, fed_kvar, p_kw, q_kvar)
+
+    def _shed_at_buses(self, available: Availability, dispatch: Dispatch, load_kw: Floats) -> tuple[Floats, ...]:
+        """Critical load, all load shed and critical load shed at each bus [kW], each of shape [N, B]."""
+        network, share = self._network, self._network.critical_share
+        island = network.microgrid
+        critical_kw = load_kw * share
+        own_kw = available.load_kw * self._microgrids.critical_share
+        normal_kw = available.load_kw - own_kw
+        of_critical = dispatch.critical_shed_kw / np.where(own_kw > 0.0, own_kw, 1.0)
+        of_normal = (dispatch.shed_kw - dispatch.critical_shed_kw) / np.where(normal_kw > 0.0, normal_kw, 1.0)
+        critical_shed_kw = critical_kw * of_critical[:, island]
+        return critical_kw, (load_kw - critical_kw) * of_normal[:, island] + critical_shed_kw, critical_shed_kw
 
     def _followers_kvar(self, stage: Stage, q_kvar: Floats) -> Floats:
         """What diesel that does not hold its island's voltage gives of the reactive power there [kvar], shape [N, M].

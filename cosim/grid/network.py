@@ -77,6 +77,7 @@ class Network:
         sections: What each microgrid has, shape [M]: those of the scenario, then parts of the network with nothing.
         load_kw: Rated active load of each bus [kW], shape [B].
         load_kvar: Rated reactive load of each bus [kvar], shape [B].
+        critical_share: Share of the load of each bus that is critical, shape [B].
         supply_bus: Position of the utility's bus; -1 if there is none.
         stages: The times in which it stays as it is, in order.
         stage_of_slot: Number of the stage of each slot, shape [T].
@@ -90,6 +91,7 @@ class Network:
     sections: tuple[MicrogridSection, ...]
     load_kw: Floats
     load_kvar: Floats
+    critical_share: Floats
     supply_bus: int
     stages: tuple[Stage, ...]
     stage_of_slot: Ints
@@ -148,6 +150,7 @@ def build_network(section: NetworkSection, net: PandapowerNet, clock: Clock | No
         microgrid=np.array([places[int(number)] for number in bus], dtype=np.int64),
         sections=tuple(sections),
         **_rated_loads(net, position),
+        critical_share=np.where(np.isin(bus, section.critical.buses), 1.0, section.critical.share),
         supply_bus=-1 if section.supply is None else position[section.supply.bus],
         stages=stages,
         stage_of_slot=np.searchsorted(firsts, np.arange(1 if clock is None else clock.slots), side="right") - 1,
@@ -358,6 +361,9 @@ def _bus_issues(net: PandapowerNet, section: NetworkSection) -> list[ScenarioIss
                 issues.append(_no_such_bus(f"{path}.buses.{n}", bus, net))
         if _home(microgrid) < 0:
             issues.append(ScenarioIssue(path, "must have a unit or buses, got neither: nobody knows where it is"))
+    for n, bus in enumerate(section.critical.buses):
+        if bus not in known:
+            issues.append(_no_such_bus(f"network.critical.buses.{n}", bus, net))
     if section.supply is not None and section.supply.bus not in known:
         issues.append(_no_such_bus("network.supply.bus", section.supply.bus, net))
     return issues

@@ -15,6 +15,7 @@ from cosim.errors import SimulationError
 from cosim.interface import Floats, Ints
 
 # Priorities, not prices: each is well above the ones below it.
+CRITICAL_WEIGHT = 1e4
 SHED_WEIGHT = 1e3
 DISCHARGE_WEIGHT = 10.0
 DG_WEIGHT = 1.0
@@ -32,6 +33,7 @@ class IslandSlot:
     Attributes:
         load_kw: Active load of each bus [kW], shape [n].
         load_kvar: Reactive load of each bus [kvar], shape [n].
+        critical_kw: The part of the active load that is critical [kW], shape [n].
         ev_kw: EV power at each bus [kW], > 0 drawn, shape [n].
         fed_kvar: Reactive power of diesel that does not hold the voltage, at its bus [kvar], shape [n].
         pv_kw: Photovoltaic power to be had [kW], shape [A].
@@ -53,6 +55,7 @@ class IslandSlot:
 
     load_kw: Floats
     load_kvar: Floats
+    critical_kw: Floats
     ev_kw: Floats
     fed_kvar: Floats
     pv_kw: Floats
@@ -78,6 +81,7 @@ class IslandDispatch:
 
     Attributes:
         shed_kw: Load not served at each bus, shape [n].
+        critical_shed_kw: The part of it that is critical, shape [n].
         pv_kw: Photovoltaic power used, shape [A].
         wt_kw: Wind power used, shape [A].
         ess_charge_kw: Power into storage, shape [A].
@@ -87,6 +91,7 @@ class IslandDispatch:
     """
 
     shed_kw: Floats
+    critical_shed_kw: Floats
     pv_kw: Floats
     wt_kw: Floats
     ess_charge_kw: Floats
@@ -105,21 +110,26 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
         Wu, Cai, Li 2025, eq. (2)-(9), with the priorities of docs/model.md.
     """
     buses, units = len(island.load_kw), len(island.pv_kw)
-    # Variables: shed at each bus; pv, wt, charge, discharge, dg of each microgrid; violation; the utility's supply.
+    # Variables: normal load shed at each bus; pv, wt, charge, discharge, dg of each microgrid; violation; where there
+    # are any, the utility's supply, and critical load shed at each bus.
     pv, wt, charge, discharge, dg = np.arange(buses, buses + 5 * units).reshape(5, units)
     violation = buses + 5 * units
     supplied = island.supply_max_kw > 0.0
-    variables = violation + 1 + supplied
+    supply = slice(violation + 1, violation + 1 + supplied)
+    critical = slice(supply.stop, supply.stop + (buses if island.critical_kw.any() else 0))
+    variables = critical.stop
     weight = np.zeros(variables)
     weight[:buses] = SHED_WEIGHT
     weight[pv] = weight[wt] = -CURTAIL_WEIGHT
     weight[discharge], weight[dg], weight[violation] = DISCHARGE_WEIGHT, DG_WEIGHT, VIOLATION_WEIGHT
-    weight[violation + 1 :] = SUPPLY_WEIGHT
+    weight[supply], weight[critical] = SUPPLY_WEIGHT, CRITICAL_WEIGHT
     upper = np.empty(variables)
-    upper[:buses] = island.load_kw
+    upper[:buses] = island.load_kw - island.critical_kw
     upper[pv], upper[wt], upper[charge] = island.pv_kw, island.wt_kw, island.ess_charge_max_kw
     upper[discharge], upper[dg], upper[violation] = island.ess_discharge_max_kw, island.dg_max_kw, np.inf
-    upper[violation + 1 :] = island.supply_max_kw
+    upper[supply] = island.supply_max_kw
+    if island.critical_kw.any():
+        upper[critical] = island.critical_kw
 
     balance = np.ones((1, variables))
     balance[0, charge] = -1.0
@@ -130,6 +140,8 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     kvar_per_kw = island.load_kvar / np.where(island.load_kw > 0.0, island.load_kw, 1.0)
     rise = np.zeros((buses, variables))
     rise[:, :buses] = island.drop_per_kw + island.drop_per_kvar * kvar_per_kw
+    if island.critical_kw.any():
+        rise[:, critical] = rise[:, :buses]
     rise[:, pv] = island.drop_per_kw[:, island.pv_bus]
     rise[:, wt] = island.drop_per_kw[:, island.wt_bus]
     rise[:, discharge] = island.drop_per_kw[:, island.ess_bus]
@@ -157,5 +169,6 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     if result.x is None:
         raise SimulationError(f"the redispatch of an island has no solution: {result.message}")
     x = np.clip(result.x, 0.0, upper)
-    supply_kw = float(x[violation + 1]) if supplied else 0.0
-    return IslandDispatch(x[:buses], x[pv], x[wt], x[charge], x[discharge], x[dg], supply_kw)
+    supply_kw = float(x[supply].sum())
+    critical_kw = x[critical] if island.critical_kw.any() else np.zeros(buses)
+    return IslandDispatch(x[:buses] + critical_kw, critical_kw, x[pv], x[wt], x[charge], x[discharge], x[dg], supply_kw)

@@ -39,6 +39,9 @@ class BusPower:
     Attributes:
         load_kw: Active load to serve [kW].
         load_kvar: Reactive load to serve [kvar].
+        critical_kw: The part of the active load that is critical [kW].
+        shed_kw: Active load not served [kW].
+        critical_shed_kw: The part of it that is critical [kW].
         ev_kw: EV power [kW], > 0 drawn.
         fed_kvar: Reactive power of diesel that does not hold its island's voltage [kvar].
         p_kw: All active power drawn but the slack unit's [kW].
@@ -47,6 +50,9 @@ class BusPower:
 
     load_kw: Floats
     load_kvar: Floats
+    critical_kw: Floats
+    shed_kw: Floats
+    critical_shed_kw: Floats
     ev_kw: Floats
     fed_kvar: Floats
     p_kw: Floats
@@ -138,7 +144,8 @@ class VoltageKeeper:
         if not (everywhere or outside.any()):
             return KeptVoltage(dispatch, power, flow, none, none)
         dispatch = _copy(dispatch)
-        power = replace(power, p_kw=power.p_kw.copy(), q_kvar=power.q_kvar.copy())
+        changes = ("p_kw", "q_kvar", "shed_kw", "critical_shed_kw")
+        power = replace(power, **{name: getattr(power, name).copy() for name in changes})
         limits = (
             ess_charge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
             ess_discharge_limit_kw(self._microgrids, ess_kwh, self._slot_h),
@@ -208,6 +215,7 @@ class VoltageKeeper:
         return IslandSlot(
             load_kw=power.load_kw[case, members],
             load_kvar=power.load_kvar[case, members],
+            critical_kw=power.critical_kw[case, members],
             ev_kw=power.ev_kw[case, members],
             fed_kvar=power.fed_kvar[case, members],
             pv_kw=available.pv_kw[case, held],
@@ -244,6 +252,9 @@ class VoltageKeeper:
         dispatch.supply_kw[at] = np.where(units.supply_max_kw[held] > 0.0, found.supply_kw, 0.0)
         for microgrid, shed_kw in zip(held, self._by_microgrid(found.shed_kw, island), strict=True):
             dispatch.shed_kw[case, microgrid] = shed_kw
+        for microgrid, shed_kw in zip(held, self._by_microgrid(found.critical_shed_kw, island), strict=True):
+            dispatch.critical_shed_kw[case, microgrid] = shed_kw
+        power.shed_kw[case, members], power.critical_shed_kw[case, members] = found.shed_kw, found.critical_shed_kw
         # Taken apart: the sum of both may fall below zero by rounding.
         dispatch.curtailed_kw[at] = (available.pv_kw[at] - found.pv_kw) + (available.wt_kw[at] - found.wt_kw)
         load_kw = power.load_kw[case, members]

@@ -18,9 +18,17 @@ COST_NAMES = {
     "supply": "utility",
     "total": "total",
 }
+#: Why load is not served.
+UNSERVED_NAMES = {
+    "dark": "in the dark",
+    "power": "for lack of power",
+    "energy": "for lack of stored energy",
+    "voltage": "to keep voltages in their band",
+}
 #: What controllers are compared by, in a word or two.
 RATIO_NAMES = {
     "load_restoration_ratio": "load restoration",
+    "critical_restoration_ratio": "critical load restoration",
     "restoration_fairness": "restoration fairness",
     "energy_consumption_ratio": "energy consumption",
     "customer_waiting_time_p90_h": "customer wait p90 [h]",
@@ -260,12 +268,14 @@ def _metrics(summary: Mapping[str, Any]) -> Table:
 def _costs(summary: Mapping[str, Any]) -> Table:
     without, with_ev = summary["cost"]["without_ev"], summary["cost"]["with_ev"]
     table = Table(title="\ncost per episode, in CNY", title_justify="left")
-    table.add_column("")
-    for part in without:
+    table.add_column("", no_wrap=True)
+    # A scenario without the utility need not say so.
+    parts = [part for part in without if part != "supply" or without[part] or with_ev[part]]
+    for part in parts:
         table.add_column(COST_NAMES[part], justify="right")
     table.add_column("EVs", justify="right")
-    table.add_row("without EVs", *(f"{cny:,.0f}" for cny in without.values()), "")
-    table.add_row("with EVs", *(f"{with_ev[part]:,.0f}" for part in without), f"{with_ev['ev']:,.0f}")
+    table.add_row("without EVs", *(f"{without[part]:,.0f}" for part in parts), "")
+    table.add_row("with EVs", *(f"{with_ev[part]:,.0f}" for part in parts), f"{with_ev['ev']:,.0f}")
     return table
 
 
@@ -294,6 +304,10 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     low_pu, high_pu = summary["voltage_range_pu"]
     remarks = [f"\nvoltages of all episodes and buses: {low_pu:.4f} to {high_pu:.4f} p.u."]
     of_all = summary["episodes"] * summary["slots_per_episode"] * len(summary["microgrids"])
+    unserved = summary["unserved_kwh"]["with_ev"]
+    reasons = [f"{kwh:,.1f} {UNSERVED_NAMES[reason]}" for reason, kwh in unserved.items() if kwh >= 0.05]
+    if reasons:
+        remarks.append(f"load not served with EVs, in kWh per episode: {'; '.join(reasons)}")
     remarks += [f"{count / of_all:.1%} of microgrid slots {said[flag]}" for flag, count in flags.items() if count]
     if summary["episodes_without_shedding"]:
         remarks.append(

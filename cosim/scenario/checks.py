@@ -210,6 +210,16 @@ def _slack_voltage(network: NetworkSection) -> Issues:
             )
 
 
+def _critical_price(network: NetworkSection) -> Issues:
+    costs, critical = network.costs, network.critical
+    if (critical.share > 0.0 or critical.buses) and costs.critical_cny_per_kwh < costs.shedding_cny_per_kwh:
+        yield ScenarioIssue(
+            "network.costs.critical_cny_per_kwh",
+            f"must be at least shedding_cny_per_kwh, {costs.shedding_cny_per_kwh:g}, since critical load is shed last; "
+            f"got {costs.critical_cny_per_kwh:g}",
+        )
+
+
 def _outage_kinds(network: NetworkSection) -> Issues:
     for index, outage in enumerate(network.timetable):
         path = dotted("network.timetable", index)
@@ -245,6 +255,7 @@ CHECKS: Final[Checks] = (
     (_storage_bounds, ("network",)),
     (_slack_voltage, ("network",)),
     (_outage_kinds, ("network",)),
+    (_critical_price, ("network",)),
     (_station_places, ("stations",)),
     (_station_names, ("stations",)),
     (_station_features, ("stations",)),

@@ -147,12 +147,20 @@ class OutageSection(Section):
     )
 
 
+class CriticalSection(Section):
+    """Load that is shed last: hospitals, water, shelters. All other load is normal."""
+
+    share: Share = Field(0.0, description="Share of the load at every bus that is critical.")
+    buses: list[Bus] = Field(default_factory=list, description="Buses whose whole load is critical.")
+
+
 class GridCosts(Section):
     """Prices of the microgrids' operation."""
 
     supply_cny_per_kwh: NonNegative = Field(0.6, description="Energy from the utility [CNY/kWh].")
     dg_cny_per_kwh: NonNegative = Field(3.6, description="Diesel generation [CNY/kWh].")
-    shedding_cny_per_kwh: NonNegative = Field(20.0, description="Load not served [CNY/kWh].")
+    shedding_cny_per_kwh: NonNegative = Field(20.0, description="Normal load not served [CNY/kWh].")
+    critical_cny_per_kwh: NonNegative = Field(100.0, description="Critical load not served [CNY/kWh].")
     ess_cny_per_kwh: NonNegative = Field(0.3, description="Energy discharged by storage [CNY/kWh].")
     curtailment_cny_per_kwh: NonNegative = Field(1.0, description="Renewable energy not used [CNY/kWh].")
 
@@ -196,6 +204,9 @@ class NetworkSection(Section):
     load: LoadSection = Field(
         default_factory=lambda: LoadSection(),
         description="Profiles of the loads at buses that no microgrid of the scenario has.",
+    )
+    critical: CriticalSection = Field(
+        default_factory=lambda: CriticalSection(), description="Which load is critical; none if left out."
     )
     engine: Name = Field("lindistflow", description="Power flow engine; `cosim engines` lists them.")
     vm_min_pu: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="Lowest voltage allowed [p.u.].")

@@ -64,6 +64,7 @@ def one_microgrid(**changes: float) -> Microgrids:
         "ess_discharge_efficiency": 0.9,
         "load_kw": 300.0,
         "load_kvar": 0.0,
+        "critical_share": 0.0,
     } | changes
     buses = {f"{unit}_bus": np.zeros(1, dtype=np.int64) for unit in ("dg", "ess", "pv", "wt")}
     return Microgrids(name=("MG",), **{key: np.array([value]) for key, value in values.items()}, **buses)

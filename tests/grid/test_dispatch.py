@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from cosim.grid.dispatch import (
     ess_discharge_limit_kw,
 )
 from cosim.grid.islands import Islands
+from cosim.grid.microgrid import Availability, Microgrids
 from cosim.grid.outlook import EvLimits
 
 UNITS = one_microgrid()
@@ -63,14 +64,16 @@ def decide(load: float, pv: float = 0.0, wt: float = 0.0, ev: float = 0.0, ess: 
     ],
 )
 def test_rule_by_hand(given_: dict[str, float], changed: dict[str, float]) -> None:
-    idle = dict.fromkeys(("ev", "dg", "supply", "ess_charge", "ess_discharge", "shed", "curtailed"), 0.0)
+    idle = dict.fromkeys(
+        ("ev", "dg", "supply", "ess_charge", "ess_discharge", "shed", "critical_shed", "curtailed"), 0.0
+    )
     expected = idle | {"pv": given_.get("pv", 0.0), "wt": given_.get("wt", 0.0)} | changed
     assert decide(**given_) == pytest.approx(expected, abs=1e-12)
 
 
 def test_energy_in_storage_by_hand() -> None:
-    charging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 40, 0, 0, 0)))
-    discharging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 0, 45, 0, 0)))
+    charging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 40, 0, 0, 0, 0)))
+    discharging = Dispatch(*(np.array([[kw]]) for kw in (0, 0, 0, 0, 0, 0, 45, 0, 0, 0)))
     # 100 + 40 * 0.8 * 0.5 and 100 - 45 / 0.9 * 0.5
     assert ess_after(UNITS, charging, np.array([[100.0]]), 0.5) == pytest.approx(116)
     assert ess_after(UNITS, discharging, np.array([[100.0]]), 0.5) == pytest.approx(75)
@@ -122,3 +125,51 @@ def test_microgrids_and_cases_do_not_mix() -> None:
     together = dispatch_by_rule(UNITS, now, 0 * loads, loads * 0 + 100, 0.5, ALONE)
     for case, load in enumerate(loads[:, 0]):
         assert {n.removesuffix("_kw"): v[case, 0] for n, v in vars(together).items()} == decide(load, 90.0, 30.0)
+
+
+# --------------------------------------------------------------------------------------------- critical load
+
+
+def decide_together(load_kw: list[float], critical_share: list[float]) -> Dispatch:
+    """Two microgrids that are one island: diesel of 100 and 50 kW, no storage."""
+    one = one_microgrid()
+    pair = {f.name: np.repeat(getattr(one, f.name), 2) for f in fields(one) if f.name != "name"}
+    units = Microgrids(name=("A", "B"), **pair)
+    units = replace(
+        units,
+        dg_p_max_kw=np.array([100.0, 50.0]),
+        ess_power_kw=np.zeros(2),
+        critical_share=np.array(critical_share),
+    )
+    nothing = np.zeros((1, 2))
+    now = Availability(np.array([load_kw]), nothing, nothing, nothing, nothing + 1, nothing + 1)
+    return dispatch_by_rule(units, now, nothing, np.full((1, 2), 20.0), 0.5, Islands(np.zeros(2, dtype=int)))
+
+
+def test_normal_load_of_the_whole_island_is_shed_before_critical_load() -> None:
+    # 300 kW of load, 150 of diesel; 50 of A's 100 kW and 40 of B's 200 kW are critical: normal load of 210 is enough.
+    found = decide_together([100.0, 200.0], [0.5, 0.2])
+    assert found.dg_kw.tolist() == [[100.0, 50.0]]
+    assert found.critical_shed_kw.tolist() == [[0.0, 0.0]]
+    assert found.shed_kw[0] == pytest.approx([150 * 50 / 210, 150 * 160 / 210])
+
+
+def test_critical_load_is_shed_in_proportion_once_no_other_is_left() -> None:
+    # 80 + 160 of 300 kW are critical: all 60 of normal load go, and 90 of critical load.
+    found = decide_together([100.0, 200.0], [0.8, 0.8])
+    assert found.critical_shed_kw[0] == pytest.approx([30.0, 60.0])
+    assert found.shed_kw[0] == pytest.approx([20.0 + 30.0, 40.0 + 60.0])
+
+
+@given(load=power, pv=power, ess=st.floats(20.0, 180.0), share=st.floats(0.0, 1.0))
+def test_which_load_is_critical_does_not_change_how_much_is_shed(
+    load: float, pv: float, ess: float, share: float
+) -> None:
+    now, ess_kwh, nobody_kw = available(load, pv), np.array([[ess]]), np.zeros((1, 1))
+    plain, with_critical = (
+        dispatch_by_rule(replace(UNITS, critical_share=np.array([s])), now, nobody_kw, ess_kwh, 0.5, ALONE)
+        for s in (0.0, share)
+    )
+    assert with_critical.shed_kw == pytest.approx(plain.shed_kw, abs=1e-9)
+    expected = max(plain.shed_kw.item() - load * (1.0 - share), 0.0)
+    assert with_critical.critical_shed_kw.item() == pytest.approx(expected, abs=1e-9)

@@ -21,6 +21,7 @@ def island(**changes: Any) -> IslandSlot:
     slot = IslandSlot(
         load_kw=none,
         load_kvar=none,
+        critical_kw=none,
         ev_kw=none,
         fed_kvar=none,
         pv_kw=np.zeros(1),
@@ -153,6 +154,7 @@ def test_island_of_one_bus_is_dispatched() -> None:
     slot = island(
         load_kw=[70],
         load_kvar=[0],
+        critical_kw=[0],
         ev_kw=[0],
         fed_kvar=[0],
         drop_per_kw=one,

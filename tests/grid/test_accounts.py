@@ -1,0 +1,74 @@
+"""Which load is served, where, and why the rest is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from grid_cases import column, outage, run
+
+from cosim.errors import ScenarioError
+
+REASONS = ("unserved_dark_kw", "unserved_power_kw", "unserved_energy_kw", "unserved_voltage_kw")
+DARK = (
+    "network.microgrids.4.buses=null",
+    "network.microgrids.4.wt=null",
+    "network.opened_lines=[[1, 2], [4, 5], [5, 6], [11, 12], [15, 16]]",
+)
+CRITICAL = "network.critical={share: 0.2, buses: [8, 14]}"
+IDLE_KW = np.zeros((1, 5))
+
+
+def test_reasons_add_up_to_what_is_shed() -> None:
+    slots = run(outage(*DARK, "network.vm_min_pu=0.99").grid_model(), [0], IDLE_KW)
+    of_reasons = {reason: column(slots, reason) for reason in REASONS}
+    assert sum(of_reasons.values()) == pytest.approx(column(slots, "shed_kw"), abs=1e-9)
+    for reason, kw in of_reasons.items():
+        assert kw.min() >= 0.0, reason
+        assert kw.sum() > 1.0, reason
+
+
+def test_storage_that_is_empty_is_the_reason_up_to_its_power() -> None:
+    slots = run(outage().grid_model(), [0], IDLE_KW)
+    # Microgrid 4: 50 kW; (0.5 - 0.1) x 200 kWh x 0.95 last for three half hours and a bit.
+    energy_kw, shed_kw, given_kw = (
+        column(slots, name)[:, 0, 3] for name in ("unserved_energy_kw", "shed_kw", "ess_discharge_kw")
+    )
+    assert energy_kw[:3].tolist() == [0.0, 0.0, 0.0]
+    assert energy_kw == pytest.approx(np.minimum(50.0 - given_kw, shed_kw))
+    assert energy_kw[4:] == pytest.approx(50.0)
+
+
+def test_everything_in_the_dark_is_for_that_reason() -> None:
+    slots = run(outage(*DARK).grid_model(), [0], IDLE_KW)
+    assert column(slots, "unserved_dark_kw")[..., 5].tolist() == column(slots, "load_kw")[..., 5].tolist()
+    assert not column(slots, "unserved_dark_kw")[..., :5].any()
+
+
+@pytest.mark.parametrize("dispatch", ["rule", "slot", "horizon"])
+@pytest.mark.parametrize("vm_min_pu", [0.95, 0.985])
+def test_load_shed_at_buses_is_that_of_their_microgrid_by_class(dispatch: str, vm_min_pu: float) -> None:
+    system = outage(CRITICAL, f"network.dispatch={{kind: {dispatch}}}", f"network.vm_min_pu={vm_min_pu}", *DARK)
+    slots = run(system.grid_model(), [0], IDLE_KW)
+    of_microgrid = system.network.microgrid
+    for name in ("shed_kw", "critical_shed_kw", "load_kw"):
+        at_buses = np.stack([getattr(slot.buses, name)[0] for slot in slots])
+        sums = np.stack([at_buses[:, of_microgrid == m].sum(axis=1) for m in range(len(system.microgrids))], axis=1)
+        assert sums == pytest.approx(column(slots, name)[:, 0], abs=1e-6), name
+    shed, critical_shed, load, critical = (
+        column(slots, name)[:, 0] for name in ("shed_kw", "critical_shed_kw", "load_kw", "critical_kw")
+    )
+    assert critical.sum() > 0.0
+    # Critical load is shed only where no normal load of the island is left (or voltages ask for it).
+    if vm_min_pu == 0.95:
+        assert critical_shed == pytest.approx(np.maximum(shed - (load - critical), 0.0), abs=1e-6)
+    costs = column(slots, "shedding_cny")[:, 0]
+    assert costs == pytest.approx(0.5 * (20.0 * (shed - critical_shed) + 100.0 * critical_shed))
+
+
+def test_critical_load_must_not_be_cheaper() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        outage(CRITICAL, "network.costs.critical_cny_per_kwh=10")
+    (issue,) = caught.value.issues
+    assert str(issue.path) == "network.costs.critical_cny_per_kwh"
+    with pytest.raises(ScenarioError, match="there is no bus 40; buses are 0 to 32"):
+        outage("network.critical={buses: [40]}")
