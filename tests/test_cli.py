@@ -189,7 +189,7 @@ def test_json_is_one_object_with_these_keys_and_nothing_else(said: Any) -> None:
     for name, estimate in summary["metrics"].items():
         assert list(estimate) == ["mean", "low", "high", "unit"], name
         assert estimate["low"] <= estimate["mean"] <= estimate["high"], name
-    parts = {"dg", "shedding", "ess", "curtailment", "total"}
+    parts = {"dg", "shedding", "ess", "curtailment", "supply", "total"}
     assert set(summary["cost"]) == {"without_ev", "with_ev", "losses"}
     assert set(summary["cost"]["without_ev"]) == parts
     assert set(summary["cost"]["with_ev"]) == parts | {"ev"}
