@@ -221,7 +221,8 @@ class Ledger:
 
 def _unserved_kw(cases: MicrogridSlots) -> Floats:
     """What is not served, reason by reason [kW]."""
-    return cases.unserved_dark_kw + cases.unserved_power_kw + cases.unserved_energy_kw + cases.unserved_voltage_kw
+    of_units_kw = cases.unserved_dark_kw + cases.unserved_power_kw + cases.unserved_energy_kw
+    return of_units_kw + cases.unserved_voltage_kw + cases.unserved_line_kw
 
 
 def _of_islands(values: Floats, island: Ints) -> Floats:

@@ -26,7 +26,7 @@ RESAMPLED_AT_ONCE = 2**18
 #: What became of customers, see the table `customers`.
 _SERVED, _TURNED_AWAY = 1, (2, 3)
 
-UNSERVED_REASONS = ("dark", "power", "energy", "voltage")
+UNSERVED_REASONS = ("dark", "power", "energy", "voltage", "line")
 COST_PARTS = ("dg", "shedding", "ess", "curtailment", "supply")
 
 
@@ -280,7 +280,7 @@ class EpisodeTotals:
         slots = records["microgrid_slots"]
         self.losses_cny.extend(slots.total("losses_cny").tolist())
         self.slack_over_kw = max(self.slack_over_kw, float(slots.cube("slack_over_kw").max(initial=0.0)))
-        for flag in ("redispatched", "voltage_violated", "slack_beyond_limit"):
+        for flag in ("redispatched", "voltage_violated", "line_overloaded", "slack_beyond_limit"):
             self.flags[flag] = self.flags.get(flag, 0) + int(slots.cube(flag).sum())
 
     def estimates(self, seed: int) -> dict[str, Estimate]:

@@ -32,7 +32,8 @@ def feeder_of(parameters: dict[str, Any]) -> Feeder:
         for name in PARAMETERS
         if name != "f_hz"
     }
-    return Feeder(net=SimpleNamespace(f_hz=parameters["f_hz"]), **columns)
+    unlimited = np.full(len(columns["line_from"]), np.inf)
+    return Feeder(net=SimpleNamespace(f_hz=parameters["f_hz"]), line_max_kva=unlimited, **columns)
 
 
 class GridSimulator(mosaik_api_v3.Simulator):

@@ -49,6 +49,8 @@ class GridState:
         ess_end_kwh: Energy in storage at the slot's end [kWh], shape [N, M].
         redispatched: 1 where a linear program dispatched, shape [N, M].
         violated: 1 where a voltage is out of its band all the same, shape [N, M].
+        for_lines: 1 where a linear program dispatched for lines alone, shape [N, M].
+        overloaded: 1 where a line is beyond its limit all the same, shape [N, M].
         drawn_kw: Active power drawn in an island but its slack unit's, at the one that leads it [kW], shape [N, M].
         drawn_kvar: Reactive power likewise [kvar], shape [N, M].
         follower_kw: Active power of diesel that does not hold its island's voltage [kW], shape [N, M].
@@ -72,6 +74,8 @@ class GridState:
     ess_end_kwh: Floats
     redispatched: Ints
     violated: Ints
+    for_lines: Ints
+    overloaded: Ints
     drawn_kw: Floats
     drawn_kvar: Floats
     follower_kw: Floats
@@ -207,6 +211,7 @@ class GridSlot:
             losses_cny=costs.dg_cny_per_kwh * losses_kwh,
             redispatched=state.redispatched,
             voltage_violated=state.violated,
+            line_overloaded=state.overloaded,
             slack_beyond_limit=beyond.astype(np.int64),
             island=np.broadcast_to(island, dispatch.shed_kw.shape),
         )
@@ -214,14 +219,15 @@ class GridSlot:
     def _reasons(self) -> dict[str, Floats]:
         """Why load is not served [kW], by column, shape [N, M]; together they are what is shed.
 
-        In the dark nothing can be; what the program of voltages sheds beyond what was wanted is for voltages; the rest
+        In the dark nothing can be; what the program sheds beyond what was wanted is for voltages, or lines; the rest
         could have been served as far as storage has power to spare, had it had (or not kept) the energy; beyond that
         diesel, utility and storage have not enough power.
         """
         shed_kw, state = self.dispatch.shed_kw, self.state
         lit = state.island[..., None, :] >= 0
-        voltage_kw = np.maximum(shed_kw - state.wanted_shed_kw, 0.0) * lit
-        left_kw = (shed_kw - voltage_kw) * lit
+        kept_kw = np.maximum(shed_kw - state.wanted_shed_kw, 0.0) * lit
+        line_kw = kept_kw * state.for_lines
+        left_kw = (shed_kw - kept_kw) * lit
         # Of an island's, each microgrid has its part by what it sheds.
         share = left_kw / np.where(state.island_shed_kw > 0.0, state.island_shed_kw, 1.0)
         energy_kw = np.minimum(left_kw, state.idle_storage_kw * share)
@@ -229,7 +235,8 @@ class GridSlot:
             "unserved_dark_kw": shed_kw * ~lit,
             "unserved_power_kw": left_kw - energy_kw,
             "unserved_energy_kw": energy_kw,
-            "unserved_voltage_kw": voltage_kw,
+            "unserved_voltage_kw": kept_kw - line_kw,
+            "unserved_line_kw": line_kw,
         }
 
     def _exchange_kw(self) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandapower
@@ -16,6 +17,7 @@ import pandapower.topology
 
 from cosim.grid.case import PandapowerNet
 from cosim.interface import Floats, Ints
+from cosim.units import KW_PER_MW as KVA_PER_MVA
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Feeder:
         island: Island of each bus, shape [B]; islands are numbered as their slack buses.
         slack: Position of each island's slack bus, shape [S].
         slack_vm_pu: Voltage held there [p.u.], shape [S].
+        line_max_kva: Highest apparent power of lines at rated voltage [kVA], infinite if unknown, shape [L].
     """
 
     net: PandapowerNet
@@ -47,6 +50,7 @@ class Feeder:
     island: Ints
     slack: Ints
     slack_vm_pu: Floats
+    line_max_kva: Floats
 
     @property
     def buses(self) -> int:
@@ -104,7 +108,22 @@ def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Se
         island=island,
         slack=np.array([position[b] for b in slack_buses], dtype=np.int64),
         slack_vm_pu=np.array(slack_vm_pu, dtype=np.float64),
+        line_max_kva=_line_max_kva(net, line),
     )
+
+
+def _line_max_kva(net: PandapowerNet, line: Any) -> Floats:
+    """Highest apparent power of lines in service at rated voltage [kVA], shape [L]."""
+
+    def column(name: str, default: float) -> Floats:
+        values = line[name].to_numpy(dtype=np.float64) if name in line else np.full(len(line), default)
+        return np.where(np.isnan(values), default, values)
+
+    loading = column("max_loading_percent", 100.0) / 100.0
+    current_ka = column("max_i_ka", np.inf) * column("df", 1.0) * line.parallel.to_numpy(dtype=np.float64) * loading
+    vn_kv = net.bus.vn_kv.loc[line.from_bus].to_numpy(dtype=np.float64)
+    max_kva: Floats = np.sqrt(3.0) * vn_kv * current_ka * KVA_PER_MVA
+    return max_kva
 
 
 def components_of(net: PandapowerNet) -> list[set[int]]:

@@ -109,10 +109,17 @@ class GridModel:
         self._dispatcher = self._dispatcher_of(scenario.network.dispatch)
         self._by_program = scenario.network.dispatch.kind == "slot"
         self._flow = flow
-        band = scenario.network.vm_min_pu, scenario.network.vm_max_pu
+        kept = scenario.network
         self._keepers = [
             VoltageKeeper(
-                stage, self._conditions.units(stage.first), network.microgrid, network.per_unit, *band, clock.slot_h
+                stage,
+                self._conditions.units(stage.first),
+                network.microgrid,
+                network.per_unit,
+                kept.vm_min_pu,
+                kept.vm_max_pu,
+                clock.slot_h,
+                lines=kept.branch_limits,
             )
             for stage in network.stages
         ]
@@ -187,6 +194,8 @@ class GridModel:
             ess_end_kwh=self._ess_kwh,
             redispatched=kept.redispatched,
             violated=kept.violated,
+            for_lines=kept.for_lines,
+            overloaded=kept.overloaded,
             drawn_kw=drawn_in_islands(stage, kept.power.p_kw),
             drawn_kvar=drawn_in_islands(stage, kept.power.q_kvar),
             follower_kw=kept.dispatch.dg_kw * stage.dg_follows,

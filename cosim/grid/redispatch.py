@@ -6,9 +6,11 @@ rule's order of priority. HiGHS solves it, through scipy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from cosim.errors import SimulationError
@@ -24,6 +26,12 @@ CURTAIL_WEIGHT = 0.5
 #: Per voltage outside the band, counted as the power that would cure it at the most sensitive bus [kW]; so that the
 #: program always has a solution, and sheds before it leaves the band at any voltage level.
 VIOLATION_WEIGHT = 1e9
+
+
+#: Sides of the polygon that stands for the circle of a line's limit; it is within it, by 2 % at most.
+SIDES = 16
+
+Complexes = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class IslandSlot:
         vm_no_load_pu: Voltages with nothing drawn, corrected for what the linear model misses [p.u.], shape [n].
         vm_min_pu: Lowest voltage allowed [p.u.].
         vm_max_pu: Highest voltage allowed [p.u.].
+        line_share: Complex power on each line with a limit per complex power drawn at each bus, shape [L, n].
+        line_max_kva: These limits [kVA], shape [L].
     """
 
     load_kw: Floats
@@ -73,6 +83,8 @@ class IslandSlot:
     vm_no_load_pu: Floats
     vm_min_pu: float
     vm_max_pu: float
+    line_share: Complexes
+    line_max_kva: Floats
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,37 @@ class IslandDispatch:
     ess_discharge_kw: Floats
     dg_kw: Floats
     supply_kw: float
+
+
+def _line_rows(
+    island: IslandSlot, kvar_per_kw: Floats, variables: int, units: Sequence[Ints], critical: slice
+) -> tuple[Floats, Floats]:
+    """Rows that keep the power of lines within a polygon in the circle of their limit.
+
+    Args:
+        island: The island.
+        kvar_per_kw: Reactive load shed with active load, shape [n].
+        variables: Number of variables.
+        units: Places of pv, wt, charge, discharge and dg among them.
+        critical: Places of critical load shed.
+
+    Returns:
+        Rows [SIDES * L, variables], and what they must stay below [kVA].
+    """
+    share = island.line_share
+    change = np.zeros((len(share), variables), dtype=np.complex128)
+    change[:, : len(kvar_per_kw)] = -share * (1.0 + 1j * kvar_per_kw)
+    if critical.stop > critical.start:
+        change[:, critical] = change[:, : len(kvar_per_kw)]
+    pv, wt, charge, discharge, dg = units
+    for at, bus in ((pv, island.pv_bus), (wt, island.wt_bus), (discharge, island.ess_bus), (dg, island.dg_bus)):
+        change[:, at] = -share[:, bus]
+    change[:, charge] = share[:, island.ess_bus]
+    loaded = share @ (island.load_kw + island.ev_kw + 1j * (island.load_kvar - island.fed_kvar))
+    directions = np.exp(-2j * np.pi * np.arange(SIDES) / SIDES)
+    rows = (directions[:, None, None] * change).real.reshape(-1, variables)
+    reach_kva = np.tile(island.line_max_kva * np.cos(np.pi / SIDES), SIDES)
+    return rows, reach_kva - (directions[:, None] * loaded).real.ravel()
 
 
 def redispatch(island: IslandSlot) -> IslandDispatch:
@@ -155,12 +198,16 @@ def redispatch(island: IslandSlot) -> IslandDispatch:
     )
     tolerated = np.zeros((buses, variables))
     tolerated[:, violation] = np.abs(rise).max() or 1.0
+    lines, limit_kva = _line_rows(island, kvar_per_kw, variables, (pv, wt, charge, discharge, dg), critical)
+    lines[:, violation] = -1.0
     # In kW at the most sensitive bus: coefficients in p.u./kW are so small that HiGHS drops them.
     per_kw = 1.0 / tolerated[0, violation]
     result = linprog(
         weight,
-        A_ub=np.vstack([-rise - tolerated, rise - tolerated]) * per_kw,
-        b_ub=np.concatenate([loaded_pu - island.vm_min_pu, island.vm_max_pu - loaded_pu]) * per_kw,
+        A_ub=np.vstack([(-rise - tolerated) * per_kw, (rise - tolerated) * per_kw, lines]),
+        b_ub=np.concatenate(
+            [(loaded_pu - island.vm_min_pu) * per_kw, (island.vm_max_pu - loaded_pu) * per_kw, limit_kva]
+        ),
         A_eq=balance,
         b_eq=[demand_kw],
         bounds=np.stack([np.zeros(variables), upper], axis=1),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_limit_kw
 from cosim.grid.engines.lindistflow import shared_path_impedances
+from cosim.grid.line_loading import LineLoading
 from cosim.grid.microgrid import Availability, Microgrids
 from cosim.grid.network import Stage
 from cosim.grid.power_flow import PowerFlowResult
@@ -67,8 +68,10 @@ class KeptVoltage:
         dispatch: The dispatch, shape [N, M].
         power: Powers at the buses, shape [N, B].
         flow: The power flow.
-        redispatched: 1 where the linear program dispatched, shape [N, M].
+        redispatched: 1 where a voltage or a line was beyond its limit, and the program dispatched, shape [N, M].
         violated: 1 where a voltage is outside all the same, shape [N, M].
+        for_lines: 1 where only a line was, shape [N, M].
+        overloaded: 1 where a line is beyond its limit all the same, shape [N, M].
     """
 
     dispatch: Dispatch
@@ -76,10 +79,12 @@ class KeptVoltage:
     flow: PowerFlowResult
     redispatched: Ints
     violated: Ints
+    for_lines: Ints
+    overloaded: Ints
 
 
 class VoltageKeeper:
-    """Holds the voltages of a stage's islands within a band.
+    """Holds the voltages of a stage's islands within a band, and its lines below their limits if wanted.
 
     Args:
         stage: The stage.
@@ -89,6 +94,7 @@ class VoltageKeeper:
         vm_min_pu: Lowest voltage allowed [p.u.].
         vm_max_pu: Highest voltage allowed [p.u.].
         slot_h: Length of a slot [h].
+        lines: Whether lines have limits.
     """
 
     def __init__(
@@ -100,6 +106,8 @@ class VoltageKeeper:
         vm_min_pu: float,
         vm_max_pu: float,
         slot_h: float,
+        *,
+        lines: bool,
     ) -> None:
         feeder = stage.feeder
         self._microgrids = microgrids
@@ -113,6 +121,7 @@ class VoltageKeeper:
         self._members = [stage.live[inside] for inside in self._inside]
         self._held = [np.flatnonzero(stage.islands.island == k) for k in self._islands]
         shared_r, shared_x = shared_path_impedances(feeder)
+        self._loading = LineLoading(feeder, shared_r + 1j * shared_x) if lines else None
         # In per unit of each bus.
         self._drop_per_kw = shared_r / KW_PER_MW * per_unit[stage.live, None]
         self._drop_per_kvar = shared_x / KW_PER_MW * per_unit[stage.live, None]
@@ -139,10 +148,12 @@ class VoltageKeeper:
             solve: Solves the power flow.
             everywhere: Whether the program dispatches all islands, not only those.
         """
-        outside = self._outside(flow)
+        outside, overloaded = self._outside(flow), self._overloaded(power)
         none = np.zeros(ess_kwh.shape, dtype=np.int64)
-        if not (everywhere or outside.any()):
-            return KeptVoltage(dispatch, power, flow, none, none)
+        if not (everywhere or outside.any() or overloaded.any()):
+            return KeptVoltage(dispatch, power, flow, none, none, none, none)
+        for_lines = overloaded & ~outside
+        outside = outside | overloaded
         dispatch = _copy(dispatch)
         changes = ("p_kw", "q_kvar", "shed_kw", "critical_shed_kw")
         power = replace(power, **{name: getattr(power, name).copy() for name in changes})
@@ -165,7 +176,14 @@ class VoltageKeeper:
             if not again.any():
                 break
         violated = self._outside(flow)
-        return KeptVoltage(dispatch, power, flow, self._at_microgrids(outside), self._at_microgrids(violated))
+        flags = (outside, violated, for_lines, self._overloaded(power))
+        return KeptVoltage(dispatch, power, flow, *map(self._at_microgrids, flags))
+
+    def _overloaded(self, power: BusPower) -> Flags:
+        """Which islands have a line beyond its limit, shape [N, S]."""
+        if self._loading is None:
+            return np.zeros((len(power.p_kw), len(self._members)), dtype=np.bool_)
+        return self._loading.beyond(power.p_kw[:, self._stage.live], power.q_kvar[:, self._stage.live])
 
     def _at_microgrids(self, of_islands: Flags) -> Ints:
         """Flags of islands [N, S] at their microgrids [N, M]; 0 in the dark."""
@@ -206,6 +224,10 @@ class VoltageKeeper:
         members, held = self._members[island], self._held[island]
         units = self._microgrids
         inside = np.ix_(self._inside[island], self._inside[island])
+        if self._loading is None:
+            line_share, line_max_kva = np.zeros((0, len(members)), dtype=np.complex128), np.zeros(0)
+        else:
+            line_share, line_max_kva = self._loading.of_island(island, self._inside[island])
         drop_per_kw, drop_per_kvar = self._drop_per_kw[inside], self._drop_per_kvar[inside]
         linear = -drop_per_kw @ power.p_kw[case, members] - drop_per_kvar @ power.q_kvar[case, members]
 
@@ -233,6 +255,8 @@ class VoltageKeeper:
             vm_no_load_pu=flow.vm_pu[case, members] - linear,
             vm_min_pu=self._vm_min_pu,
             vm_max_pu=self._vm_max_pu,
+            line_share=line_share,
+            line_max_kva=line_max_kva,
         )
 
     def _put(

@@ -54,6 +54,7 @@ class MicrogridSlots:
     unserved_power_kw: Floats = _column("kW", "Load not served because all that supplies is at its highest power.")
     unserved_energy_kw: Floats = _column("kW", "Load not served because storage is empty, or kept for later.")
     unserved_voltage_kw: Floats = _column("kW", "Load not served to keep voltages in their band.")
+    unserved_line_kw: Floats = _column("kW", "Load not served to keep lines below their limits.")
     ev_kw: Floats = _column("kW", "Power of all vehicles at its stations, > 0 drawn.")
     pv_available_kw: Floats = _column("kW", "Photovoltaic power to be had.")
     wt_available_kw: Floats = _column("kW", "Wind power to be had.")
@@ -82,8 +83,9 @@ class MicrogridSlots:
     curtailment_cny: Floats = _column("CNY", "Cost of renewable energy not used.")
     supply_cny: Floats = _column("CNY", "Cost of energy from the utility.")
     losses_cny: Floats = _column("CNY", "Cost of the losses as diesel; stands apart from all totals.")
-    redispatched: Ints = _flag("A voltage left its band under the rule, and a linear program dispatched instead.")
+    redispatched: Ints = _flag("A voltage or a line was beyond its limit, and a linear program dispatched instead.")
     voltage_violated: Ints = _flag("A voltage is out of its band all the same.")
+    line_overloaded: Ints = _flag("A line is beyond its limit all the same; 0 without `branch_limits`.")
     slack_beyond_limit: Ints = _flag("Diesel or the utility, with losses, is beyond its active or reactive limit.")
     island: Ints = _count("Microgrid that leads the island that it is in; its own number if alone, -1 in the dark.")
 

@@ -24,6 +24,7 @@ UNSERVED_NAMES = {
     "power": "for lack of power",
     "energy": "for lack of stored energy",
     "voltage": "to keep voltages in their band",
+    "line": "to keep lines below their limits",
 }
 #: What controllers are compared by, in a word or two.
 RATIO_NAMES = {
@@ -297,8 +298,9 @@ def _energies(summary: Mapping[str, Any]) -> Table:
 def _remarks(summary: Mapping[str, Any]) -> list[str]:
     flags, timing = summary["flagged_microgrid_slots"], summary["timing"]
     said = {
-        "redispatched": "dispatched anew to keep voltages in their band",
+        "redispatched": "dispatched anew to keep voltages and lines within their limits",
         "voltage_violated": "with a voltage out of its band",
+        "line_overloaded": "with a line beyond its limit",
         "slack_beyond_limit": f"with diesel over its limit by losses, {summary['slack_over_max_kw']:.1f} kW at most",
     }
     low_pu, high_pu = summary["voltage_range_pu"]

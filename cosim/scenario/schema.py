@@ -211,6 +211,11 @@ class NetworkSection(Section):
     engine: Name = Field("lindistflow", description="Power flow engine; `cosim engines` lists them.")
     vm_min_pu: Annotated[float, Field(ge=0.5, lt=1)] = Field(0.95, description="Lowest voltage allowed [p.u.].")
     vm_max_pu: Annotated[float, Field(gt=1, le=1.5)] = Field(1.05, description="Highest voltage allowed [p.u.].")
+    branch_limits: bool = Field(
+        False,
+        description="Whether load is shed so that lines stay below the currents that the network gives for them "
+        "(`max_i_ka`, `df`, `max_loading_percent`).",
+    )
     charging_limit: Literal["surplus_and_dg", "surplus"] = Field(
         "surplus_and_dg", description="What EVs may draw: spare renewables and spare diesel, or renewables only."
     )

@@ -8,7 +8,7 @@ from grid_cases import column, outage, run
 
 from cosim.errors import ScenarioError
 
-REASONS = ("unserved_dark_kw", "unserved_power_kw", "unserved_energy_kw", "unserved_voltage_kw")
+REASONS = ("unserved_dark_kw", "unserved_power_kw", "unserved_energy_kw", "unserved_voltage_kw", "unserved_line_kw")
 DARK = (
     "network.microgrids.4.buses=null",
     "network.microgrids.4.wt=null",
@@ -22,6 +22,7 @@ def test_reasons_add_up_to_what_is_shed() -> None:
     slots = run(outage(*DARK, "network.vm_min_pu=0.99").grid_model(), [0], IDLE_KW)
     of_reasons = {reason: column(slots, reason) for reason in REASONS}
     assert sum(of_reasons.values()) == pytest.approx(column(slots, "shed_kw"), abs=1e-9)
+    assert not of_reasons.pop("unserved_line_kw").any()
     for reason, kw in of_reasons.items():
         assert kw.min() >= 0.0, reason
         assert kw.sum() > 1.0, reason

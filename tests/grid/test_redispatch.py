@@ -39,6 +39,8 @@ def island(**changes: Any) -> IslandSlot:
         vm_no_load_pu=np.ones(3),
         vm_min_pu=0.95,
         vm_max_pu=1.05,
+        line_share=np.zeros((0, 3), dtype=complex),
+        line_max_kva=np.zeros(0),
     )
     # Of units there is one each.
     arrays = {
@@ -160,6 +162,7 @@ def test_island_of_one_bus_is_dispatched() -> None:
         drop_per_kw=one,
         drop_per_kvar=one,
         vm_no_load_pu=[1.06],
+        line_share=np.zeros((0, 1), dtype=complex),
         pv_kw=50.0,
     )
     found = redispatch(replace(slot, **{f"{unit}_bus": np.zeros(1, dtype=int) for unit in ("pv", "wt", "ess")}))
@@ -192,3 +195,51 @@ def test_program_closes_the_balance_within_its_bounds(
     assert (found.shed_kw <= slot.load_kw).all()
     assert min(voltages(slot, found)) >= 0.98 - 1e-9
     assert max(voltages(slot, found)) <= 1.01 + 1e-9
+
+
+# ----------------------------------------------------------------------------------------------------- lines
+
+#: What each bus draws flows through the lines between it and the slack.
+SHARE = np.array([[0, 1, 1], [0, 0, 1]], dtype=complex)
+
+
+def test_a_line_at_its_limit_sheds_what_is_behind_it() -> None:
+    # 250 kW are drawn at the far bus, its line takes 150; the polygon is 2 % within the circle, but for its corners.
+    found = redispatch(island(load_kw=[0, 100, 250], line_share=SHARE, line_max_kva=[1000.0, 150.0], vm_min_pu=0.5))
+    assert found.shed_kw[:2] == pytest.approx([0, 0], abs=1e-6)
+    assert found.shed_kw[2] == pytest.approx(250 - 150 * np.cos(np.pi / 16), abs=1e-6)
+
+
+def test_a_unit_behind_a_line_relieves_it() -> None:
+    slot = island(load_kw=[0, 100, 250], pv_kw=110.0, line_share=SHARE, line_max_kva=[1000.0, 150.0], vm_min_pu=0.5)
+    assert redispatch(slot).shed_kw == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_a_line_that_evs_overload_is_overloaded_all_the_same() -> None:
+    slot = island(load_kw=[0, 0, 50], ev_kw=[0, 0, 300], line_share=SHARE, line_max_kva=[1000.0, 200.0], vm_min_pu=0.5)
+    found = redispatch(slot)
+    # All load behind it goes, and the island is still dispatched.
+    assert found.shed_kw == pytest.approx([0, 0, 50], abs=1e-6)
+    assert found.dg_kw.item() == pytest.approx(300, abs=1e-6)
+
+
+@settings(max_examples=40)
+@given(near=power, far=power, pf=st.floats(0.0, 1.0), pv=power, first=st.floats(50, 500), second=st.floats(50, 500))
+def test_lines_stay_within_their_limits(
+    near: float, far: float, pf: float, pv: float, first: float, second: float
+) -> None:
+    kvar = [0.0, pf * near, pf * far]
+    slot = island(
+        load_kw=[0, near, far],
+        load_kvar=kvar,
+        pv_kw=pv,
+        line_share=SHARE,
+        line_max_kva=[first, second],
+        vm_min_pu=0.5,
+        vm_max_pu=1.5,
+    )
+    found = redispatch(slot)
+    served = 1.0 - found.shed_kw / np.where(slot.load_kw > 0, slot.load_kw, 1.0)
+    drawn = (slot.load_kw + 1j * slot.load_kvar) * served
+    drawn[2] -= found.pv_kw.item()
+    assert (np.abs(SHARE @ drawn) <= np.array([first, second]) + 1e-6).all()
