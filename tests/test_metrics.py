@@ -190,7 +190,7 @@ def test_energies_and_flags_are_kept_per_episode() -> None:
     kept = totals(records(microgrid_slots=flagged))
     assert kept.shed_kwh["microgrid_slots"][0][0].tolist() == [2.0, 3.0]
     assert kept.curtailed_kwh["microgrid_slots"][0][0].tolist() == [8.0, 8.0]
-    assert kept.flags == {"redispatched": 0, "voltage_violated": 3, "slack_beyond_limit": 0}
+    assert kept.flags == {"redispatched": 0, "voltage_violated": 3, "line_overloaded": 0, "slack_beyond_limit": 0}
 
 
 def test_an_interval_of_equal_values_is_a_point() -> None:
