@@ -275,7 +275,10 @@ def test_options_in_the_file_are_not_for_another_controller(folder: Path, said: 
     ("words", "problem"),
     [
         (("--controller", "nobody"), "controller.name: there is no controller 'nobody'"),
-        (("--engine", "steam"), "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower'"),
+        (
+            ("--engine", "steam"),
+            "network.engine: must be one of 'lindistflow', 'lindistflow-losses', 'power-grid-model'",
+        ),
         (("--seed", "-1"), "seed: must be at least 0"),
         (("--set", "fleet.sise=4"), "fleet.sise: unknown key; did you mean 'size'"),
         (("--set", "fleet"), "must have the form PATH=VALUE"),
@@ -645,7 +648,7 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert out.splitlines()[-1].startswith("module:Class")
     code, out, _ = said("engines")
     assert code == 0
-    names = ["lindistflow", "power-grid-model", "pandapower", "opendss", "module:Class"]
+    names = ["lindistflow", "lindistflow-losses", "power-grid-model", "pandapower", "opendss", "module:Class"]
     assert [line.split()[0] for line in out.splitlines()] == names
 
 

@@ -58,8 +58,8 @@ def test_mistakes_of_all_sections_come_at_once_with_their_lines(tmp_path: Path) 
 
 def test_a_wrong_section_hides_no_mistake_of_another() -> None:
     assert problems("network.engine=steam", "stations.1.position_km=[1, 1]", "controller.options={a: 1}") == [
-        "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower', 'opendss', or module:Class, "
-        "got 'steam'",
+        "network.engine: must be one of 'lindistflow', 'lindistflow-losses', 'power-grid-model', 'pandapower', "
+        "'opendss', or module:Class, got 'steam'",
         "stations.1.position_km: there is no road node at [1, 1] km; the nearest is at [0, 0] km",
         *problems("controller.options={a: 1}"),
     ]

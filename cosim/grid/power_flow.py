@@ -78,7 +78,7 @@ class Engine:
         cls: Name of the class.
         package: Import name of the package it needs.
         about: One line for `cosim engines`.
-        exact: Whether it solves the AC equations (else a linear model of them).
+        exact: Whether it solves the AC equations (else something near them).
         extra: Extra of ev-cosim that brings the package; empty if it is always there.
     """
 
@@ -103,6 +103,14 @@ ENGINES = (
         "LinDistFlow",
         "numpy",
         "linearised DistFlow without losses, for all cases at once",
+        exact=False,
+    ),
+    Engine(
+        "lindistflow-losses",
+        "cosim.grid.engines.lindistflow_losses",
+        "LossyDistFlow",
+        "numpy",
+        "linearised DistFlow corrected for losses, for all cases at once",
         exact=False,
     ),
     Engine(

@@ -35,7 +35,7 @@ def engines_view(found: Sequence[Mapping[str, Any]]) -> Group:
     notes = [
         "largest difference from pandapower in p.u., MW or Mvar; whether the bits of a case do not depend on others;",
         "CPU time per case, alone and as one of 32",
-        *(f"{one['engine']} is a linear model: no losses" for one in found if not one["exact"]),
+        *(f"{one['engine']} does not solve the AC equations, it is near them" for one in found if not one["exact"]),
         *(f"{one['engine']}: {problem}" for one in found for problem in one["problems"]),
     ]
     return Group(table, *map(Text, notes))

@@ -19,7 +19,7 @@ from cosim.system import System, load_system
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 read_case33bw = functools.cache(pandapower.networks.case33bw)
-ENGINE_NAMES = ("lindistflow", "power-grid-model", "pandapower", "opendss")
+ENGINE_NAMES = ("lindistflow", "lindistflow-losses", "power-grid-model", "pandapower", "opendss")
 
 
 def case33bw() -> Any:

@@ -184,12 +184,14 @@ def test_unknown_engine_is_a_mistake() -> None:
     with pytest.raises(ScenarioError) as caught:
         find_engine("opendes")
     assert str(caught.value) == (
-        "network.engine: must be one of 'lindistflow', 'power-grid-model', 'pandapower', 'opendss', or module:Class, "
-        "got 'opendes'"
+        "network.engine: must be one of 'lindistflow', 'lindistflow-losses', 'power-grid-model', 'pandapower', "
+        "'opendss', or module:Class, got 'opendes'"
     )
 
 
-@pytest.mark.parametrize(("name", "losses_kwh"), [("lindistflow", 0.0), ("power-grid-model", 120.42)])
+@pytest.mark.parametrize(
+    ("name", "losses_kwh"), [("lindistflow", 0.0), ("lindistflow-losses", 120.40), ("power-grid-model", 120.42)]
+)
 def test_losses_of_the_outage(name: str, losses_kwh: float) -> None:
     # MG1..5 with AC: (9.01 + 43.53 + 184.68 + 1.56 + 2.06) kW summed over the slots, times half an hour.
     slots = run(outage(f"network.engine={name}").grid_model(), [0])
