@@ -88,6 +88,10 @@ class Child:
         if not self.ready:
             self._process.kill()
 
+    def kill(self) -> None:
+        """End it whatever it does."""
+        self._process.kill()
+
     def end(self) -> None:
         """Wait until it has ended, but not for long."""
         self._process.join(GRACE_S)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cosim.clock import Clock, parse_time_of_day
-from cosim.couplings.tcp_flow import TcpFlow
+from cosim.couplings.simulator import check_simulator, open_simulator
 from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
 from cosim.foreign_code import is_foreign
 from cosim.grid.case import load_net
@@ -26,7 +26,7 @@ from cosim.reward import RewardModel
 from cosim.sampling.group import Group, Span, make_group
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
-from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection
+from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection, on_this_machine
 from cosim.scenario.station_schema import CustomerSection
 from cosim.traffic.congestion import expected_base_flow
 from cosim.traffic.demand import Demand, demand_of
@@ -39,8 +39,6 @@ from cosim.traffic.target import PENALISED
 from cosim.traffic.travel_time import TravelTime
 
 T = TypeVar("T")
-#: This machine.
-LOOPBACK = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,7 @@ class System:
         grid, folder = self.scenario.grid, self.file.folder
         if grid.simulator is None:
             return open_engine(self.scenario.network.engine, feeder, folder)
-        flow = TcpFlow(grid.simulator, folder, grid.timeout_s)
-        flow.open(feeder)
-        return flow
+        return open_simulator(grid.simulator, feeder, folder, grid.timeout_s)
 
     def check_outside(self) -> None:
         """Make sure that the power flow may come from where the scenario says.
@@ -128,16 +124,16 @@ class System:
         if simulator is None:
             if is_foreign(engine) and not self.allow_code:
                 raise CouplingError(f"engine {engine!r} is code from outside ev-cosim; {allow}")
-        elif simulator.command is not None:
-            if not self.allow_code:
-                raise CouplingError(f"grid.simulator.command starts {simulator.command[0]!r}; {allow}")
-        elif simulator.connect is not None:
-            host = simulator.connect.rpartition(":")[0]
-            if host not in LOOPBACK and not self.allow_remote:
-                raise CouplingError(
-                    f"grid.simulator.connect leads to {host!r}, beyond this machine; allow it with --allow-remote "
-                    "(allow_remote=True)"
-                )
+            return
+        if simulator.code is not None and not self.allow_code:
+            field, what = simulator.code
+            raise CouplingError(f"{field} starts {what!r}; {allow}")
+        if simulator.address is not None and not on_this_machine(simulator.address[1]) and not self.allow_remote:
+            field, address = simulator.address
+            raise CouplingError(
+                f"{field} leads to {address.rpartition(':')[0]!r}, beyond this machine; allow it with --allow-remote "
+                "(allow_remote=True)"
+            )
 
     def traffic_model(self, *, keep_trips: bool = True) -> TrafficModel:
         """Traffic that no episode has begun in yet.
@@ -219,6 +215,9 @@ class _Builder:
             self._part(lambda section: check_station_buses(section, net), "stations")
             network = self._part(lambda section: build_network(section, net, clock), "network")
         self._part(lambda section: find_engine(section.engine), "network")
+        if network is not None:
+            feeder = network.feeder
+            self._part(lambda section: check_simulator(section.simulator, feeder, self._resolve), "grid")
         roads = self._part(lambda section: build_roads(section, self._resolve), "roads")
         profiles = None
         if clock is not None:

@@ -5,7 +5,10 @@ docs/guides/coupling.md has it as a table.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, Final
+
+import numpy as np
 
 from cosim.grid.feeder import Feeder
 
@@ -25,3 +28,14 @@ def feeder_parameters(feeder: Feeder) -> dict[str, Any]:
     """A feeder as plain values, which the model `Grid` is made with."""
     columns = {name: getattr(feeder, name).tolist() for name in PARAMETERS if name != "f_hz"}
     return {**columns, "f_hz": float(feeder.net.f_hz)}
+
+
+def feeder_of(parameters: dict[str, Any]) -> Feeder:
+    """A feeder from these values; it has no pandapower net."""
+    columns: dict[str, Any] = {
+        name: np.array(parameters[name], dtype=np.int64 if name in INTEGERS else np.float64)
+        for name in PARAMETERS
+        if name != "f_hz"
+    }
+    unlimited = np.full(len(columns["line_from"]), np.inf)
+    return Feeder(net=SimpleNamespace(f_hz=parameters["f_hz"]), line_max_kva=unlimited, **columns)

@@ -6,14 +6,12 @@ python -m cosim.couplings.grid_simulator ENGINE HOST:PORT
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import mosaik_api_v3
 import numpy as np
 
-from cosim.couplings.grid_interface import INPUTS, INTEGERS, MODEL, OUTPUTS, PARAMETERS
-from cosim.grid.feeder import Feeder
+from cosim.couplings.grid_interface import INPUTS, MODEL, OUTPUTS, PARAMETERS, feeder_of
 from cosim.grid.power_flow import NotConvergedError, PowerFlow, open_engine
 
 META = {
@@ -23,17 +21,6 @@ META = {
         MODEL: {"public": True, "any_inputs": False, "params": list(PARAMETERS), "attrs": [*INPUTS, *OUTPUTS]},
     },
 }
-
-
-def feeder_of(parameters: dict[str, Any]) -> Feeder:
-    """A feeder from the parameters of the model `Grid`; it has no pandapower net."""
-    columns: dict[str, Any] = {
-        name: np.array(parameters[name], dtype=np.int64 if name in INTEGERS else np.float64)
-        for name in PARAMETERS
-        if name != "f_hz"
-    }
-    unlimited = np.full(len(columns["line_from"]), np.inf)
-    return Feeder(net=SimpleNamespace(f_hz=parameters["f_hz"]), line_max_kva=unlimited, **columns)
 
 
 class GridSimulator(mosaik_api_v3.Simulator):

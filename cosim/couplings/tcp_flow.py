@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from cosim.couplings.answer import checked_numbers
 from cosim.couplings.grid_interface import INPUTS, MODEL, OUTPUTS, feeder_parameters
-from cosim.couplings.process import SimulatorProcess
+from cosim.couplings.process import GRACE_S, ConnectingProcess
 from cosim.couplings.wire import Wire
 from cosim.errors import CouplingError
 from cosim.grid.feeder import Feeder
@@ -24,8 +25,6 @@ from cosim.scenario.schema import SimulatorSection
 
 #: Versions of the mosaik API that are spoken: those that begin so.
 API: Final = "3."
-#: A number beyond this is none.
-LARGEST: Final = 1e300
 #: What is seen as who sends.
 SENDER: Final = "ev-cosim.Microgrids"
 
@@ -50,9 +49,9 @@ class TcpFlow:
         Raises:
             CouplingError: If it cannot be reached, speaks another version, or has no such model.
         """
-        self._process: SimulatorProcess | None = None
+        self._process: ConnectingProcess | None = None
         if self._section.command is not None:
-            self._process = SimulatorProcess(self._section.command, self._folder, self._timeout_s)
+            self._process = ConnectingProcess(self._section.command, self._folder, self._timeout_s)
             self._name, connection = self._process.name, self._process.connection
         else:
             self._name = f"simulator at {self._section.connect}"
@@ -104,24 +103,10 @@ class TcpFlow:
             if not converged:
                 raise NotConvergedError(case)
             for name, rows in found.items():
-                rows[case] = self._numbers(values, name, rows.shape[1])
+                if name not in values:
+                    raise CouplingError(f"{self._name} gave no {name}")
+                rows[case] = checked_numbers(self._name, name, values[name], rows.shape[1])
         return PowerFlowResult(**found)
-
-    def _numbers(self, values: dict[str, Any], name: str, count: int) -> Floats:
-        if name not in values:
-            raise CouplingError(f"{self._name} gave no {name}")
-        said = values[name]
-        plain = isinstance(said, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in said)
-        if not plain or any(abs(v) > LARGEST for v in said):
-            raise CouplingError(f"{self._name} gave {name} that are no numbers: {str(said)[:100]}")
-        numbers = np.array(said, dtype=np.float64)
-        if numbers.shape != (count,):
-            raise CouplingError(f"{self._name} gave {name} of shape {list(numbers.shape)}, it must be [{count}]")
-        if not np.isfinite(numbers).all():
-            raise CouplingError(f"{self._name} gave {name} that are not finite; say `converged: false` instead")
-        if name == "vm_pu" and (numbers < 0.0).any():
-            raise CouplingError(f"{self._name} gave a voltage magnitude below 0")
-        return numbers
 
     def _ask(self, function: str, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -153,9 +138,9 @@ class TcpFlow:
             raise CouplingError(f"{self._name} cannot be reached: {problem}; it serves one run at a time") from error
 
 
-def _hang_up(wire: Wire, process: SimulatorProcess | None) -> None:
+def _hang_up(wire: Wire, process: ConnectingProcess | None) -> None:
     with suppress(CouplingError):  # whoever has gone already need not be told
         wire.say("stop")
     wire.close()
     if process is not None:
-        process.end()
+        process.end(GRACE_S)

@@ -129,21 +129,36 @@ def _station_features(stations: Sequence[StationSection]) -> Issues:
 
 def _simulator(grid: GridSection) -> Issues:
     simulator = grid.simulator
-    if simulator is not None and (simulator.command is None) == (simulator.connect is None):
-        yield ScenarioIssue("grid.simulator", "must have either command or connect")
-    if (
-        simulator is not None
-        and simulator.command is not None
-        and not any("%(addr)s" in word for word in simulator.command)
-    ):
-        problem = "must have %(addr)s in one of its words: the address that the simulator connects to"
-        yield ScenarioIssue("grid.simulator.command", problem)
-    if (
-        simulator is not None
-        and simulator.connect is not None
-        and int(simulator.connect.rpartition(":")[2]) > LAST_PORT
-    ):
-        yield ScenarioIssue("grid.simulator.connect", f"has a port beyond {LAST_PORT}: {simulator.connect}")
+    if simulator is None:
+        return
+    path = "grid.simulator"
+    ways = ("command", "connect", "helics", "fmu")
+    if sum(getattr(simulator, way) is not None for way in ways) != 1:
+        yield ScenarioIssue(path, "must have one of command, connect, helics, fmu")
+    helics = simulator.helics
+    if helics is not None and (helics.command is None) == (helics.broker is None):
+        yield ScenarioIssue(f"{path}.helics", "must have either command or broker")
+    yield from _command(path, simulator.command, "the simulator connects to")
+    yield from _port(f"{path}.connect", simulator.connect)
+    if helics is not None:
+        yield from _command(f"{path}.helics", helics.command, "the broker has")
+        yield from _port(f"{path}.helics.broker", helics.broker)
+    if simulator.fmu is not None:
+        for name in ("p_mw", "q_mvar", "vm_pu", "slack_p_mw", "slack_q_mvar"):
+            pattern = getattr(simulator.fmu, name)
+            if "{bus}" not in pattern and "{n}" not in pattern:
+                problem = f"must have {{bus}} or {{n}} in it, since there is one for each bus, got {shown(pattern)}"
+                yield ScenarioIssue(f"{path}.fmu.{name}", problem)
+
+
+def _command(path: str, command: Sequence[str] | None, whose: str) -> Issues:
+    if command is not None and not any("%(addr)s" in word for word in command):
+        yield ScenarioIssue(f"{path}.command", f"must have %(addr)s in one of its words: the address that {whose}")
+
+
+def _port(path: str, address: str | None) -> Issues:
+    if address is not None and int(address.rpartition(":")[2]) > LAST_PORT:
+        yield ScenarioIssue(path, f"has a port beyond {LAST_PORT}: {address}")
 
 
 def _fleet_charge(fleet: FleetSection) -> Issues:

@@ -533,17 +533,100 @@ class RewardSection(Section):
     move_penalty: NonNegative = Field(0.1, description="Taken off for a move that leaves the area or finds no road.")
 
 
-class SimulatorSection(Section):
-    """A mosaik simulator with the model `Grid`, for the power flow: a command that starts it, or its address."""
+Command = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Address = Annotated[str, Field(pattern=r"^[^:\s]+:[0-9]{1,5}$")]
+#: This machine.
+LOOPBACK = ("localhost", "127.0.0.1")
 
-    command: list[Annotated[str, Field(min_length=1)]] | None = Field(
+
+def on_this_machine(address: str) -> bool:
+    """Whether an address HOST:PORT is of this machine."""
+    return address.rpartition(":")[0] in LOOPBACK
+
+
+class HelicsSection(Section):
+    """A HELICS federate that solves the power flow; needs `ev-cosim[helics]`."""
+
+    federate: Name = Field("grid", description="Name of the federate, and of what it publishes: grid/vm_pu.")
+    command: Command | None = Field(
         None,
-        min_length=1,
-        description="Program and arguments; `%(addr)s` becomes the address that it connects to. Needs --allow-code.",
+        description="Program and arguments that start it; `%(addr)s` becomes the address of a broker that is run for "
+        "it on this machine. Needs --allow-code.",
     )
-    connect: Annotated[str, Field(pattern=r"^[^:\s]+:[0-9]{1,5}$")] | None = Field(
-        None, description="Address at which it waits, HOST:PORT; beyond this machine it needs --allow-remote."
+    broker: Address | None = Field(
+        None,
+        description="Address of a broker that runs already, for a federate that somebody else starts, HOST:PORT; "
+        "beyond this machine it needs --allow-remote.",
     )
+    core: Literal["zmq", "zmq_ss", "tcp", "tcp_ss"] = Field("zmq", description="Core type of HELICS; the same for all.")
+    period_s: Annotated[float, Field(ge=1e-6, le=1e6)] = Field(
+        1.0, description="HELICS time from case to case [s]: case k is published at k periods and read a period later."
+    )
+
+
+class FmuSection(Section):
+    """A co-simulation FMU (FMI 2.0) that solves the power flow; needs `ev-cosim[fmu]` and --allow-code.
+
+    In names of variables `{bus}` becomes the number of a bus, and `{n}` its place among them, counted from 1.
+    """
+
+    file: FilePath = Field(description="The FMU, relative to the scenario file.")
+    p_mw: Name = Field("p_mw[{bus}]", description="Inputs: active power drawn at each bus.")
+    q_mvar: Name = Field("q_mvar[{bus}]", description="Inputs: reactive power drawn at each bus.")
+    vm_pu: Name = Field("vm_pu[{bus}]", description="Outputs: voltage magnitude at each bus.")
+    slack_p_mw: Name = Field(
+        "slack_p_mw[{bus}]", description="Outputs: active power that the source at each slack bus delivers."
+    )
+    slack_q_mvar: Name = Field("slack_q_mvar[{bus}]", description="Outputs: reactive power that it delivers.")
+    converged: Name | None = Field(
+        None, description="Boolean output that is false where there is no solution; without it there always is one."
+    )
+    step_s: Annotated[float, Field(ge=1e-9, le=1e9)] = Field(1.0, description="Step of the FMU per case [s].")
+    start: dict[Name, bool | int | float | str] = Field(
+        default_factory=dict, description="Values of parameters and inputs by name, given before it is initialised."
+    )
+
+
+class SimulatorSection(Section):
+    """Who solves the power flow: a mosaik simulator with the model `Grid`, a HELICS federate, or an FMU."""
+
+    command: Command | None = Field(
+        None,
+        description="Program and arguments of a mosaik simulator; `%(addr)s` becomes the address that it connects to. "
+        "Needs --allow-code.",
+    )
+    connect: Address | None = Field(
+        None,
+        description="Address at which a mosaik simulator waits, HOST:PORT; beyond this machine: --allow-remote.",
+    )
+    helics: HelicsSection | None = Field(None, description="A HELICS federate.")
+    fmu: FmuSection | None = Field(None, description="A co-simulation FMU.")
+
+    @property
+    def code(self) -> tuple[str, str] | None:
+        """The field that has code run which is not ours, and what it runs; None if there is none."""
+        if self.fmu is not None:
+            return "grid.simulator.fmu.file", self.fmu.file
+        if self.helics is not None:
+            return None if self.helics.command is None else ("grid.simulator.helics.command", self.helics.command[0])
+        return None if self.command is None else ("grid.simulator.command", self.command[0])
+
+    @property
+    def address(self) -> tuple[str, str] | None:
+        """The field that says where it waits, and the address; None if it is started here."""
+        if self.helics is not None:
+            return None if self.helics.broker is None else ("grid.simulator.helics.broker", self.helics.broker)
+        return None if self.connect is None else ("grid.simulator.connect", self.connect)
+
+    @property
+    def about(self) -> str:
+        """What it is called in summaries."""
+        if self.fmu is not None:
+            return f"FMU {self.fmu.file}"
+        if self.helics is not None:
+            by = f"at {self.helics.broker}" if self.helics.command is None else f"by {' '.join(self.helics.command)}"
+            return f"HELICS federate {self.helics.federate} {by}"
+        return f"simulator at {self.connect}" if self.command is None else " ".join(self.command)
 
 
 class GridSection(Section):
@@ -587,6 +670,4 @@ class Scenario(Section):
     def power_flow(self) -> str:
         """Who solves the power flow: the engine, or the simulator from elsewhere."""
         simulator = self.grid.simulator
-        if simulator is None:
-            return self.network.engine
-        return f"simulator at {simulator.connect}" if simulator.command is None else " ".join(simulator.command)
+        return self.network.engine if simulator is None else simulator.about

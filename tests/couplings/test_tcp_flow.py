@@ -11,16 +11,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from coupled import COMMON, HERE, SCENARIO, nearly_equal, nothing_left, run
 
 import cosim
 from cosim.cli import main
 from cosim.errors import CouplingError, PowerFlowError, ScenarioError
 
-HERE = Path(__file__).parent
-SCENARIO = HERE.parents[1] / "scenarios" / "outage_33bus_deterministic.yaml"
-COMMON = ["controller.name=coordinated"]
 OPENDSS = [sys.executable, "-m", "cosim.couplings.opendss", "%(addr)s"]
 
 
@@ -33,20 +30,6 @@ def misbehaving(what: str, timeout_s: float = 20.0) -> str:
     return started([sys.executable, str(HERE / "misbehaving.py"), what, "%(addr)s"], timeout_s)
 
 
-def run(*overrides: str, **more: object) -> cosim.Results:
-    return cosim.run(SCENARIO, episodes=1, overrides=[*COMMON, *overrides], **more)  # type: ignore[arg-type]
-
-
-def nearly_equal(one: cosim.Results, other: cosim.Results) -> None:
-    """Powers to 1e-3 kW, voltages to 1e-6 p.u."""
-    assert one.records is not None and other.records is not None
-    for table, tolerance in (("microgrid_slots", 1e-3), ("bus_slots", 1e-6), ("reference_slots", 1e-3)):
-        for name, values in one.records[table].columns.items():
-            scale = 1e-3 if name in ("p_kw", "q_kvar") else tolerance
-            expected = np.asarray(other.records[table].columns[name])
-            np.testing.assert_allclose(np.asarray(values), expected, rtol=1e-6, atol=scale, err_msg=name)
-
-
 @pytest.fixture(scope="module")
 def ours() -> cosim.Results:
     return run("network.engine=power-grid-model")
@@ -54,14 +37,8 @@ def ours() -> cosim.Results:
 
 @pytest.fixture(autouse=True)
 def nothing_stays() -> Iterator[None]:
-    """No process of a test is left behind."""
-    yield
-    for _ in range(50):
-        found = subprocess.run(["pgrep", "-f", "misbehaving.py|cosim.couplings"], capture_output=True, text=True)
-        if not found.stdout.strip():
-            return
-        time.sleep(0.1)
-    pytest.fail(f"left behind: {found.stdout}")
+    with nothing_left("misbehaving.py|cosim.couplings"):
+        yield
 
 
 def test_opendss_in_this_process_and_over_tcp_give_the_same_records(ours: cosim.Results) -> None:
@@ -191,8 +168,11 @@ def test_what_cannot_be_reached(simulator: str, more: dict[str, bool], problem: 
     [
         ("{simulator: {command: [x]}}", r"grid.simulator.command: must have %\(addr\)s in one of its words"),
         ("{simulator: {connect: 'here:99999'}}", "has a port beyond 65535: here:99999"),
-        ("{simulator: {}}", "grid.simulator: must have either command or connect"),
-        ("{simulator: {command: [a], connect: 'b:1'}}", "grid.simulator: must have either command or connect"),
+        ("{simulator: {}}", "grid.simulator: must have one of command, connect, helics, fmu"),
+        (
+            "{simulator: {command: [a], connect: 'b:1'}}",
+            "grid.simulator: must have one of command, connect, helics, fmu",
+        ),
         ("{simulator: {connect: here}}", "grid.simulator.connect: must match"),
         ("{timeout_s: 0}", "grid.timeout_s: must be at least 0.1"),
     ],

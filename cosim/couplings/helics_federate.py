@@ -1,0 +1,213 @@
+"""The federate `ev-cosim`, and its broker if it needs one, in a process of their own: HELICS may wait for ever.
+
+What it publishes and reads stands in docs/guides/coupling.md.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import helics
+import numpy as np
+
+from cosim.couplings.federation import Federation
+from cosim.couplings.output import shorten_output
+from cosim.couplings.solver_process import DOING, FAILED, GIVES, say
+from cosim.couplings.unit import unit_factor
+from cosim.errors import CouplingError
+from cosim.interface import Floats
+
+#: Name of our federate.
+OURS: Final = "ev-cosim"
+#: What we publish, with units by which HELICS refuses who reads them as something else.
+PUBLISHED: Final = {"p_mw": "MW", "q_mvar": "Mvar"}
+#: What we read.
+READ: Final = ("vm_pu", "slack_p_mw", "slack_q_mvar")
+#: Nobody but this machine can reach what listens here.
+LOCAL: Final = "--local_interface=127.0.0.1"
+QUIET: Final = "--loglevel=no_print"
+#: Ports that are tried for a broker.
+TRIES: Final = 5
+#: Time that a broker is given to end by itself [ms].
+GRACE_MS: Final = 2000
+
+
+def serve(connection: Connection, federation: Federation) -> None:
+    """Join a federation and solve what is asked for, until None is; what goes wrong is told."""
+    with _broker(federation, connection) as address:
+        try:
+            say(connection, GIVES, address)
+            say(connection, DOING, f"cannot be reached: the broker at {address} gave no answer")
+            with _Federate(federation, address, connection) as federate:
+                while (cases := connection.recv()) is not None:
+                    shorten_output()
+                    for p_mw, q_mvar in zip(*cases, strict=True):
+                        values = federate.solve(p_mw, q_mvar)
+                        say(connection, GIVES, values)
+                        if values is None:
+                            break
+        except helics.HelicsException as error:
+            say(connection, FAILED, f"failed: {' '.join(str(error).split())}")
+        except CouplingError as error:
+            say(connection, FAILED, str(error))
+
+
+class _Federate:
+    """Publishes what each bus draws, and reads what the other federate makes of it.
+
+    Args:
+        federation: What it must know.
+        address: HOST:PORT of the broker.
+        connection: Who is told what is waited for.
+    """
+
+    def __init__(self, federation: Federation, address: str, connection: Connection) -> None:
+        self._federation = federation
+        self._case = 0
+        info = helics.helicsCreateFederateInfo()
+        helics.helicsFederateInfoSetCoreTypeFromString(info, federation.core)
+        local = LOCAL if federation.near else ""
+        helics.helicsFederateInfoSetCoreInitString(
+            info, f"--broker={_spelled(federation.core, address)} {QUIET} {local}"
+        )
+        helics.helicsFederateInfoSetTimeProperty(info, helics.HELICS_PROPERTY_TIME_PERIOD, federation.period_s)
+        for level in (helics.HELICS_PROPERTY_INT_CONSOLE_LOG_LEVEL, helics.HELICS_PROPERTY_INT_LOG_LEVEL):
+            helics.helicsFederateInfoSetIntegerProperty(info, level, helics.HELICS_LOG_LEVEL_ERROR)
+        helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_UNINTERRUPTIBLE, True)
+        # We are granted a time after all who are granted the same one: what they publish then is the answer.
+        helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_WAIT_FOR_CURRENT_TIME_UPDATE, True)
+        self._fed = helics.helicsCreateValueFederate(OURS, info)
+        self._published = [
+            helics.helicsFederateRegisterGlobalPublication(
+                self._fed, f"{OURS}/{name}", helics.HELICS_DATA_TYPE_VECTOR, unit
+            )
+            for name, unit in PUBLISHED.items()
+        ]
+        feeder = helics.helicsFederateRegisterGlobalPublication(
+            self._fed, f"{OURS}/feeder", helics.HELICS_DATA_TYPE_STRING, ""
+        )
+        # Units are looked at here: HELICS does not convert vectors, and says nothing.
+        self._read = {name: self._subscription(name) for name in READ}
+        self._converged = self._subscription("converged")
+        say(connection, DOING, "did not join the federation")
+        helics.helicsFederateEnterInitializingMode(self._fed)
+        self._check_names()
+        helics.helicsPublicationPublishString(feeder, federation.feeder)
+        helics.helicsFederateEnterExecutingMode(self._fed)
+        self._factor = {name: self._factor_of(name, port) for name, port in self._read.items()}
+        say(connection, GIVES, None)
+
+    def __enter__(self) -> _Federate:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        helics.helicsFederateDisconnect(self._fed)
+
+    def solve(self, p_mw: Floats, q_mvar: Floats) -> dict[str, Any] | None:
+        """Publish a case and go to the next time.
+
+        Returns:
+            What the other federate has published since; None if it says that there is no solution.
+        """
+        for publication, drawn in zip(self._published, (p_mw, q_mvar), strict=True):
+            helics.helicsPublicationPublishVector(publication, drawn.tolist())
+        self._case += 1
+        wanted_s = self._case * self._federation.period_s
+        granted_s = helics.helicsFederateRequestTime(self._fed, wanted_s)
+        state = helics.helicsFederateGetState(self._fed)
+        if state != helics.HELICS_STATE_EXECUTION or abs(granted_s - wanted_s) > 0.5 * self._federation.period_s:
+            raise CouplingError(f"was granted time {granted_s:g} s instead of {wanted_s:g} s: the federation has ended")
+        if not self._updated(self._converged, "converged", wanted_s):
+            return None
+        values: dict[str, Any] = {}
+        for name, port in self._read.items():
+            self._updated(port, name, wanted_s)
+            values[name] = self._factor[name] * np.array(helics.helicsInputGetVector(port), dtype=np.float64)
+        return values
+
+    def _updated(self, port: Any, name: str, now_s: float) -> bool:
+        """Whether it is true; of values only that they are new."""
+        if not helics.helicsInputIsUpdated(port):
+            if self._asked("exists") is not True or self._asked("state") == "disconnected":
+                raise CouplingError("has left the federation")
+            raise CouplingError(
+                f"published no {name} until time {now_s:g} s; it must answer each case within a period, "
+                f"{self._federation.period_s:g} s"
+            )
+        return name != "converged" or bool(helics.helicsInputGetBoolean(port))
+
+    def _subscription(self, name: str) -> Any:
+        return helics.helicsFederateRegisterSubscription(self._fed, f"{self._federation.federate}/{name}", "")
+
+    def _factor_of(self, name: str, port: Any) -> float:
+        try:
+            return unit_factor(name, helics.helicsInputGetInjectionUnits(port))
+        except ValueError as error:
+            raise CouplingError(f"publishes {name} in another unit: {error}") from error
+
+    def _check_names(self) -> None:
+        if self._asked("exists") is not True:
+            names = self._asked("federates", "root")
+            others = [name for name in names if name != OURS] if isinstance(names, list) else []
+            raise CouplingError(f"is not in the federation; in it are {', '.join(map(str, others)) or 'none'}")
+        published = self._asked("publications")
+        prefix = f"{self._federation.federate}/"
+        missing = [name for name in (*READ, "converged") if prefix + name not in (published or ())]
+        if missing:
+            raise CouplingError(f"publishes no {', '.join(prefix + name for name in missing)}")
+
+    def _asked(self, question: str, of: str | None = None) -> Any:
+        query = helics.helicsCreateQuery(of or self._federation.federate, question)
+        try:
+            return helics.helicsQueryExecute(query, self._fed)
+        finally:
+            helics.helicsQueryFree(query)
+
+
+@contextmanager
+def _broker(federation: Federation, connection: Connection) -> Iterator[str]:
+    """The address of a broker: the one that there is, or one that runs here for two federates."""
+    if federation.broker:
+        yield federation.broker
+        return
+    try:
+        broker, address = _started(federation.core)
+    except (CouplingError, helics.HelicsException) as error:
+        say(connection, FAILED, str(error))
+        return
+    try:
+        yield address
+    finally:
+        helics.helicsBrokerWaitForDisconnect(broker, GRACE_MS)
+        helics.helicsBrokerDestroy(broker)
+
+
+def _started(core: str) -> tuple[Any, str]:
+    for _ in range(TRIES):
+        port = _free_port()
+        broker = helics.helicsCreateBroker(core, "", f"--federates=2 {QUIET} --localport={port} {LOCAL}")
+        if helics.helicsBrokerIsConnected(broker):
+            return broker, f"127.0.0.1:{port}"
+        helics.helicsBrokerDestroy(broker)
+    raise CouplingError("needs a broker, for which no free port was found")
+
+
+def _free_port() -> int:
+    """A port that is free, and the next one too: some cores use both."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            port: int = one.getsockname()[1]
+            try:
+                with socket.create_server(("127.0.0.1", port + 1)):
+                    return port
+            except (OSError, OverflowError):
+                continue
+
+
+def _spelled(core: str, address: str) -> str:
+    """An address as a core type wants it."""
+    return f"tcp://{address}" if core.startswith("zmq") else address
