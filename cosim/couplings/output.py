@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import sys
 from pathlib import Path
 from typing import IO, Final
 
@@ -34,6 +36,10 @@ def divert_output(path: Path) -> None:
     os.dup2(number, 1)
     os.dup2(number, 2)
     os.close(number)
+    # What is held back is lost when native code crashes.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
 
 
 def shorten_output() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,22 +35,38 @@ def nearly_equal(one: cosim.Results, other: cosim.Results) -> None:
             np.testing.assert_allclose(np.asarray(values), expected, rtol=1e-6, atol=scale, err_msg=name)
 
 
-def _found(pattern: str) -> str:
-    return subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True).stdout.strip()
+def _processes(mark: str) -> list[str]:
+    """What others run that were started with a mark in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            # Python's own, which ends with this process.
+            ours = int(folder.name) == os.getpid() or "resource_tracker" in command
+            if not ours and mark.encode() in (folder / "environ").read_bytes():
+                found.append(command)
+    return found
 
 
-def _listening() -> set[str]:
+def _own_ports() -> list[str]:
+    """Addresses at which this process listens."""
+    inodes = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {words[1] for words in lines if words[3] == "0A"}
+    return [words[1] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in inodes]
 
 
 @contextmanager
-def nothing_left(pattern: str) -> Iterator[None]:
-    """Make sure that no process, no port and no file is left behind."""
-    ports, files = _listening(), set(Path("/tmp").glob("ev-cosim-*"))
-    yield
+def nothing_left(folder: Path) -> Iterator[None]:
+    """Make sure that no process, no port and no file is left behind; a port of a process ends with it."""
+    mark = f"EV_COSIM_TEST={os.getpid()}-{time.monotonic_ns()}"
+    name, value = mark.split("=")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
     for _ in range(50):
-        left = _found(pattern), _listening() - ports, set(Path("/tmp").glob("ev-cosim-*")) - files
+        left = _processes(mark), _own_ports(), list(folder.glob("ev-cosim-*"))
         if not any(left):
             return
         time.sleep(0.1)

@@ -40,8 +40,8 @@ def ours() -> cosim.Results:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    with nothing_left("misbehaving_federate|helics_grid|helicsCreateBroker"):
+def nothing_stays(tmp_path: Path) -> Iterator[None]:
+    with nothing_left(tmp_path):
         yield
 
 

@@ -36,8 +36,8 @@ def ours() -> cosim.Results:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    with nothing_left("misbehaving.py|cosim.couplings"):
+def nothing_stays(tmp_path: Path) -> Iterator[None]:
+    with nothing_left(tmp_path):
         yield
 
 
