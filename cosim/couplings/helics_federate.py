@@ -30,6 +30,7 @@ READ: Final = ("vm_pu", "slack_p_mw", "slack_q_mvar")
 #: Nobody but this machine can reach what listens here.
 LOCAL: Final = "--local_interface=127.0.0.1"
 QUIET: Final = "--loglevel=no_print"
+NS_PER_S: Final = 1e9
 #: Ports that are tried for a broker.
 TRIES: Final = 5
 #: Time that a broker is given to end by itself [ms].
@@ -74,7 +75,10 @@ class _Federate:
         helics.helicsFederateInfoSetCoreInitString(
             info, f"--broker={_spelled(federation.core, address)} {QUIET} {local}"
         )
-        helics.helicsFederateInfoSetTimeProperty(info, helics.HELICS_PROPERTY_TIME_PERIOD, federation.period_s)
+        # HELICS counts in ns; a time that is not a multiple of the period would be granted one later.
+        self._period_ns = round(federation.period_s * NS_PER_S)
+        period_s = self._period_ns / NS_PER_S
+        helics.helicsFederateInfoSetTimeProperty(info, helics.HELICS_PROPERTY_TIME_PERIOD, period_s)
         for level in (helics.HELICS_PROPERTY_INT_CONSOLE_LOG_LEVEL, helics.HELICS_PROPERTY_INT_LOG_LEVEL):
             helics.helicsFederateInfoSetIntegerProperty(info, level, helics.HELICS_LOG_LEVEL_ERROR)
         helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_UNINTERRUPTIBLE, True)
@@ -93,7 +97,8 @@ class _Federate:
         # Units are looked at here: HELICS does not convert vectors, and says nothing.
         self._read = {name: self._subscription(name) for name in READ}
         self._converged = self._subscription("converged")
-        say(connection, DOING, "did not join the federation")
+        waits = ", or the broker waits for somebody else, too," if federation.broker else ""
+        say(connection, DOING, f"did not join the federation{waits}")
         helics.helicsFederateEnterInitializingMode(self._fed)
         self._check_names()
         helics.helicsPublicationPublishString(feeder, federation.feeder)
@@ -116,7 +121,7 @@ class _Federate:
         for publication, drawn in zip(self._published, (p_mw, q_mvar), strict=True):
             helics.helicsPublicationPublishVector(publication, drawn.tolist())
         self._case += 1
-        wanted_s = self._case * self._federation.period_s
+        wanted_s = self._case * self._period_ns / NS_PER_S
         granted_s = helics.helicsFederateRequestTime(self._fed, wanted_s)
         state = helics.helicsFederateGetState(self._fed)
         if state != helics.HELICS_STATE_EXECUTION or abs(granted_s - wanted_s) > 0.5 * self._federation.period_s:

@@ -14,7 +14,7 @@ import helics as h
 import numpy as np
 
 from cosim.couplings.grid_interface import feeder_of
-from cosim.grid.power_flow import NotConvergedError, open_engine
+from cosim.grid.power_flow import NotConvergedError, find_engine, open_engine
 
 #: Whose feeder it solves.
 SENDER: Final = "ev-cosim"
@@ -29,6 +29,8 @@ def main(engine: str, address: str, federate: str, core: str) -> None:
         federate: Name of the federate.
         core: Core type of HELICS.
     """
+    # A name that is none is told before anybody waits.
+    find_engine(engine)
     info = h.helicsCreateFederateInfo()
     h.helicsFederateInfoSetCoreTypeFromString(info, core)
     url = f"tcp://{address}" if core.startswith("zmq") else address

@@ -29,6 +29,8 @@ from cosim.scenario.wording import dotted, shown, suggestion
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
 TOLERANCE: Final = 1e-9
 LAST_PORT: Final = 65_535
+#: What we are called in a HELICS federation.
+HELICS_NAME: Final = "ev-cosim"
 
 #: Checks, each with the names of the sections that it needs.
 Checks = Sequence[tuple[Callable[..., Issues], tuple[str, ...]]]
@@ -138,6 +140,8 @@ def _simulator(grid: GridSection) -> Issues:
     helics = simulator.helics
     if helics is not None and (helics.command is None) == (helics.broker is None):
         yield ScenarioIssue(f"{path}.helics", "must have either command or broker")
+    if helics is not None and helics.federate == HELICS_NAME:
+        yield ScenarioIssue(f"{path}.helics.federate", f"must be another name than ours, {HELICS_NAME}")
     yield from _command(path, simulator.command, "the simulator connects to")
     yield from _port(f"{path}.connect", simulator.connect)
     if helics is not None:
