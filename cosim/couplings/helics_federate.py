@@ -5,9 +5,8 @@ What it publishes and reads stands in docs/guides/coupling.md.
 
 from __future__ import annotations
 
+import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -31,7 +30,10 @@ READ: Final = ("vm_pu", "slack_p_mw", "slack_q_mvar")
 LOCAL: Final = "--local_interface=127.0.0.1"
 QUIET: Final = "--loglevel=no_print"
 NS_PER_S: Final = 1e9
-#: Ports that are tried for a broker.
+#: Ports for a broker: as many in a row, in blocks from the lowest on, and how many blocks are tried.
+PORTS: Final = 16
+LOWEST_PORT: Final = 20_000
+BLOCKS: Final = 768
 TRIES: Final = 5
 #: Time that a broker is given to end by itself [ms].
 GRACE_MS: Final = 2000
@@ -39,22 +41,26 @@ GRACE_MS: Final = 2000
 
 def serve(connection: Connection, federation: Federation) -> None:
     """Join a federation and solve what is asked for, until None is; what goes wrong is told."""
-    with _broker(federation, connection) as address:
-        try:
-            say(connection, GIVES, address)
-            say(connection, DOING, f"cannot be reached: the broker at {address} gave no answer")
-            with _Federate(federation, address, connection) as federate:
-                while (cases := connection.recv()) is not None:
-                    shorten_output()
-                    for p_mw, q_mvar in zip(*cases, strict=True):
-                        values = federate.solve(p_mw, q_mvar)
-                        say(connection, GIVES, values)
-                        if values is None:
-                            break
-        except helics.HelicsException as error:
-            say(connection, FAILED, f"failed: {' '.join(str(error).split())}")
-        except CouplingError as error:
-            say(connection, FAILED, str(error))
+    broker = None
+    try:
+        broker, address, fed = _joined(federation, connection)
+        say(connection, GIVES, address)
+        with _Federate(federation, fed, connection) as federate:
+            while (cases := connection.recv()) is not None:
+                shorten_output()
+                for p_mw, q_mvar in zip(*cases, strict=True):
+                    values = federate.solve(p_mw, q_mvar)
+                    say(connection, GIVES, values)
+                    if values is None:
+                        break
+    except helics.HelicsException as error:
+        say(connection, FAILED, f"failed: {' '.join(str(error).split())}")
+    except CouplingError as error:
+        say(connection, FAILED, str(error))
+    finally:
+        if broker is not None:
+            helics.helicsBrokerWaitForDisconnect(broker, GRACE_MS)
+            helics.helicsBrokerDestroy(broker)
 
 
 class _Federate:
@@ -62,29 +68,15 @@ class _Federate:
 
     Args:
         federation: What it must know.
-        address: HOST:PORT of the broker.
+        fed: The federate, created.
         connection: Who is told what is waited for.
     """
 
-    def __init__(self, federation: Federation, address: str, connection: Connection) -> None:
+    def __init__(self, federation: Federation, fed: Any, connection: Connection) -> None:
         self._federation = federation
+        self._period_ns = _period_ns(federation)
         self._case = 0
-        info = helics.helicsCreateFederateInfo()
-        helics.helicsFederateInfoSetCoreTypeFromString(info, federation.core)
-        local = LOCAL if federation.near else ""
-        helics.helicsFederateInfoSetCoreInitString(
-            info, f"--broker={_spelled(federation.core, address)} {QUIET} {local}"
-        )
-        # HELICS counts in ns; a time that is not a multiple of the period would be granted one later.
-        self._period_ns = round(federation.period_s * NS_PER_S)
-        period_s = self._period_ns / NS_PER_S
-        helics.helicsFederateInfoSetTimeProperty(info, helics.HELICS_PROPERTY_TIME_PERIOD, period_s)
-        for level in (helics.HELICS_PROPERTY_INT_CONSOLE_LOG_LEVEL, helics.HELICS_PROPERTY_INT_LOG_LEVEL):
-            helics.helicsFederateInfoSetIntegerProperty(info, level, helics.HELICS_LOG_LEVEL_ERROR)
-        helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_UNINTERRUPTIBLE, True)
-        # We are granted a time after all who are granted the same one: what they publish then is the answer.
-        helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_WAIT_FOR_CURRENT_TIME_UPDATE, True)
-        self._fed = helics.helicsCreateValueFederate(OURS, info)
+        self._fed = fed
         self._published = [
             helics.helicsFederateRegisterGlobalPublication(
                 self._fed, f"{OURS}/{name}", helics.HELICS_DATA_TYPE_VECTOR, unit
@@ -173,44 +165,58 @@ class _Federate:
             helics.helicsQueryFree(query)
 
 
-@contextmanager
-def _broker(federation: Federation, connection: Connection) -> Iterator[str]:
-    """The address of a broker: the one that there is, or one that runs here for two federates."""
+def _joined(federation: Federation, connection: Connection) -> tuple[Any, str, Any]:
+    """A broker if one must be run, its address, and our federate, known to it."""
     if federation.broker:
-        yield federation.broker
-        return
-    try:
-        broker, address = _started(federation.core)
-    except (CouplingError, helics.HelicsException) as error:
-        say(connection, FAILED, str(error))
-        return
-    try:
-        yield address
-    finally:
-        helics.helicsBrokerWaitForDisconnect(broker, GRACE_MS)
-        helics.helicsBrokerDestroy(broker)
-
-
-def _started(core: str) -> tuple[Any, str]:
+        say(connection, DOING, f"cannot be reached: the broker at {federation.broker} gave no answer")
+        return None, federation.broker, _created(federation, federation.broker)
+    say(connection, DOING, "cannot be started: its broker did not begin")
+    problem: Exception = CouplingError("needs a broker, for which no free port was found")
     for _ in range(TRIES):
         port = _free_port()
-        broker = helics.helicsCreateBroker(core, "", f"--federates=2 {QUIET} --localport={port} {LOCAL}")
+        broker = helics.helicsCreateBroker(federation.core, "", f"--federates=2 {QUIET} --localport={port} {LOCAL}")
         if helics.helicsBrokerIsConnected(broker):
-            return broker, f"127.0.0.1:{port}"
+            address = f"127.0.0.1:{port}"
+            # Somebody else may have taken a port between two looks: then another one is tried.
+            try:
+                return broker, address, _created(federation, address)
+            except helics.HelicsException as error:
+                problem = error
         helics.helicsBrokerDestroy(broker)
-    raise CouplingError("needs a broker, for which no free port was found")
+    raise problem
+
+
+def _created(federation: Federation, address: str) -> Any:
+    """Our federate, its core connected to the broker."""
+    info = helics.helicsCreateFederateInfo()
+    helics.helicsFederateInfoSetCoreTypeFromString(info, federation.core)
+    local = LOCAL if federation.near else ""
+    helics.helicsFederateInfoSetCoreInitString(info, f"--broker={_spelled(federation.core, address)} {QUIET} {local}")
+    period_s = _period_ns(federation) / NS_PER_S
+    helics.helicsFederateInfoSetTimeProperty(info, helics.HELICS_PROPERTY_TIME_PERIOD, period_s)
+    for level in (helics.HELICS_PROPERTY_INT_CONSOLE_LOG_LEVEL, helics.HELICS_PROPERTY_INT_LOG_LEVEL):
+        helics.helicsFederateInfoSetIntegerProperty(info, level, helics.HELICS_LOG_LEVEL_ERROR)
+    helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_UNINTERRUPTIBLE, True)
+    # We are granted a time after all who are granted the same one: what they publish then is the answer.
+    helics.helicsFederateInfoSetFlagOption(info, helics.HELICS_FLAG_WAIT_FOR_CURRENT_TIME_UPDATE, True)
+    return helics.helicsCreateValueFederate(OURS, info)
+
+
+def _period_ns(federation: Federation) -> int:
+    """HELICS counts in ns; a time that is not a multiple of the period would be granted one later."""
+    return round(federation.period_s * NS_PER_S)
 
 
 def _free_port() -> int:
-    """A port that is free, and the next one too: some cores use both."""
+    """The first of some ports in a row that are free, as cores use several; none that a system gives to clients."""
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            port: int = one.getsockname()[1]
-            try:
-                with socket.create_server(("127.0.0.1", port + 1)):
-                    return port
-            except (OSError, OverflowError):
-                continue
+        first = LOWEST_PORT + PORTS * secrets.randbelow(BLOCKS)
+        try:
+            for port in range(first, first + PORTS):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return first
 
 
 def _spelled(core: str, address: str) -> str:

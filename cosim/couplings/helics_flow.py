@@ -58,14 +58,14 @@ class HelicsFlow:
             if section.command is not None:
                 self._process = SimulatorProcess(section.command, self._folder, address)
                 self._solver.watch = _Watch(self._process, self._name)
-        finally:
-            # Also when nobody says that the run is over.
-            self.close = weakref.finalize(self, _leave, self._solver, self._process)
-        try:
             self._hear()
         except BaseException:
-            self.close()
+            self._solver.end(at_once=True)
+            if self._process is not None:
+                self._process.end()
             raise
+        # Also when nobody says that the run is over.
+        self.close = weakref.finalize(self, _leave, self._solver, self._process)
 
     def solve(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
         """Solve N cases one after the other.

@@ -15,6 +15,7 @@ import numpy as np
 
 from cosim.couplings.grid_interface import feeder_of
 from cosim.grid.power_flow import NotConvergedError, find_engine, open_engine
+from cosim.scenario.schema import on_this_machine
 
 #: Whose feeder it solves.
 SENDER: Final = "ev-cosim"
@@ -34,7 +35,9 @@ def main(engine: str, address: str, federate: str, core: str) -> None:
     info = h.helicsCreateFederateInfo()
     h.helicsFederateInfoSetCoreTypeFromString(info, core)
     url = f"tcp://{address}" if core.startswith("zmq") else address
-    h.helicsFederateInfoSetCoreInitString(info, f"--broker={url} --loglevel=error")
+    # Nobody but this machine can reach us either, if the broker is on it.
+    local = "--local_interface=127.0.0.1" if on_this_machine(address) else ""
+    h.helicsFederateInfoSetCoreInitString(info, f"--broker={url} --loglevel=error {local}")
     fed = h.helicsCreateValueFederate(federate, info)
 
     feeder, p_mw, q_mvar = (

@@ -35,39 +35,50 @@ def nearly_equal(one: cosim.Results, other: cosim.Results) -> None:
             np.testing.assert_allclose(np.asarray(values), expected, rtol=1e-6, atol=scale, err_msg=name)
 
 
-def _processes(mark: str) -> list[str]:
-    """What others run that were started with a mark in their environment."""
+#: In the environment of whatever a test starts.
+MARK = "EV_COSIM_TEST"
+
+
+def _processes() -> list[tuple[Path, str]]:
+    """What a test has started and still runs: folder in /proc, and command."""
     found = []
+    mark = f"{MARK}={os.environ[MARK]}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             # Python's own, which ends with this process.
             ours = int(folder.name) == os.getpid() or "resource_tracker" in command
-            if not ours and mark.encode() in (folder / "environ").read_bytes():
-                found.append(command)
+            if not ours and mark in (folder / "environ").read_bytes():
+                found.append((folder, command))
     return found
 
 
-def _own_ports() -> list[str]:
-    """Addresses at which this process listens."""
-    inodes = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+def _ports(folder: Path) -> list[str]:
+    """Addresses at which a process listens, in hexadecimal digits."""
+    inodes = set()
+    for link in (folder / "fd").iterdir():
+        with suppress(OSError):
+            inodes.add(str(link.readlink()))
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return [words[1] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in inodes]
+
+
+def listening() -> list[str]:
+    """Addresses at which that listens which a test has started."""
+    return [address for folder, _ in _processes() for address in _ports(folder)]
 
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
     """Make sure that no process, no port and no file is left behind; a port of a process ends with it."""
-    mark = f"EV_COSIM_TEST={os.getpid()}-{time.monotonic_ns()}"
-    name, value = mark.split("=")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(name, value)
+        patch.setenv(MARK, f"{os.getpid()}-{time.monotonic_ns()}")
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield
-    for _ in range(50):
-        left = _processes(mark), _own_ports(), list(folder.glob("ev-cosim-*"))
-        if not any(left):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"left behind: {left}")
+        for _ in range(50):
+            left = _processes(), _ports(Path("/proc/self")), list(folder.glob("ev-cosim-*"))
+            if not any(left):
+                return
+            time.sleep(0.1)
+        pytest.fail(f"left behind: {left}")
