@@ -26,7 +26,14 @@ from cosim.reward import RewardModel
 from cosim.sampling.group import Group, Span, make_group
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
 from cosim.scenario.profiles import read_profiles
-from cosim.scenario.schema import ClockSection, ControllerSection, Scenario, StationSection, on_this_machine
+from cosim.scenario.schema import (
+    ClockSection,
+    ControllerSection,
+    GridSection,
+    Scenario,
+    StationSection,
+    on_this_machine,
+)
 from cosim.scenario.station_schema import CustomerSection
 from cosim.traffic.congestion import expected_base_flow
 from cosim.traffic.demand import Demand, demand_of
@@ -216,8 +223,8 @@ class _Builder:
             network = self._part(lambda section: build_network(section, net, clock), "network")
         self._part(lambda section: find_engine(section.engine), "network")
         if network is not None:
-            feeder = network.feeder
-            self._part(lambda section: check_simulator(section.simulator, feeder, self._resolve), "grid")
+            feeders = [stage.feeder for stage in network.stages]
+            self._part(lambda section: self._check_simulator(section, feeders), "grid")
         roads = self._part(lambda section: build_roads(section, self._resolve), "roads")
         profiles = None
         if clock is not None:
@@ -244,6 +251,10 @@ class _Builder:
         # A part is missing only where there is an issue.
         system = _assemble(file, *map(_present, (clock, profiles, network, roads, station_node, base_flow_vph)))
         return replace(system, inputs=self._inputs.fingerprints(), customers=tuple(customers), demand=demand)
+
+    def _check_simulator(self, section: GridSection, feeders: Sequence[Feeder]) -> None:
+        for feeder in feeders:
+            check_simulator(section.simulator, feeder, self._resolve)
 
     def _groups(self, sections: Sequence[CustomerSection], stations: Sequence[str], span: Span) -> list[Group]:
         return [

@@ -13,7 +13,7 @@ import fmpy
 from cosim.couplings.fmu_process import FmuInterface, FmuPort
 from cosim.couplings.unit import unit_factor
 from cosim.errors import ScenarioError, ScenarioIssue
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.scenario.schema import FmuSection
 from cosim.scenario.wording import suggestion
 

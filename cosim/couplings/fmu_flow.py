@@ -12,7 +12,7 @@ from cosim.couplings.answer import checked_numbers
 from cosim.couplings.fmu_process import solve_by_fmu
 from cosim.couplings.solver_process import SolverProcess
 from cosim.errors import CouplingError
-from cosim.grid.network import Feeder
+from cosim.grid.feeder import Feeder
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 from cosim.scenario.schema import FmuSection
