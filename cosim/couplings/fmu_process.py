@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -90,6 +91,9 @@ def solve_by_fmu(
         _give_up(connection, f"failed in {error.function}: {STATUS.get(error.status, error.status)}")
     except Exception as error:  # noqa: BLE001 - what it raises is anything
         _give_up(connection, f"failed: {' '.join(str(error).split())}")
+    finally:
+        # Nobody else does so if the run has been killed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _give_up(connection: Connection, problem: str) -> NoReturn:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -63,6 +65,33 @@ def _ports(folder: Path) -> list[str]:
     return [words[1] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in inodes]
 
 
+def kill_a_run(grid: str, *what: str) -> None:
+    """Start a run with much to do, and kill it when something of it runs that has a word in its command."""
+    words = [
+        sys.executable,
+        "-m",
+        "cosim",
+        "run",
+        str(SCENARIO),
+        "--episodes",
+        "500",
+        "--replicas",
+        "1",
+        "--allow-code",
+    ]
+    with subprocess.Popen([*words, "--set", grid], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for _ in range(300):
+            time.sleep(0.1)
+            commands = [command for folder, command in _processes() if int(folder.name) != process.pid]
+            if all(any(word in command for command in commands) for word in what):
+                break
+        else:
+            pytest.fail(f"did not start: {commands}")
+        time.sleep(2.0)
+        assert process.poll() is None
+        process.kill()
+
+
 def listening() -> list[str]:
     """Addresses at which that listens which a test has started."""
     return [address for folder, _ in _processes() for address in _ports(folder)]
@@ -70,13 +99,16 @@ def listening() -> list[str]:
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
-    """Make sure that no process, no port and no file is left behind; a port of a process ends with it."""
+    """Make sure that no process, no port and no file is left behind; a port of a process ends with it.
+
+    What a killed run leaves sees by itself that nobody is there any more, in some seconds.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, f"{os.getpid()}-{time.monotonic_ns()}")
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield
-        for _ in range(50):
+        for _ in range(300):
             left = _processes(), _ports(Path("/proc/self")), list(folder.glob("ev-cosim-*"))
             if not any(left):
                 return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from coupled import HERE, SCENARIO, SCENARIOS, nearly_equal, nothing_left, run
+from coupled import HERE, SCENARIO, SCENARIOS, kill_a_run, nearly_equal, nothing_left, run
 
 import cosim
 from cosim.cli import main
@@ -147,6 +147,10 @@ def test_episodes_that_have_ended_are_kept(fmu: Path, tmp_path: Path) -> None:
     with pytest.raises(CouplingError, match=r"episode 1, slot 3 .*killed by signal 9"):
         run(by_fmu(fmu, start={"what": "is killed later"}), allow_code=True, episodes=3, replicas=1, out=folder)
     assert set(cosim.read_records(folder)["microgrid_slots"].columns["episode"]) == {0}
+
+
+def test_nothing_outlives_a_run_that_is_killed(fmu: Path) -> None:
+    kill_a_run(by_fmu(fmu), "spawn_main")
 
 
 def test_none_of_its_code_runs_unasked(fmu: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from coupled import COMMON, HERE, SCENARIO, SCENARIOS, listening, nearly_equal, nothing_left, run
+from coupled import COMMON, HERE, SCENARIO, SCENARIOS, kill_a_run, listening, nearly_equal, nothing_left, run
 
 import cosim
 from cosim.cli import main
@@ -182,22 +180,7 @@ def test_episodes_that_have_ended_are_kept(tmp_path: Path) -> None:
 
 
 def test_nothing_outlives_a_run_that_is_killed() -> None:
-    words = [sys.executable, "-m", "cosim", "run", str(SCENARIO), "--episodes", "50", "--replicas", "1", "--allow-code"]
-    process = subprocess.Popen([*words, "--set", federate(OURS)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(300):
-        time.sleep(0.1)
-        found = subprocess.run(["pgrep", "-f", "helics_grid"], capture_output=True, text=True).stdout.split()
-        if len(found) > 1:
-            break
-    time.sleep(2.0)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    # Processes of ours see it and end; HELICS sees that nobody answers any more.
-    for _ in range(600):
-        if not subprocess.run(["pgrep", "-f", "helics_grid"], capture_output=True, text=True).stdout.strip():
-            return
-        time.sleep(0.1)
-    pytest.fail("a federate goes on")
+    kill_a_run(federate(OURS), "spawn_main", "helics_grid")
 
 
 @pytest.mark.parametrize(
