@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.device import CPU
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes
 from agents.exploration import Exploration
 from agents.learner_state import Parts, load_tensors, tensors_of
@@ -33,6 +36,8 @@ class Algorithm(ABC):
     """Whether it learns from the last round's episodes only, not from all that a replay holds."""
     decides: nn.Module
     """The network that decides."""
+    device: torch.device = CPU
+    """Where it learns; only on the CPU does it decide too."""
 
     # --------------------------------------------------------------------------------------------------- decision
 
@@ -61,6 +66,18 @@ class Algorithm(ABC):
     @abstractmethod
     def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
         """One update; returns what is logged."""
+
+    def learn_on(self, device: torch.device) -> None:
+        """Move all networks to a device, before the first update; who decides then is another one, on the CPU."""
+        self.device = device
+        for part in self.parts().values():
+            if isinstance(part, nn.Module):
+                # In place, so that optimisers keep their parameters.
+                part.to(device)
+
+    def tensor(self, values: NDArray[Any]) -> Tensor:
+        """Values as a tensor where it learns."""
+        return torch.from_numpy(values).to(self.device)
 
     # ---------------------------------------------------------------------------------------------------- weights
 

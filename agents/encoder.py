@@ -51,6 +51,9 @@ class Encoder(nn.Module):
         Returns:
             Shape [N, width].
         """
+        if not len(maps):
+            # Of nobody nothing is remembered; an LSTM on a GPU may refuse that.
+            return maps[:, -1]
         features = torch.cat([maps, self.vector(vectors)], dim=-1)
         # Eq. (25), times the number of features, so that the scale stays.
         weights = torch.softmax(self.attention(features), dim=-1) * features.shape[-1]

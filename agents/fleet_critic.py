@@ -52,7 +52,7 @@ class FleetCritic(nn.Module):
             Shape [N, H].
         """
         intended = others.clone()
-        intended[torch.arange(len(station)), station] = joined
+        intended[torch.arange(len(station), device=station.device), station] = joined
         seen = self._seen(intended)
         common = self.everywhere(seen.mean(dim=1)) + self.own(own) + self.remembered(remembered)
         values: Tensor = self.value(self.here(seen) + common[:, None])[..., 0]
@@ -76,7 +76,7 @@ class FleetCritic(nn.Module):
         common = self.everywhere(mean) + (self.own(own) + self.remembered(remembered))[:, None, None]
         # The value of the last axis' station, when the EV goes to the second axis' one: [N, H, 3, H, width].
         seen = self.here(alone)[:, None, None] + common[:, :, :, None]
-        at = torch.arange(stations)
+        at = torch.arange(stations, device=seen.device)
         seen[:, at, :, at] = (self.here(with_it) + common).transpose(0, 1)
         values: Tensor = self.value(seen)[..., 0].sum(dim=-1)
         return values.flatten(1)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from agents.algorithm import Algorithm
+from agents.device import array
 from agents.episode_replay import EpisodeReplay, Shapes
 from agents.exploration import Exploration, exploring
 from agents.learner_state import tensors_within
@@ -92,10 +92,10 @@ class Learner:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """All tensors that the next update depends on, by name."""
-        tensors = {f"algorithm.{name}": _array(value) for name, value in self._algorithm.state().items()}
+        tensors = {f"algorithm.{name}": array(value) for name, value in self._algorithm.state().items()}
         if self._replay is not None and not (self._algorithm.on_policy and self._round is None):
             tensors |= {f"replay.{name}": values for name, values in self._replay.contents().items()}
-        return {**tensors, "torch": _array(torch.get_rng_state())}
+        return {**tensors, "torch": array(torch.get_rng_state())}
 
     def numbers(self) -> dict[str, Any]:
         """All else that it depends on, as JSON has it."""
@@ -129,8 +129,3 @@ class Learner:
         for name, value in update.items():
             if not math.isfinite(value):
                 raise ControllerError(f"{name} is {value} after {self.episodes} episodes of training; it cannot go on")
-
-
-def _array(value: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = value.detach().contiguous().numpy()
-    return array

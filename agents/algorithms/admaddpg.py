@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from agents.algorithm import Algorithm
 from agents.credit import CreditWeights
+from agents.device import array
 from agents.encoder import Encoder
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
 from agents.exploration import Exploration, drawn_by_chance, linear
@@ -285,9 +286,9 @@ class Admaddpg(Algorithm):
         later, goes_on = bootstrap_slots(slot, settings.steps, slots, literal_index=settings.literal_index)
         now = Window(self, replay, episode, slot)
         then = Window(self, replay, episode, later, counted=goes_on)
-        reward = torch.from_numpy(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
+        reward = self.tensor(n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *now.rows))
         restored = now.restored(settings.steps, settings.gamma)
-        ends = torch.from_numpy(~goes_on)[now.of_slot]
+        ends = self.tensor(~goes_on)[now.of_slot]
         bootstrap = settings.gamma**settings.steps
 
         # Eq. (27) and (29): N rewards, and the value of what is done after them: for the EV by what the target actor
@@ -298,7 +299,7 @@ class Admaddpg(Algorithm):
             wanted = reward + bootstrap * then.of_ev(own_later, now)
             fleet_later = then.by_slot(then.fleet_values(self.critic_target, remembered))
             fleet_wanted = restored + bootstrap * fleet_later[now.of_slot]
-        known = ends | then.of_ev(torch.ones(len(own_later), dtype=torch.bool), now)
+        known = ends | then.of_ev(torch.ones_like(own_later, dtype=torch.bool), now)
         fleet_known = ends | then.anybody[now.of_slot]
 
         # Eq. (26): the critic.
@@ -309,11 +310,11 @@ class Admaddpg(Algorithm):
         own_error = nn.functional.smooth_l1_loss(value, wanted, reduction="none")
         fleet_error = (fleet_value - fleet_wanted).square().sum(dim=1)
         of_slot = now.by_slot(own_error, known) + now.by_slot(fleet_error, fleet_known)
-        critic_loss = (of_slot * torch.from_numpy(weight)).mean()
+        critic_loss = (of_slot * self.tensor(weight)).mean()
         rate = linear(1.0, settings.rate_end, progress)
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
         wrong = (fleet_value.detach() - fleet_wanted).abs().sum(dim=1)
-        self._priority.set(episode, slot, now.by_slot(wrong, fleet_known).numpy())
+        self._priority.set(episode, slot, array(now.by_slot(wrong, fleet_known)))
 
         # Eq. (28): the actor, by the critic's value of each choice; near the target actor, once the fleet's counts.
         share = linear(0.0, 1.0, (progress - settings.fleet_from) / (settings.fleet_full - settings.fleet_from))
@@ -362,29 +363,29 @@ class Window:
         counted: NDArray[np.bool_] | None = None,
     ) -> None:
         self._algorithm = algorithm
-        memory = algorithm.settings.memory
+        memory, tensor = algorithm.settings.memory, algorithm.tensor
         arrays = replay.arrays
         choice = arrays["choice"][episode, slot]
         there = choice >= 0 if counted is None else (choice >= 0) & counted[:, None]
         of_slot, ev = np.nonzero(there)
         # Before its first slot an EV remembers that slot.
         back = np.maximum(slot[:, None] + np.arange(1 - memory, 1), 0)
-        self._map = torch.from_numpy(arrays["map"][episode[:, None], back].astype(np.float32))
+        self._map = tensor(arrays["map"][episode[:, None], back].astype(np.float32))
         row = self.rows = (episode[of_slot], slot[of_slot], ev)
         """Episode, slot and EV of each row, shape [N]."""
-        self._vectors = torch.from_numpy(arrays["vector"][row[0][:, None], back[of_slot], ev[:, None]])
-        self._possible = torch.from_numpy(arrays["possible"][row])
-        self._others = torch.from_numpy(arrays["others"][row].astype(np.float32))
-        self._offer = torch.from_numpy(arrays["offer"][row].astype(np.float32))
+        self._vectors = tensor(arrays["vector"][row[0][:, None], back[of_slot], ev[:, None]])
+        self._possible = tensor(arrays["possible"][row])
+        self._others = tensor(arrays["others"][row].astype(np.float32))
+        self._offer = tensor(arrays["offer"][row].astype(np.float32))
         self._stations, self._own = algorithm.split(self._vectors[:, -1])
         self._restored_kwh, self._at = arrays["restored_kwh"], (episode, slot)
         self._there = there.shape
-        self._ev = torch.from_numpy(ev)
-        self.of_slot = torch.from_numpy(of_slot)
+        self._ev = tensor(ev)
+        self.of_slot = tensor(of_slot)
         """Which of the slots a row is in, shape [N]."""
-        self.anybody = torch.from_numpy(there.any(axis=1))
+        self.anybody = tensor(np.any(there, axis=1))
         """Whether anybody decides in a slot, shape [S]."""
-        self.choice = torch.from_numpy(choice[there].astype(np.int64))
+        self.choice = tensor(choice[there].astype(np.int64))
         """What was chosen, shape [N]."""
 
     def chances(self, actor: Pointer) -> Tensor:
@@ -405,7 +406,7 @@ class Window:
     def fleet_values(self, critic: Critic, remembered: Tensor) -> Tensor:
         """What each station's microgrid gets back by what was chosen, shape [N, H]."""
         station, mode = self.choice // MODES, self.choice % MODES
-        joined = self._joined()[torch.arange(len(station)), station, mode]
+        joined = self._joined()[torch.arange(len(station), device=station.device), station, mode]
         return critic.fleet.of_one(remembered, self._own, self._others, joined, station)
 
     def fleet_values_of_all(self, critic: Critic, remembered: Tensor) -> Tensor:
@@ -419,12 +420,12 @@ class Window:
         station = np.arange(self._restored_kwh.shape[2])[None]
         rows = (np.broadcast_to(values, (len(slot), station.shape[1])).ravel() for values in (episode, slot, station))
         total = n_step_rows(self._restored_kwh, steps, gamma, *rows).reshape(len(slot), -1) / SLOT_KWH
-        return torch.from_numpy(total)[self.of_slot]
+        return self._algorithm.tensor(total)[self.of_slot]
 
     def by_slot(self, rows: Tensor, counted: Tensor | None = None) -> Tensor:
         """Means of those rows [N, ...] that count, shape [S, ...]; 0 where none does."""
-        counts = torch.ones(len(rows)) if counted is None else counted.to(rows.dtype)
-        total, count = torch.zeros(self._there[0], *rows.shape[1:]), torch.zeros(self._there[0])
+        counts = rows.new_ones(len(rows)) if counted is None else counted.to(rows.dtype)
+        total, count = rows.new_zeros(self._there[0], *rows.shape[1:]), rows.new_zeros(self._there[0])
         weighed = rows * counts.view(-1, *(1 for _ in rows.shape[1:]))
         of_slot = total.index_add(0, self.of_slot, weighed)
         number = count.index_add(0, self.of_slot, counts).clamp(min=1.0)
@@ -432,7 +433,7 @@ class Window:
 
     def of_ev(self, rows: Tensor, others: Window) -> Tensor:
         """What rows [N] say of the EVs of another window in the same places; 0 of those that are not among them."""
-        of_all = torch.zeros(self._there, dtype=rows.dtype)
+        of_all = rows.new_zeros(self._there)
         of_all[self.of_slot, self._ev] = rows
         return of_all[others.of_slot, others._ev]
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from agents.acting import Acting
 from agents.algorithm import Algorithm
 from agents.algorithms.maddpg import actor_network
+from agents.device import array
 from agents.encoder import Encoder
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
 from agents.ev_vector import EvVector
@@ -236,7 +237,7 @@ class AdmaddpgLiteral(Algorithm):
         episode, slot, weight = self._priority.draw(settings.slots, correction, generator)
         later, goes_on = bootstrap_slots(slot, settings.steps, slots, literal_index=settings.literal_index)
         now, then = Window(self, replay, episode, slot), Window(self, replay, episode, later)
-        ends = torch.from_numpy(~goes_on)[:, None]
+        ends = self.tensor(~goes_on)[:, None]
 
         # Eq. (27) and (29): N rewards, and the value of what everybody's target actor would do after them.
         with torch.no_grad():
@@ -251,11 +252,11 @@ class AdmaddpgLiteral(Algorithm):
         value = self.critic(remembered, done, done, now.decided)
         error = nn.functional.smooth_l1_loss(value, wanted, reduction="none") * decided
         of_slot = error.sum(dim=1) / decided.sum(dim=1).clamp(1)
-        critic_loss = (of_slot * torch.from_numpy(weight)).mean()
+        critic_loss = (of_slot * self.tensor(weight)).mean()
         rate = linear(1.0, settings.rate_end, progress)
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
         wrong = ((value.detach() - wanted).abs() * decided).mean(dim=1)
-        self._priority.set(episode, slot, wrong.numpy())
+        self._priority.set(episode, slot, array(wrong))
 
         # Eq. (28): the actor, along the critic's gradient in the EV's own action.
         logits = now.logits(self.actor)
@@ -284,17 +285,18 @@ class Window:
     """
 
     def __init__(self, algorithm: AdmaddpgLiteral, replay: EpisodeReplay, episode: Ints, slot: Ints) -> None:
+        self._tensor = tensor = algorithm.tensor
         self._reward, self._at = replay.arrays["reward"], (episode, slot)
         # Before its first slot an EV remembers that slot.
         back = np.maximum(slot[:, None] + np.arange(1 - algorithm.settings.memory, 1), 0)
         window = (episode[:, None], back)
-        self._map = torch.from_numpy(replay.arrays["map"][window].astype(np.float32))
-        vectors = torch.from_numpy(replay.arrays["vector"][window]).transpose(1, 2)
+        self._map = tensor(replay.arrays["map"][window].astype(np.float32))
+        vectors = tensor(replay.arrays["vector"][window]).transpose(1, 2)
         self._shape = vectors.shape[:2]
         self._vectors = vectors.flatten(0, 1)
         self.seen = {"vector": vectors[:, :, -1]}
         """What was kept of all EVs in the slots, by name, shape [S, I, ...]."""
-        self.seen |= {name: torch.from_numpy(replay.arrays[name][episode, slot]) for name in ("action", "decided")}
+        self.seen |= {name: tensor(replay.arrays[name][episode, slot]) for name in ("action", "decided")}
         self.decided = self.seen["decided"]
 
     def logits(self, actor: Actor) -> Tensor:
@@ -312,7 +314,7 @@ class Window:
         slots, evs = self._shape
         episode, slot = (np.repeat(values, evs) for values in self._at)
         rows = n_step_rows(self._reward, steps, gamma, episode, slot, np.tile(np.arange(evs), slots))
-        return torch.from_numpy(rows).view(slots, evs)
+        return self._tensor(rows).view(slots, evs)
 
     def _maps(self, encoder: Encoder) -> Tensor:
         """The maps of the window, each encoded once and shared by all EVs, shape [S * I, L, width]."""

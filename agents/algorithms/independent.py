@@ -172,16 +172,16 @@ class Independent(Algorithm):
         later, goes_on = bootstrap_slots(slot, settings.steps, slots)
         rows = (values.ravel() for values in (episode, slot, ev))
         reward = n_step_rows(replay.arrays["reward"], settings.steps, settings.gamma, *rows).reshape(ev.shape)
-        features, choice = (torch.from_numpy(replay.rows(name, episode, slot, ev)) for name in ("features", "choice"))
-        features_later = torch.from_numpy(replay.rows("features", episode, later, ev))
-        possible_later = torch.from_numpy(replay.rows("possible", episode, later, ev))
+        features, choice = (self.tensor(replay.rows(name, episode, slot, ev)) for name in ("features", "choice"))
+        features_later = self.tensor(replay.rows("features", episode, later, ev))
+        possible_later = self.tensor(replay.rows("possible", episode, later, ev))
         decided = choice >= 0
-        decided &= torch.from_numpy(replay.rows("choice", episode, later, ev) >= 0)
+        decided &= self.tensor(replay.rows("choice", episode, later, ev) >= 0)
         with torch.no_grad():
             best = self.networks(features_later).masked_fill(~possible_later, -torch.inf).argmax(dim=-1, keepdim=True)
             value_later = self.targets(features_later).gather(-1, best)[..., 0]
-            value_later[~possible_later.any(dim=-1) | ~torch.from_numpy(goes_on)] = 0.0
-            wanted: Tensor = torch.from_numpy(reward) + settings.gamma**settings.steps * value_later
+            value_later[~possible_later.any(dim=-1) | ~self.tensor(goes_on)] = 0.0
+            wanted: Tensor = self.tensor(reward) + settings.gamma**settings.steps * value_later
         value = self.networks(features).gather(-1, choice.long().clamp(min=0)[..., None])[..., 0]
         error = nn.functional.smooth_l1_loss(value, wanted, reduction="none") * decided
         # The sum of the networks' losses: each has its own weights, so none feels another's.

@@ -178,7 +178,7 @@ class Maddpg(Algorithm):
         episode, slot = (generator.integers(0, end, settings.slots) for end in (len(replay), slots))
         later, goes_on = bootstrap_slots(slot, 1, slots)
         now, then = self._seen(replay, episode, slot), self._seen(replay, episode, later)
-        ends = torch.from_numpy(~goes_on)[:, None]
+        ends = self.tensor(~goes_on)[:, None]
 
         # Eq. (27): the value of what everybody's target actor would do in the next slot.
         with torch.no_grad():
@@ -210,7 +210,7 @@ class Maddpg(Algorithm):
 
     def _seen(self, replay: EpisodeReplay, episode: Ints, slot: Ints) -> dict[str, Tensor]:
         """What was kept of all EVs in some slots, by name, shape [S, I, ...]."""
-        return {name: torch.from_numpy(values[episode, slot]) for name, values in replay.arrays.items()}
+        return {name: self.tensor(values[episode, slot]) for name, values in replay.arrays.items()}
 
     def _values(self, critic: JointCritic, seen: Mapping[str, Tensor], action: Tensor, of_others: Tensor) -> Tensor:
         """Values of actions, given what the others do, shape [S, I]."""

@@ -139,15 +139,15 @@ class Maddqn(Algorithm):
         later = slot + settings.steps
         goes_on = later < replay.arrays["reward"].shape[1]
         later = np.where(goes_on, later, slot)
-        features = torch.from_numpy(replay.rows("features", episode, slot, ev))
-        features_later = torch.from_numpy(replay.rows("features", episode, later, ev))
-        possible_later = torch.from_numpy(replay.rows("possible", episode, later, ev))
-        choice = torch.from_numpy(replay.rows("choice", episode, slot, ev).astype(np.int64))
+        features = self.tensor(replay.rows("features", episode, slot, ev))
+        features_later = self.tensor(replay.rows("features", episode, later, ev))
+        possible_later = self.tensor(replay.rows("possible", episode, later, ev))
+        choice = self.tensor(replay.rows("choice", episode, slot, ev).astype(np.int64))
         with torch.no_grad():
             best = self.network(features_later).masked_fill(~possible_later, -torch.inf).argmax(dim=1, keepdim=True)
             value_later = self.target(features_later).gather(1, best)[:, 0]
-            value_later[~possible_later.any(dim=1) | ~torch.from_numpy(goes_on)] = 0.0
-            wanted: Tensor = torch.from_numpy(reward) + settings.gamma**settings.steps * value_later
+            value_later[~possible_later.any(dim=1) | ~self.tensor(goes_on)] = 0.0
+            wanted: Tensor = self.tensor(reward) + settings.gamma**settings.steps * value_later
         value = self.network(features).gather(1, choice[:, None])[:, 0]
         loss = nn.functional.smooth_l1_loss(value, wanted)
         self._optimiser.param_groups[0]["lr"] = linear(settings.learning_rate, settings.learning_rate_end, progress)

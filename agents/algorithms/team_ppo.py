@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from agents.algorithm import Algorithm
 from agents.algorithms.maddqn import q_network
+from agents.device import array
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes
 from agents.exploration import Exploration, drawn_by_chance, linear
 from agents.gradient_step import descend
@@ -214,21 +216,23 @@ class TeamPpo(Algorithm):
         settings = self.settings
         self._rounds += 1
         decisions = Decisions.of(replay)
-        features, possible = decisions.rows("features"), decisions.rows("possible")
-        moment, choice = decisions.rows("moment"), decisions.rows("choice").long()
+        features, possible, moment, choice = (
+            self.tensor(decisions.rows(name)) for name in ("features", "possible", "moment", "choice")
+        )
+        choice = choice.long()
         with torch.no_grad():
             before = self._log_chances(features, possible).gather(1, choice[:, None])[:, 0]
-            value = self.critic(moment)[:, 0].numpy()
+            value = array(self.critic(moment)[:, 0])
         advantage, wanted = decisions.advantages(value, settings.gamma, settings.trace)
         explained = 1.0 - float(np.var(wanted - value) / max(float(np.var(wanted)), 1e-9))
-        gain = torch.from_numpy((advantage - advantage.mean()) / (advantage.std() + 1e-8))
-        goal = torch.from_numpy(wanted)
+        gain = self.tensor((advantage - advantage.mean()) / (advantage.std() + 1e-8))
+        goal = self.tensor(wanted)
         rate, norm = linear(1.0, settings.rate_end, progress), settings.gradient_norm
         logged = []
         for _ in range(settings.epochs):
             order = generator.permutation(len(choice))
             for first in range(0, len(order), settings.rows):
-                at = torch.from_numpy(order[first : first + settings.rows])
+                at = self.tensor(order[first : first + settings.rows])
                 critic_loss = nn.functional.mse_loss(self.critic(moment[at])[:, 0], goal[at])
                 descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, norm)
                 if self._rounds[0] <= settings.warm_up:
@@ -284,10 +288,11 @@ class Decisions:
         np.add.at(reward, (np.arange(count)[:, None], last), arrays["reward"].sum(axis=2))
         return cls(arrays, episode, slot, ev, taken, reward)
 
-    def rows(self, name: str) -> Tensor:
+    def rows(self, name: str) -> NDArray[Any]:
         """A quantity of all decisions, one after the other, shape [N, ...]."""
         at = self.taken
-        return torch.from_numpy(self.arrays[name][self.episode[at], self.slot[at], self.ev[at]])
+        values: NDArray[Any] = self.arrays[name][self.episode[at], self.slot[at], self.ev[at]]
+        return values
 
     def advantages(self, value: Values, gamma: float, trace: float) -> tuple[Values, Values]:
         """Advantages of all decisions, and what their values should have been, shape [N] of values [N]."""
