@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agents.catalogue import ORDERS, Line, find_line, make_algorithm, make_settings
 from agents.checkpoint import read_state, write_state
+from agents.device import array, decides_apart, device_name, learning_device
 from agents.episode_replay import episode_bytes
 from agents.learner import Learner
 from agents.learning import FleetInTraining, kept_shapes
@@ -75,9 +76,15 @@ class Trainer:
         torch.set_num_threads(1)
         spec = max(specs, key=lambda spec: spec.fleet_size)
         self._algorithm = make_algorithm(line, spec, made, seed)
-        # One fleet decides with the very networks that learn; each of several with networks of its own.
-        several = [make_algorithm(line, of_variant, made, seed) for of_variant in specs] if len(specs) > 1 else []
-        self._deciding = several or [self._algorithm]
+        device = learning_device()
+        self._algorithm.learn_on(device)
+        self.learns_on = device_name(device)
+        """Where updates are made: `cpu`, or the name of a GPU."""
+        # One fleet decides with the very networks that learn, on a CPU; each of several with networks of its own.
+        apart = len(specs) > 1 or decides_apart(device)
+        self._deciding = (
+            [make_algorithm(line, of_variant, made, seed) for of_variant in specs] if apart else [self._algorithm]
+        )
         self._specs, self._spec = specs, spec
         if actors and self._algorithm.on_policy:
             raise ControllerError(
@@ -145,13 +152,13 @@ class Trainer:
         )
 
     def hand_out(self, variant: int) -> None:
-        """Let a fleet decide with the newest weights; one that is alone does anyway."""
+        """Let a fleet decide with the newest weights; one that is alone does anyway, on a CPU."""
         if self._deciding[variant] is not self._algorithm:
             self._deciding[variant].load_weights(self._algorithm.weights())
 
     def weights(self) -> Weights:
         """A copy of the weights that decide, by name."""
-        return {name: value.detach().numpy().copy() for name, value in self._algorithm.weights().items()}
+        return {name: array(value).copy() for name, value in self._algorithm.weights().items()}
 
     def keep_best(self, folder: Path, restoration: float, episodes: int, weights: Weights | None = None) -> None:
         """Write weights if no validation before was as good.

@@ -38,7 +38,13 @@ def _in_one_world(session: Session, system: System, rounds: Sequence[Round]) -> 
     left = iter(rounds)
     numbers = tuple(number for of_round in rounds for number in of_round.episodes)
     schedule = Schedule(numbers, session.plan.replicas, system.clock.slots)
-    fleet = session.fleet(0, lambda episodes: _take(session, next(left), episodes))
+
+    def on_episodes(episodes: Episodes) -> None:
+        _take(session, next(left), episodes)
+        session.trainer.hand_out(0)
+
+    session.trainer.hand_out(0)
+    fleet = session.fleet(0, on_episodes)
     run_world(_simulators(system, fleet, schedule), schedule, system.clock.slot_s)
 
 

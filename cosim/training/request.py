@@ -53,6 +53,7 @@ class Trained:
         actors: Number of actors; 0 for one process.
         actors_replaced: Actors that have died and were replaced.
         algorithm: Name of the line.
+        learned_on: Where updates were made: `cpu`, or the name of a GPU; after a resume, since then.
         folder: Where weights, curve and checkpoint are.
     """
 
@@ -64,6 +65,7 @@ class Trained:
     actors: int
     actors_replaced: int
     algorithm: str
+    learned_on: str
     folder: Path
 
     def lines(self) -> list[str]:
@@ -75,6 +77,8 @@ class Trained:
             first = f"{self.episodes} episodes, all of them from before: nothing was left to train"
         else:
             first = f"{self.episodes} episodes in {spent.wall_s:.0f} s, {spent.cpu_s:.0f} CPU s ({shares})"
+        if self.learned_on != "cpu":
+            first += f", learning on {self.learned_on}"
         if self.actors and spent.wall_s:
             learner, actors = spent.learner_waited_s / spent.wall_s, spent.actors_waited_s / spent.wall_s / self.actors
             first += f"; the learner waited {learner:.0%} of the time, actors {actors:.0%}"
@@ -100,5 +104,6 @@ class Trained:
                 "simulation_s": self.spent.simulation_s,
                 "shares": self.spent.shares(),
             },
+            "learned_on": self.learned_on,
             "folder": str(self.folder),
         }

@@ -113,6 +113,7 @@ def train(
         actors=actors,
         actors_replaced=replaced,
         algorithm=training.algorithm,
+        learned_on=trainer.learns_on,
         folder=folder.path,
     )
 
