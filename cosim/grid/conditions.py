@@ -8,7 +8,8 @@ import numpy as np
 
 from cosim.grid.islands import Islands
 from cosim.grid.microgrid import Microgrids
-from cosim.grid.network import Network, Stage
+from cosim.grid.network import Network
+from cosim.grid.stage import Stage
 from cosim.interface import Floats, Ints
 
 

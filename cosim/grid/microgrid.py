@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from cosim.grid.network import Network, Stage
+from cosim.grid.network import Network
+from cosim.grid.stage import Stage
 from cosim.interface import Floats, Ints
 from cosim.scenario.schema import MicrogridSection, Noise, SupplySection, UncertaintySection
 from cosim.scenario.uncertainty import draw_factors

@@ -19,9 +19,10 @@ from cosim.grid.dispatch import Dispatch, ess_after
 from cosim.grid.dispatcher import Dispatcher, HorizonDispatcher, RuleDispatcher
 from cosim.grid.horizon import HorizonProgram
 from cosim.grid.microgrid import Availability, Microgrids, draw_availability, expected_availability
-from cosim.grid.network import Network, Stage
+from cosim.grid.network import Network
 from cosim.grid.outlook import EvLimits, Forecaster
 from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.grid.stage import Stage
 from cosim.grid.staged_flow import StagedFlow, drawn_in_islands
 from cosim.grid.voltage import BusPower, VoltageKeeper
 from cosim.interface import Floats, Ints

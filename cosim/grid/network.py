@@ -6,62 +6,24 @@ time in which no line opens or closes and no unit fails or comes back; its close
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-import pandapower.toolbox
-from numpy.typing import NDArray
 
 from cosim.clock import Clock
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.grid.case import PandapowerNet
-from cosim.grid.feeder import Feeder, build_feeder, components_of
+from cosim.grid.feeder import components_of
 from cosim.grid.islands import Islands
-from cosim.grid.reduction import PER_UNIT, RATED_KV, SAME_AS, per_unit_of
-from cosim.grid.timetable import NO_TIMETABLE, Timetable, lines_between, read_timetable
+from cosim.grid.reduction import RATED_KV, SAME_AS, per_unit_of
+from cosim.grid.stage import Stage, stages_of
+from cosim.grid.timetable import NO_TIMETABLE, lines_between, read_timetable
 from cosim.interface import Floats, Ints
-from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection, SupplySection
+from cosim.scenario.schema import MicrogridSection, NetworkSection, StationSection
 from cosim.units import KW_PER_MW
-
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A time in which the network stays as it is.
-
-    Attributes:
-        first: Its first slot.
-        feeder: The live buses; an island is numbered as its slack bus.
-        live: Position of each of its buses in the network.
-        islands: The island of each microgrid.
-        leader: Microgrid that holds the voltage of each island, shape [S].
-        dg_follows: Where diesel works, but does not hold its island's voltage, shape [M].
-        supplied: Whether the utility holds the voltage of its island.
-        failed: Units that have failed, as (microgrid, `dg` | `ess` | `pv` | `wt`).
-    """
-
-    first: int
-    feeder: Feeder
-    live: Ints
-    islands: Islands
-    leader: Ints
-    dg_follows: Flags
-    supplied: bool
-    failed: frozenset[tuple[int, str]]
-
-    @property
-    def whole(self) -> bool:
-        """Whether all buses are live, and every microgrid is an island of its own."""
-        return self.islands.alone
-
-    def works(self, unit: str, microgrids: int) -> Flags:
-        """Whether a kind of unit works in each microgrid, shape [M]."""
-        return np.array([(m, unit) not in self.failed for m in range(microgrids)])
 
 
 @dataclass(frozen=True)
@@ -137,7 +99,7 @@ def build_network(section: NetworkSection, net: PandapowerNet, clock: Clock | No
         raise ScenarioError(issues)
     bus = net.bus.index.to_numpy(dtype=np.int64)
     places, sections = _microgrids(parts, with_all_closed, section)
-    stages = tuple(_stages(section, net, timetable, places))
+    stages = tuple(stages_of(section, net, timetable, places))
     net.line.loc[:, "in_service"] = stages[0].feeder.net.line.in_service.reindex(net.line.index, fill_value=False)
     net.line.loc[timetable.closed_lines(0), "in_service"] = True
     firsts = np.array([stage.first for stage in stages])
@@ -263,78 +225,7 @@ def _part_issues(parts: Sequence[set[int]], microgrids: Sequence[MicrogridSectio
     return issues
 
 
-# -------------------------------------------------------------------------------------------------------- stages
-
-
-def _stages(
-    section: NetworkSection, net: PandapowerNet, timetable: Timetable, places: dict[int, int]
-) -> Iterator[Stage]:
-    """The stages; `net` has all lines open that are open at any time."""
-    for first in timetable.changes:
-        of_stage = net if len(timetable.changes) == 1 else copy.deepcopy(net)
-        of_stage.line.loc[timetable.closed_lines(first), "in_service"] = True
-        yield _stage(section, of_stage, timetable, places, first)
-
-
-def _stage(
-    section: NetworkSection, net: PandapowerNet, timetable: Timetable, places: dict[int, int], first: int
-) -> Stage:
-    failed = frozenset(timetable.failed_units(first))
-    supply = section.supply if section.supply is not None and not timetable.supply_is_out(first) else None
-    slacks: list[tuple[int, int, float]] = []
-    islands = components_of(net)
-    island_of = {bus: k for k, island in enumerate(islands) for bus in island}
-    held: dict[int, int] = {}
-    for component in islands:
-        slack = _slack_of(component, section, supply, failed, places)
-        if slack is not None:
-            slacks.append(slack)
-    slacks.sort()
-    for island, (_, bus, _) in enumerate(slacks):
-        held[island_of[bus]] = island
-    of_microgrid = np.full(max(places.values()) + 1, -1, dtype=np.int64)
-    for bus, number in places.items():
-        of_microgrid[number] = held.get(island_of[bus], -1)
-    buses = net.bus.index.to_numpy(dtype=np.int64)
-    alive = np.array([of_microgrid[places[int(bus)]] >= 0 for bus in buses])
-    living = net if alive.all() else pandapower.toolbox.select_subnet(net, buses[alive].tolist())
-    follows = np.zeros(len(of_microgrid), dtype=np.bool_)
-    for number, microgrid in enumerate(section.microgrids):
-        if microgrid.dg is not None and of_microgrid[number] >= 0 and (number, "dg") not in failed:
-            follows[number] = all(bus != microgrid.dg.bus for _, bus, _ in slacks)
-    return Stage(
-        first=first,
-        feeder=build_feeder(
-            living, [bus for _, bus, _ in slacks], [vm_pu / float(net.bus[PER_UNIT][bus]) for _, bus, vm_pu in slacks]
-        ),
-        live=np.flatnonzero(alive),
-        islands=Islands(of_microgrid),
-        leader=np.array([microgrid for microgrid, _, _ in slacks], dtype=np.int64),
-        dg_follows=follows,
-        supplied=supply is not None,
-        failed=failed,
-    )
-
-
-def _slack_of(
-    island: set[int],
-    section: NetworkSection,
-    supply: SupplySection | None,
-    failed: frozenset[tuple[int, str]],
-    places: dict[int, int],
-) -> tuple[int, int, float] | None:
-    """Who holds an island's voltage: its microgrid, bus number and voltage [p.u.]; None if nobody does."""
-    if supply is not None and supply.bus in island:
-        return places[supply.bus], supply.bus, supply.vm_pu
-    units = [
-        (-microgrid.dg.p_max_kw, number, microgrid.dg)
-        for number, microgrid in enumerate(section.microgrids)
-        if microgrid.dg is not None and microgrid.dg.bus in island and (number, "dg") not in failed
-    ]
-    if not units:
-        return None
-    _, number, dg = min(units, key=lambda unit: unit[:2])
-    return number, dg.bus, dg.vm_pu
+# --------------------------------------------------------------------------------------------------------- checks
 
 
 def _open_lines(net: PandapowerNet, opened: Sequence[Sequence[int]]) -> list[ScenarioIssue]:

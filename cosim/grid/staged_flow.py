@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from cosim.grid.feeder import Feeder
-from cosim.grid.network import Network, Stage
+from cosim.grid.network import Network
 from cosim.grid.power_flow import PowerFlow, PowerFlowResult
+from cosim.grid.stage import Stage
 from cosim.interface import Floats
 
 #: Opens a power flow on a feeder.

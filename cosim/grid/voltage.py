@@ -17,9 +17,9 @@ from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_lim
 from cosim.grid.engines.lindistflow import shared_path_impedances
 from cosim.grid.line_loading import LineLoading
 from cosim.grid.microgrid import Availability, Microgrids
-from cosim.grid.network import Stage
 from cosim.grid.power_flow import PowerFlowResult
 from cosim.grid.redispatch import IslandDispatch, IslandSlot, redispatch
+from cosim.grid.stage import Stage
 from cosim.interface import Floats, Ints
 from cosim.units import KW_PER_MW
 

@@ -13,7 +13,7 @@ from cosim.grid.conditions import Conditions
 from cosim.grid.islands import Islands
 from cosim.grid.microgrid import Availability, Microgrids
 from cosim.grid.model import GridModel, GridSlot
-from cosim.grid.network import Stage
+from cosim.grid.stage import Stage
 from cosim.interface import Floats
 from cosim.system import System, load_system
 
