@@ -99,7 +99,7 @@ class Settings:
     fleet_weight: float = 1.0
     own_weight: float = 0.5
     near: float = 1.0
-    others: Literal["turn", "slot"] = "turn"
+    others: Literal["turn", "slot"] = "slot"
     gradient_norm: float = 1.0
     replay_episodes: int = 768
 

@@ -26,7 +26,7 @@ def fmu(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The power flow of the 33-bus feeder."""
     folder = tmp_path_factory.mktemp("fmu")
     feeder = folder / "feeder.json"
-    feeder.write_text(json.dumps(feeder_parameters(cosim.load(SCENARIO).network.feeder)))
+    feeder.write_text(json.dumps(feeder_parameters(cosim.load(SCENARIO).network.stages[0].feeder)))
     return Path(
         pythonfmu.FmuBuilder.build_FMU(
             HERE / "grid_slave.py", dest=folder, project_files=[feeder, HERE / "fixed_point.py"]

@@ -65,7 +65,7 @@ def test_each_way_to_keep_time_gives_the_same_records(what: str, ours: cosim.Res
 def test_each_core_listens_on_this_machine_only(core: str) -> None:
     grid = federate([*OURS, "--core", core], core=core, period_s=1.0 / 3.0)
     system = cosim.load(SCENARIO, [grid])
-    feeder, section = system.network.feeder, system.scenario.grid.simulator
+    feeder, section = system.network.stages[0].feeder, system.scenario.grid.simulator
     assert section is not None
     flow = open_simulator(section, feeder, system.file.folder, 30.0)
     try:
