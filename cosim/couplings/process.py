@@ -21,6 +21,8 @@ ADDRESS = "%(addr)s"
 LOOK_S = 0.1
 #: Time that a process is given to end by itself [s].
 GRACE_S = 2.0
+#: Waits until nobody holds the other end of its input, however that came about, and ends a group of processes then.
+GUARD = "read -r nothing; kill -KILL -$0"
 
 
 class SimulatorProcess:
@@ -48,6 +50,14 @@ class SimulatorProcess:
             self._errors.close()
             problem = getattr(error, "strerror", None) or error
             raise CouplingError(f"{self.name} cannot be started in {folder}: {problem}") from error
+        # Also when we are killed, or a worker of ours is: then nobody is left to end it.
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @property
     def ended(self) -> bool:
@@ -91,6 +101,9 @@ class SimulatorProcess:
         # Whoever it has started and left behind.
         self._signal(signal.SIGKILL)
         self._errors.close()
+        # Before its input is closed: it must not end a group that has this one's number later.
+        self._guard.kill()
+        self._guard.communicate()
 
     def _signal(self, number: int) -> None:
         try:

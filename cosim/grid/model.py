@@ -293,10 +293,14 @@ class GridModel:
 
     def _solve(self, power: BusPower) -> PowerFlowResult:
         try:
-            number = self._conditions.number(self._slot)
-            return self._flow.solve(number, power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
+            return self._ask(power.p_kw / KW_PER_MW, power.q_kvar / KW_PER_MW)
         except NotConvergedError as error:
             raise self._no_solution(power, error.case) from error
+
+    def _ask(self, p_mw: Floats, q_mvar: Floats) -> PowerFlowResult:
+        """Solve with the engine; what one from elsewhere does wrong is told with the slot."""
+        try:
+            return self._flow.solve(self._conditions.number(self._slot), p_mw, q_mvar)
         except CouplingError as error:
             when = f"slot {self._slot} ({self._clock.label(self._slot)})"
             raise CouplingError(f"episode {self._episodes[0]}, {when}: {error}") from error
@@ -312,7 +316,7 @@ class GridModel:
             inside = stage.islands.island[network.microgrid] == island
             alone = [np.where(inside, kw[case : case + 1], 0.0) / KW_PER_MW for kw in (power.p_kw, power.q_kvar)]
             try:
-                self._flow.solve(self._conditions.number(self._slot), *alone)
+                self._ask(*alone)
             except NotConvergedError:
                 drawn = ", ".join(
                     f"{network.bus[k]}: {power.p_kw[case, k]:.1f} kW {power.q_kvar[case, k]:.1f} kvar"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,7 +66,7 @@ def _ports(folder: Path) -> list[str]:
     return [words[1] for words in lines if words[3] == "0A" and f"socket:[{words[9]}]" in inodes]
 
 
-def kill_a_run(grid: str, *what: str) -> None:
+def kill_a_run(grid: str, *what: str, number: int = signal.SIGKILL, workers: int = 1) -> None:
     """Start a run with much to do, and kill it when something of it runs that has a word in its command."""
     words = [
         sys.executable,
@@ -78,6 +79,8 @@ def kill_a_run(grid: str, *what: str) -> None:
         "--replicas",
         "1",
         "--allow-code",
+        "--workers",
+        str(workers),
     ]
     with subprocess.Popen([*words, "--set", grid], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         for _ in range(300):
@@ -89,7 +92,7 @@ def kill_a_run(grid: str, *what: str) -> None:
             pytest.fail(f"did not start: {commands}")
         time.sleep(2.0)
         assert process.poll() is None
-        process.kill()
+        process.send_signal(number)
 
 
 def listening() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from coupled import COMMON, HERE, SCENARIO, nearly_equal, nothing_left, run
+from coupled import COMMON, HERE, SCENARIO, kill_a_run, nearly_equal, nothing_left, run
 
 import cosim
 from cosim.cli import main
@@ -216,3 +217,13 @@ def test_the_command_line_says_it_in_one_line(capsys: pytest.CaptureFixture[str]
     assert main(words) == 3
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "failed in step: ValueError: bus 7 is on fire" in line
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_killed_leaves_no_simulator(number: int, workers: int) -> None:
+    kill_a_run(started(OPENDSS), "cosim.couplings.opendss", number=number, workers=workers)
+
+
+def test_a_run_that_is_killed_leaves_no_simulator_that_hangs() -> None:
+    kill_a_run(misbehaving("hangs", 60.0), "misbehaving.py", workers=2)
