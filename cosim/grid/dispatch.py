@@ -81,12 +81,16 @@ def dispatch_by_rule(
     charge_kw = np.minimum(surplus_kw, total(could_take_kw))
     curtailed_kw = part(surplus_kw - charge_kw, renewable_kw) + (there_kw - renewable_kw)
     used = 1.0 - curtailed_kw / np.where(there_kw > 0.0, there_kw, 1.0)
-    critical_kw = available.load_kw * microgrids.critical_share
     shed_kw = missing_kw - discharge_kw
-    # Normal load of the whole island first.
-    beyond_kw = np.maximum(shed_kw - total(available.load_kw - critical_kw), 0.0)
-    critical_shed_kw = np.minimum(beyond_kw, total(critical_kw))
-    own_critical_kw = part(critical_shed_kw, critical_kw)
+    if microgrids.critical_share.any():
+        # Normal load of the whole island first.
+        critical_kw = available.load_kw * microgrids.critical_share
+        normal_kw = available.load_kw - critical_kw
+        critical_shed_kw = np.minimum(np.maximum(shed_kw - total(normal_kw), 0.0), total(critical_kw))
+        own_critical_kw = part(critical_shed_kw, critical_kw)
+        own_shed_kw = part(shed_kw - critical_shed_kw, normal_kw) + own_critical_kw
+    else:
+        own_critical_kw, own_shed_kw = np.zeros_like(shed_kw), part(shed_kw, available.load_kw)
     return Dispatch(
         ev_kw=ev_kw,
         pv_kw=available.pv_kw * used,
@@ -95,7 +99,7 @@ def dispatch_by_rule(
         supply_kw=part(supply_kw, microgrids.supply_max_kw),
         ess_charge_kw=part(charge_kw, could_take_kw),
         ess_discharge_kw=part(discharge_kw, could_give_kw),
-        shed_kw=part(shed_kw - critical_shed_kw, available.load_kw - critical_kw) + own_critical_kw,
+        shed_kw=own_shed_kw,
         critical_shed_kw=own_critical_kw,
         curtailed_kw=curtailed_kw,
     )

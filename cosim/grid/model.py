@@ -95,6 +95,7 @@ class GridModel:
         self._network = network
         self._microgrids = microgrids
         self._supply = supply
+        self._any_critical = bool(network.critical_share.any())
         self._at_microgrids = ColumnSums(supply.microgrid, len(microgrids))
         self._at_buses = ColumnSums(supply.bus, network.buses)
         self._conditions = Conditions.of(network, microgrids)
@@ -142,7 +143,9 @@ class GridModel:
         self._both = Availability(*(np.concatenate([kw, kw]) for kw in vars(actual).values()))
         self._ess_kwh = np.tile(self._microgrids.ess_start_kwh, (2 * len(self._episodes), 1))
         limits = self._limits
-        self._limits_kw = np.array([limits.surplus_kw(actual), limits.feed_in_kw(actual), limits.deficit_kw(actual)])
+        of_episodes = [limits.surplus_kw(actual), limits.feed_in_kw(actual), limits.deficit_kw(actual)]
+        # Of replicas, then of their references; the slot comes first.
+        self._limits_kw = np.array([np.concatenate([kw, kw]) for kw in of_episodes]).transpose(2, 0, 1, 3).copy()
         self._forecaster.begin(self._episodes, actual)
         self._dispatcher.begin(self._episodes, actual)
         nothing_kw = np.zeros_like(actual.load_kw[:, 0])
@@ -158,7 +161,7 @@ class GridModel:
 
     def _look_out(self) -> Outlook:
         supply = self._supply
-        limits_kw = self._limits_kw[:2, :, self._slot]
+        limits_kw = self._limits_kw[self._slot, :2, : len(self._episodes)]
         station_limit_kw = np.ascontiguousarray((limits_kw[..., supply.microgrid] * supply.share).transpose(1, 2, 0))
         return Outlook(*self._last_slot_kw, station_limit_kw, *self._forecaster.forecast(self._slot))
 
@@ -186,8 +189,11 @@ class GridModel:
             available, dispatch, power, flow, self._ess_kwh, self._solve, everywhere=self._by_program
         )
         ess_start_kwh, self._ess_kwh = self._ess_kwh, ess_after(self._microgrids, kept.dispatch, self._ess_kwh, slot_h)
-        limits_kw = self._limits_kw[:, :, self._slot]
-        fed_kvar = self._fed_kvar(kept.power)
+        limits_kw = self._limits_kw[self._slot]
+        if stage.dg_follows.any():
+            follower_kw, follower_kvar = kept.dispatch.dg_kw * stage.dg_follows, self._fed_kvar(kept.power)
+        else:
+            follower_kw = follower_kvar = np.zeros_like(ev_kw)
         state = GridState(
             p_kw=kept.power.p_kw,
             q_kvar=kept.power.q_kvar,
@@ -199,8 +205,8 @@ class GridModel:
             overloaded=kept.overloaded,
             drawn_kw=drawn_in_islands(stage, kept.power.p_kw),
             drawn_kvar=drawn_in_islands(stage, kept.power.q_kvar),
-            follower_kw=kept.dispatch.dg_kw * stage.dg_follows,
-            follower_kvar=fed_kvar,
+            follower_kw=follower_kw,
+            follower_kvar=follower_kvar,
             forming_max_kw=units.forming_max_kw,
             forming_max_kvar=units.forming_max_kvar,
             island=self._island_of(stage),
@@ -211,9 +217,12 @@ class GridModel:
             wanted_shed_kw=dispatch.shed_kw,
             idle_storage_kw=stage.islands.total(np.maximum(units.ess_power_kw - kept.dispatch.ess_discharge_kw, 0.0)),
             island_shed_kw=stage.islands.total(kept.dispatch.shed_kw),
-            limits_kw=np.concatenate([limits_kw, limits_kw], axis=1),
+            limits_kw=limits_kw,
         )
-        self._last_slot_kw = kept.dispatch.shed_kw[: len(self._episodes)], self._limits_kw[0, :, self._slot]
+        self._last_slot_kw = (
+            kept.dispatch.shed_kw[: len(self._episodes)],
+            self._limits_kw[self._slot, 0, : len(self._episodes)],
+        )
         self._slot += 1
         self._outlook = None
         return GridSlot(
@@ -271,6 +280,10 @@ class GridModel:
         """Critical load, all load shed and critical load shed at each bus [kW], each of shape [N, B]."""
         network, share = self._network, self._network.critical_share
         island = network.microgrid
+        if not self._any_critical:
+            of_load = dispatch.shed_kw / np.where(available.load_kw > 0.0, available.load_kw, 1.0)
+            nothing = np.zeros_like(load_kw)
+            return nothing, load_kw * of_load[:, island], nothing
         critical_kw = load_kw * share
         own_kw = available.load_kw * self._microgrids.critical_share
         normal_kw = available.load_kw - own_kw
