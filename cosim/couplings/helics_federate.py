@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import time
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -37,6 +38,9 @@ BLOCKS: Final = 768
 TRIES: Final = 5
 #: Time that a broker is given to end by itself [ms].
 GRACE_MS: Final = 2000
+#: Time in which the federation learns that somebody has left, and between two questions [s].
+LEAVING_S: Final = 1.0
+LOOK_S: Final = 0.05
 
 
 def serve(connection: Connection, federation: Federation) -> None:
@@ -129,13 +133,23 @@ class _Federate:
     def _updated(self, port: Any, name: str, now_s: float) -> bool:
         """Whether it is true; of values only that they are new."""
         if not helics.helicsInputIsUpdated(port):
-            if self._asked("exists") is not True or self._asked("state") == "disconnected":
+            if self._has_left():
                 raise CouplingError("has left the federation")
             raise CouplingError(
                 f"published no {name} until time {now_s:g} s; it must answer each case within a period, "
                 f"{self._federation.period_s:g} s"
             )
         return name != "converged" or bool(helics.helicsInputGetBoolean(port))
+
+    def _has_left(self) -> bool:
+        """Whether it is gone; we may be granted the time before those whom we ask know of it."""
+        until_s = time.monotonic() + LEAVING_S
+        while True:
+            if self._asked("exists") is not True or self._asked("state") == "disconnected":
+                return True
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(LOOK_S)
 
     def _subscription(self, name: str) -> Any:
         return helics.helicsFederateRegisterSubscription(self._fed, f"{self._federation.federate}/{name}", "")
