@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from cosim.errors import CouplingError
+from cosim.grid.feeder import Feeder
+from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
 from cosim.interface import Floats
 
 #: A number beyond this is none.
 LARGEST: Final = 1e300
+
+
+def gathered(
+    who: str, feeder: Feeder, cases: int, answer: Callable[[int], Mapping[str, Any] | None]
+) -> PowerFlowResult:
+    """The answers to cases, one after the other, as one result.
+
+    Args:
+        who: What the simulator is called in messages.
+        feeder: What it solves.
+        cases: How many cases there are.
+        answer: Gives the values of a case by port, or None if it has no solution.
+
+    Raises:
+        NotConvergedError: If a case has no solution.
+        CouplingError: If an answer is not what it must be.
+    """
+    widths = {"vm_pu": feeder.buses, "slack_p_mw": len(feeder.slack), "slack_q_mvar": len(feeder.slack)}
+    found = {name: np.empty((cases, width)) for name, width in widths.items()}
+    for case in range(cases):
+        values = answer(case)
+        if values is None:
+            raise NotConvergedError(case)
+        for name, rows in found.items():
+            if name not in values:
+                raise CouplingError(f"{who} gave no {name}")
+            rows[case] = checked_numbers(who, name, values[name], rows.shape[1])
+    return PowerFlowResult(**found)
 
 
 def checked_numbers(who: str, name: str, said: Any, count: int) -> Floats:

@@ -6,14 +6,12 @@ import tempfile
 import weakref
 from pathlib import Path
 
-import numpy as np
-
-from cosim.couplings.answer import checked_numbers
+from cosim.couplings.answer import gathered
 from cosim.couplings.fmu_process import solve_by_fmu
 from cosim.couplings.solver_process import SolverProcess
 from cosim.errors import CouplingError
 from cosim.grid.feeder import Feeder
-from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats
 from cosim.scenario.schema import FmuSection
 
@@ -44,7 +42,7 @@ class FmuFlow:
         from cosim.couplings.fmu_description import read_interface
 
         interface = read_interface(self._section, feeder, self._file)
-        self._widths = {"vm_pu": feeder.buses, "slack_p_mw": len(feeder.slack), "slack_q_mvar": len(feeder.slack)}
+        self._feeder = feeder
         folder = tempfile.TemporaryDirectory(prefix="ev-cosim-", ignore_cleanup_errors=True)
         job = interface, Path(folder.name)
         self._solver = SolverProcess(solve_by_fmu, job, "FMU", self._name, self._timeout_s)
@@ -63,15 +61,8 @@ class FmuFlow:
             NotConvergedError: If it says so of a case.
             CouplingError: If it misbehaves.
         """
-        found = {name: np.empty((len(p_mw), width)) for name, width in self._widths.items()}
         self._solver.ask((p_mw, q_mvar), "gave no answer")
-        for case in range(len(p_mw)):
-            values = self._hear()
-            if values is None:
-                raise NotConvergedError(case)
-            for name, rows in found.items():
-                rows[case] = checked_numbers(self._name, name, values[name], rows.shape[1])
-        return PowerFlowResult(**found)
+        return gathered(self._name, self._feeder, len(p_mw), lambda _: self._hear())
 
     def _hear(self) -> dict[str, Floats] | None:
         try:

@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from cosim.couplings.output import divert_output, shorten_output
-from cosim.couplings.solver_process import DOING, FAILED, GIVES, say
+from cosim.couplings.output import divert_output
+from cosim.couplings.solver_process import DOING, FAILED, GIVES, answer_cases, say
 from cosim.interface import Floats
 
 #: What FMI 2.0 calls a status; the first is of a step that an FMU could not make.
@@ -78,13 +78,7 @@ def solve_by_fmu(
     try:
         with _instance(interface, folder, connection) as fmu:
             say(connection, GIVES, None)
-            while (cases := connection.recv()) is not None:
-                shorten_output()
-                for p_mw, q_mvar in zip(*cases, strict=True):
-                    values = fmu.solve(p_mw, q_mvar)
-                    say(connection, GIVES, values)
-                    if values is None:
-                        break
+            answer_cases(connection, fmu.solve)
     except (EOFError, BrokenPipeError):
         return
     except FMICallException as error:

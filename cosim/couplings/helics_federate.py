@@ -15,8 +15,7 @@ import helics
 import numpy as np
 
 from cosim.couplings.federation import Federation
-from cosim.couplings.output import shorten_output
-from cosim.couplings.solver_process import DOING, FAILED, GIVES, say
+from cosim.couplings.solver_process import DOING, FAILED, GIVES, answer_cases, say
 from cosim.couplings.unit import unit_factor
 from cosim.errors import CouplingError
 from cosim.interface import Floats
@@ -50,13 +49,7 @@ def serve(connection: Connection, federation: Federation) -> None:
         broker, address, fed = _joined(federation, connection)
         say(connection, GIVES, address)
         with _Federate(federation, fed, connection) as federate:
-            while (cases := connection.recv()) is not None:
-                shorten_output()
-                for p_mw, q_mvar in zip(*cases, strict=True):
-                    values = federate.solve(p_mw, q_mvar)
-                    say(connection, GIVES, values)
-                    if values is None:
-                        break
+            answer_cases(connection, federate.solve)
     except helics.HelicsException as error:
         say(connection, FAILED, f"failed: {' '.join(str(error).split())}")
     except CouplingError as error:

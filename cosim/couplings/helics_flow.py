@@ -6,16 +6,14 @@ import json
 import weakref
 from pathlib import Path
 
-import numpy as np
-
-from cosim.couplings.answer import checked_numbers
+from cosim.couplings.answer import gathered
 from cosim.couplings.federation import Federation, solve_by_helics
 from cosim.couplings.grid_interface import feeder_parameters
 from cosim.couplings.process import GRACE_S, SimulatorProcess
 from cosim.couplings.solver_process import SolverProcess
 from cosim.errors import CouplingError
 from cosim.grid.feeder import Feeder
-from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats
 from cosim.scenario.schema import HelicsSection, on_this_machine
 
@@ -50,7 +48,7 @@ class HelicsFlow:
             period_s=section.period_s,
             feeder=json.dumps(feeder_parameters(feeder)),
         )
-        self._widths = {"vm_pu": feeder.buses, "slack_p_mw": len(feeder.slack), "slack_q_mvar": len(feeder.slack)}
+        self._feeder = feeder
         self._process: SimulatorProcess | None = None
         self._solver = SolverProcess(solve_by_helics, federation, "HELICS federate", self._name, self._timeout_s)
         try:
@@ -74,15 +72,8 @@ class HelicsFlow:
             NotConvergedError: If the federate says so of a case.
             CouplingError: If it misbehaves.
         """
-        found = {name: np.empty((len(p_mw), width)) for name, width in self._widths.items()}
         self._solver.ask((p_mw, q_mvar), "gave no answer")
-        for case in range(len(p_mw)):
-            values = self._hear()
-            if values is None:
-                raise NotConvergedError(case)
-            for name, rows in found.items():
-                rows[case] = checked_numbers(self._name, name, values[name], rows.shape[1])
-        return PowerFlowResult(**found)
+        return gathered(self._name, self._feeder, len(p_mw), lambda _: self._hear())
 
     def _hear(self) -> dict[str, Floats] | None:
         try:

@@ -11,9 +11,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
-from cosim.couplings.output import last_line
+from cosim.couplings.output import last_line, shorten_output
 from cosim.couplings.process import LOOK_S
 from cosim.errors import CouplingError
+from cosim.interface import Floats
 from cosim.processes import Child, DeadProcessError, Run, could_not_start, refuse_unguarded_script
 
 #: What such a process tells: what it does now, what was asked for, or what went wrong.
@@ -137,3 +138,14 @@ def said_in_one_line(error: Exception) -> str:
 def say(connection: Connection, kind: str, value: Any) -> None:
     """Tell whoever waits, from within such a process."""
     connection.send((kind, value))
+
+
+def answer_cases(connection: Connection, solve: Callable[[Floats, Floats], dict[str, Any] | None]) -> None:
+    """Answer what is asked for, case by case, until None is; the cases after one without a solution are left out."""
+    while (cases := connection.recv()) is not None:
+        shorten_output()
+        for p_mw, q_mvar in zip(*cases, strict=True):
+            values = solve(p_mw, q_mvar)
+            say(connection, GIVES, values)
+            if values is None:
+                break

@@ -11,15 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from cosim.couplings.answer import checked_numbers
+from cosim.couplings.answer import gathered
 from cosim.couplings.grid_interface import INPUTS, MODEL, OUTPUTS, feeder_parameters
 from cosim.couplings.process import GRACE_S, ConnectingProcess
 from cosim.couplings.wire import Wire
 from cosim.errors import CouplingError
 from cosim.grid.feeder import Feeder
-from cosim.grid.power_flow import NotConvergedError, PowerFlowResult
+from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats
 from cosim.scenario.schema import SimulatorSection
 
@@ -60,7 +58,7 @@ class TcpFlow:
         # Also when nobody says that the run is over.
         self.close = weakref.finalize(self, _hang_up, self._wire, self._process)
         self._time = 0
-        self._slacks = len(feeder.slack)
+        self._feeder = feeder
         try:
             meta = self._ask("init", "Grid-0", time_resolution=1.0)
             self._check(meta)
@@ -83,30 +81,21 @@ class TcpFlow:
             NotConvergedError: If the simulator says so of a case.
             CouplingError: If it misbehaves.
         """
-        cases = len(p_mw)
-        found: dict[str, Floats] = {
-            "vm_pu": np.empty(p_mw.shape),
-            "slack_p_mw": np.empty((cases, self._slacks)),
-            "slack_q_mvar": np.empty((cases, self._slacks)),
-        }
-        for case in range(cases):
-            given = {"p_mw": {SENDER: p_mw[case].tolist()}, "q_mvar": {SENDER: q_mvar[case].tolist()}}
-            self._ask("step", self._time, {self._eid: given}, self._time + 1)
-            self._time += 1
-            said = self._ask("get_data", {self._eid: list(OUTPUTS)})
-            values = said.get(self._eid) if isinstance(said, dict) else None
-            if not isinstance(values, dict):
-                raise CouplingError(f"{self._name} gave no data of {self._eid!r}")
-            converged = values.get("converged")
-            if not isinstance(converged, bool):
-                raise CouplingError(f"{self._name} gave converged {converged!r}; it must be true or false")
-            if not converged:
-                raise NotConvergedError(case)
-            for name, rows in found.items():
-                if name not in values:
-                    raise CouplingError(f"{self._name} gave no {name}")
-                rows[case] = checked_numbers(self._name, name, values[name], rows.shape[1])
-        return PowerFlowResult(**found)
+        return gathered(self._name, self._feeder, len(p_mw), lambda case: self._answer(p_mw[case], q_mvar[case]))
+
+    def _answer(self, p_mw: Floats, q_mvar: Floats) -> dict[str, Any] | None:
+        """What it gives in the step that is next, by port; None if it says that there is no solution."""
+        given = {"p_mw": {SENDER: p_mw.tolist()}, "q_mvar": {SENDER: q_mvar.tolist()}}
+        self._ask("step", self._time, {self._eid: given}, self._time + 1)
+        self._time += 1
+        said = self._ask("get_data", {self._eid: list(OUTPUTS)})
+        values = said.get(self._eid) if isinstance(said, dict) else None
+        if not isinstance(values, dict):
+            raise CouplingError(f"{self._name} gave no data of {self._eid!r}")
+        converged = values.get("converged")
+        if not isinstance(converged, bool):
+            raise CouplingError(f"{self._name} gave converged {converged!r}; it must be true or false")
+        return values if converged else None
 
     def _ask(self, function: str, *args: Any, **kwargs: Any) -> Any:
         try:
