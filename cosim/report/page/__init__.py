@@ -1,0 +1,1 @@
+"""The page that `cosim report` writes: one file that opens from disk."""
