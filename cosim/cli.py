@@ -161,6 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_json_and_code(verify)
     _add_allow_remote(verify)
 
+    _add_report(commands)
+
     train = _add(commands, "train", _train, "train a fleet")
     _add_scenario(train)
     train.add_argument("--algorithm", required=True, metavar="NAME", help="what learns, e.g. maddqn")
@@ -227,6 +229,29 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-code", action="store_true", help="allow an engine `module:Class` from outside ev-cosim"
     )
     return parser
+
+
+def _add_report(commands: Any) -> None:
+    report = _add(commands, "report", _report, "make a page that shows what happened in a run")
+    figures = _add(commands, "figures", _figures, "draw the charts of that page one by one, for a paper")
+    for parser in (report, figures):
+        parser.add_argument(
+            "folders",
+            nargs="+",
+            metavar="RUN",
+            help="folder of a run, or of a training; the first run is shown in full, the others are compared with it",
+        )
+        parser.add_argument(
+            "--episode",
+            type=_count_or_none,
+            metavar="N",
+            help="episode to show in full (default: the one nearest to the median restoration)",
+        )
+    report.add_argument("--out", required=True, metavar="FILE", help="the page, one HTML file that needs nothing else")
+    figures.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    figures.add_argument(
+        "--format", default="svg,png,pdf", metavar="F,F,...", help="kinds of files (default: svg,png,pdf)"
+    )
 
 
 def _add_queue(commands: Any) -> None:
@@ -507,6 +532,25 @@ def _train(options: argparse.Namespace) -> int:
         return GOOD
     for line in trained.lines():
         print(line)
+    return GOOD
+
+
+def _report(options: argparse.Namespace) -> int:
+    from cosim.report.making import make_report
+
+    with _progress_bar("episodes read", show=True) as progress:
+        make_report(options.folders, options.out, episode=options.episode, progress=progress)
+    print(f"page in {options.out}")
+    return GOOD
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from cosim.report.making import make_figures
+
+    formats = [name.strip() for name in options.format.split(",") if name.strip()]
+    with _progress_bar("pictures", show=True) as progress:
+        count = make_figures(options.folders, options.out, formats=formats, episode=options.episode, progress=progress)
+    print(f"{count} pictures in {options.out}")
     return GOOD
 
 

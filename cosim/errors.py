@@ -92,5 +92,9 @@ class QueueError(CosimError):
     """A queueing question has no answer as it was asked; says what to change."""
 
 
+class ReportError(CosimError):
+    """A page or a picture cannot be made."""
+
+
 class RecordError(CosimError):
     """A run folder cannot be read or written."""

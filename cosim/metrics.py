@@ -132,12 +132,14 @@ def saving_ratio_with_ev_cost(records: Records, context: MetricContext) -> Float
 
 def waiting_time_mean_h(records: Records, context: MetricContext) -> Floats:
     """Mean time from asking for a charger to getting it [h]; undefined where nobody asked."""
-    return np.array([waits_h.mean() if len(waits_h) else np.nan for waits_h in _waits_h(records, context)])
+    return np.array([waits_h.mean() if len(waits_h) else np.nan for waits_h in request_waits_h(records, context)])
 
 
 def waiting_time_p95_h(records: Records, context: MetricContext) -> Floats:
     """95th percentile of that time over an episode's requests [h]; undefined where nobody asked."""
-    return np.array([_quantile(waits_h, 0.95) if len(waits_h) else np.nan for waits_h in _waits_h(records, context)])
+    return np.array(
+        [_quantile(waits_h, 0.95) if len(waits_h) else np.nan for waits_h in request_waits_h(records, context)]
+    )
 
 
 def customers_served(records: Records, context: MetricContext) -> Floats:
@@ -154,12 +156,12 @@ def customers_lost_share(records: Records, context: MetricContext) -> Floats:
 
 def customer_waiting_time_mean_h(records: Records, context: MetricContext) -> Floats:
     """Mean time in the queue of customers who were not turned away [h]; undefined where there are none."""
-    return np.array([waits_h.mean() if len(waits_h) else np.nan for waits_h in _customers_waits_h(records)])
+    return np.array([waits_h.mean() if len(waits_h) else np.nan for waits_h in customer_waits_h(records)])
 
 
 def customer_waiting_time_p90_h(records: Records, context: MetricContext) -> Floats:
     """90th percentile of that time [h]; undefined where there are none."""
-    return np.array([_quantile(waits_h, 0.9) if len(waits_h) else np.nan for waits_h in _customers_waits_h(records)])
+    return np.array([_quantile(waits_h, 0.9) if len(waits_h) else np.nan for waits_h in customer_waits_h(records)])
 
 
 def customer_energy_kwh(records: Records, context: MetricContext) -> Floats:
@@ -391,13 +393,13 @@ def _of_customers(records: Records, column: str) -> list[Floats]:
     return [values[of_episode == episode] for episode in episodes]
 
 
-def _customers_waits_h(records: Records) -> list[Floats]:
+def customer_waits_h(records: Records) -> list[Floats]:
     """Waiting times of each episode's customers who were not turned away [h]."""
     pairs = zip(_of_customers(records, "waited_s"), _of_customers(records, "outcome"), strict=True)
     return [hours(1.0) * waited_s[~np.isin(outcome, _TURNED_AWAY)] for waited_s, outcome in pairs]
 
 
-def _waits_h(records: Records, context: MetricContext) -> list[Floats]:
+def request_waits_h(records: Records, context: MetricContext) -> list[Floats]:
     """Waiting times of each episode's requests [h]."""
     visits, slots = records["visits"], records["microgrid_slots"]
     if slots.shape is None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cosim.errors import RecordError
 from cosim.interface import TrainingRound
-
-CURVE = "curve.csv"
+from cosim.records.stored_training import VALIDATION
 
 
 class Curve:
@@ -37,7 +36,7 @@ class Curve:
         row = {
             "episodes": of_round.episodes,
             "cpu_s": round(cpu_s, 3),
-            "kind": "validation" if of_round.validates else "training",
+            "kind": VALIDATION if of_round.validates else "training",
             **({"variant": of_round.variant} if of_round.variant else {}),
             "restoration": of_round.restoration,
             "reward": of_round.reward,

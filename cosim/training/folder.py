@@ -18,10 +18,8 @@ from typing import Any
 from cosim.errors import RecordError
 from cosim.records.files import locked, remove_partial, whole_folder, write_text
 from cosim.records.metadata import first_change
-from cosim.training.curve import CURVE
+from cosim.records.stored_training import ABOUT, CURVE, FORMAT, read_about
 
-ABOUT = "training.json"
-FORMAT = 1
 CHECKPOINT = "checkpoint-"
 POSITION = "position.json"
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -164,23 +162,6 @@ class TrainingFolder:
     def _write_about(self, about: Mapping[str, Any]) -> None:
         with _files(self.path):
             write_text(self.path / ABOUT, json.dumps(about, indent=2) + "\n")
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """What `training.json` says.
-
-    Raises:
-        RecordError: If it cannot be read, or is of another version.
-    """
-    try:
-        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordError(f"{path / ABOUT}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise RecordError(f"{path / ABOUT}: is no JSON ({error})") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT or not isinstance(about.get("episodes"), int):
-        raise RecordError(f"{path / ABOUT}: is not of format {FORMAT}; the version that wrote it can go on with it")
-    return about
 
 
 def what_is_kept(path: Path) -> str:

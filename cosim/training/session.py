@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from cosim.episodes import VALIDATION
 from cosim.errors import RecordError
 from cosim.interface import Episodes, TrainingRound
+from cosim.records.stored_training import CURVE
 from cosim.training.actor import Job, Weights
-from cosim.training.curve import CURVE, Curve
+from cosim.training.curve import Curve
 from cosim.training.folder import POSITION, TrainingFolder
 from cosim.training.interrupts import Interrupts
 from cosim.training.rounds import Plan, Round

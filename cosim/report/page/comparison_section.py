@@ -1,0 +1,228 @@
+"""Several runs beside each other: metrics, differences on the same episodes, and curves over what varies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from cosim.metrics import ALL_METRICS, Estimate
+from cosim.report.page.answer_section import METRIC_NAMES
+from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, colours_of, plain_name, upwards
+from cosim.report.page.section import Note, Part, Section, TableView
+from cosim.report.page.shown_run import ShownRun
+from cosim.report.page.wording import percent
+from cosim.statistics import bootstrap, mean_difference
+
+#: What runs are compared by, and drawn.
+COMPARED = (
+    "load_restoration_ratio",
+    "critical_restoration_ratio",
+    "restoration_fairness",
+    "energy_consumption_ratio",
+    "saving_ratio_with_ev_cost",
+    "waiting_time_p95_h",
+    "customer_waiting_time_p90_h",
+    "customers_lost_share",
+)
+SHORT_NAMES = {
+    "load_restoration_ratio": "load restored, share",
+    "critical_restoration_ratio": "critical load restored, share",
+    "restoration_fairness": "fairness (Jain)",
+    "energy_consumption_ratio": "energy driven away, share",
+    "saving_ratio_with_ev_cost": "cost saved, share",
+    "waiting_time_p95_h": "wait of EVs, 95 % below [h]",
+    "customer_waiting_time_p90_h": "wait of customers, 90 % below [h]",
+    "customers_lost_share": "customers lost, share",
+}
+
+
+def comparison_section(runs: Sequence[ShownRun]) -> Section:
+    """The section.
+
+    Args:
+        runs: The runs, the one that the others are held against first.
+    """
+    varied = varied_number(runs)
+    parts: list[Part] = [_table(runs)]
+    differences = _differences(runs)
+    parts.append(differences if differences is not None else Note(_why_not_paired(runs)))
+    if varied is not None:
+        parts += [_curve(runs, varied, name) for name in _compared(runs)]
+    else:
+        parts += [_dots(runs, name) for name in _compared(runs)]
+    return Section("comparison", "Comparison", _sentence(runs), parts)
+
+
+def varied_number(runs: Sequence[ShownRun]) -> str | None:
+    """The one number of the scenario that differs between runs, by its path, whoever decides; None if it is not one."""
+    leaves = [dict(_leaves(run.scenario)) for run in runs]
+    paths = [
+        path
+        for path in dict.fromkeys(path for of_run in leaves for path in of_run)
+        if not path.startswith(("controller", "name", "description")) and len({_key(of.get(path)) for of in leaves}) > 1
+    ]
+    if len(paths) != 1 or not all(_is_number(of_run.get(paths[0])) for of_run in leaves):
+        return None
+    return paths[0]
+
+
+def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _leaves(value, f"{path}.{number}")
+    else:
+        yield path, tree
+
+
+def _key(value: Any) -> str:
+    return repr(float(value)) if _is_number(value) else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _value(run: ShownRun, path: str) -> float:
+    return float(dict(_leaves(run.scenario))[path])
+
+
+def _compared(runs: Sequence[ShownRun]) -> list[str]:
+    """Metrics that all runs have, and that are not the same nothing in all of them."""
+    names = [name for name in COMPARED if all(name in run.totals.metric for run in runs)]
+    return [name for name in names if any(run.estimates[name].mean for run in runs)]
+
+
+def _sentence(runs: Sequence[ShownRun]) -> str:
+    means = [run.estimates["load_restoration_ratio"].mean for run in runs]
+    known = [(mean, run) for mean, run in zip(means, runs, strict=True) if mean is not None]
+    if not known:
+        return f"{len(runs)} runs; in none of them anything would have been shed without EVs."
+    (best, best_run), (worst, worst_run) = max(known, key=lambda pair: pair[0]), min(known, key=lambda pair: pair[0])
+    return (
+        f"Of {len(runs)} runs {best_run.label} restores most ({percent(best)} of the load that would have been shed), "
+        f"{worst_run.label} least ({percent(worst)}). The other sections show {runs[0].label}."
+    )
+
+
+def _table(runs: Sequence[ShownRun]) -> TableView:
+    rows = []
+    for name in _compared(runs):
+        for run in runs:
+            estimate = run.estimates[name]
+            rows.append(
+                (SHORT_NAMES[name], run.label, estimate.mean, estimate.low, estimate.high, len(run.totals.episode))
+            )
+    return TableView(
+        name="comparison",
+        title="Metrics of each run",
+        headings=("metric", "run", "mean", "95 % from", "to", "episodes"),
+        rows=rows,
+        digits=(0, 0, 3, 3, 3, 0),
+        sortable=True,
+    )
+
+
+def _paired(first: ShownRun, other: ShownRun) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Numbers of the episodes that two runs share: the same chance, which takes the same seed."""
+    if first.seed != other.seed or first.scenario["clock"] != other.scenario["clock"]:
+        return np.empty(0, dtype=np.int64)
+    return np.intersect1d(np.array(first.totals.episode), np.array(other.totals.episode))
+
+
+def _why_not_paired(runs: Sequence[ShownRun]) -> str:
+    return (
+        f"No run has episodes in common with {runs[0].label}: their seeds differ, so there are no paired differences."
+    )
+
+
+def _differences(runs: Sequence[ShownRun]) -> TableView | None:
+    first, rows = runs[0], []
+    for name in _compared(runs):
+        for other in runs[1:]:
+            episodes = _paired(first, other)
+            if not len(episodes):
+                continue
+            estimate = _difference(first, other, name, episodes)
+            rows.append((SHORT_NAMES[name], other.label, estimate.mean, estimate.low, estimate.high, len(episodes)))
+    if not rows:
+        return None
+    return TableView(
+        name="differences",
+        title=f"Differences from {first.label}, on the same episodes",
+        headings=("metric", "run", "difference", "95 % from", "to", "episodes"),
+        rows=rows,
+        digits=(0, 0, 3, 3, 3, 0),
+        sortable=True,
+    )
+
+
+def _difference(first: ShownRun, other: ShownRun, name: str, episodes: Any) -> Estimate:
+    values = [run.metric(name)[np.searchsorted(np.array(run.totals.episode), episodes)] for run in (other, first)]
+    return bootstrap(mean_difference, values[0][None], values[1][None], unit=ALL_METRICS[name][1], seed=first.seed)
+
+
+def _rows(runs: Sequence[ShownRun], name: str) -> list[tuple[str, str, float, float, float]]:
+    rows = []
+    for run in runs:
+        estimate = run.estimates[name]
+        if estimate.mean is not None:
+            low, high = (estimate.mean if end is None else end for end in (estimate.low, estimate.high))
+            rows.append((run.label, str(run.scenario["controller"]["name"]), estimate.mean, low, high))
+    return rows
+
+
+def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
+    """Means with their intervals, a row for each run."""
+    frame = pd.DataFrame(_rows(runs, name), columns=["run", "controller", "mean", "low", "high"])
+    y = alt.Y("run:N", sort=None, axis=alt.Axis(title=None, labelLimit=170))
+    axis = alt.Axis(title=SHORT_NAMES[name])
+    base = alt.Chart(frame).encode(y=y)
+    panel = alt.layer(
+        base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"),
+        base.mark_point(filled=True, size=60, style="dot", opacity=1).encode(
+            x=alt.X("mean:Q", axis=axis),
+            tooltip=["run:N", *(alt.Tooltip(f"{k}:Q", format=".4f") for k in ("mean", "low", "high"))],
+        ),
+    ).properties(height=24 * len(frame))
+    return Chart(
+        name=plain_name("compared", name),
+        title=METRIC_NAMES[name],
+        about="Dot: mean over episodes; line: 95 % interval.",
+        panels=[panel],
+        numbers=frame,
+        wide=False,
+    )
+
+
+def _curve(runs: Sequence[ShownRun], path: str, name: str) -> Chart:
+    """A metric over what varies, a line for each controller."""
+    values = [_value(run, path) for run in runs if run.estimates[name].mean is not None]
+    frame = pd.DataFrame(_rows(runs, name), columns=["run", "controller", "mean", "low", "high"]).assign(value=values)
+    controllers = list(dict.fromkeys(frame["controller"]))[:LEGEND_ENTRIES]
+    frame = frame[frame["controller"].isin(controllers)].sort_values(["controller", "value"])
+    colour = alt.Color("controller:N", scale=colours_of(controllers), legend=alt.Legend(title=None))
+    x = alt.X("value:Q", axis=alt.Axis(title=path, values=sorted(set(values))), scale=alt.Scale(zero=False))
+    base = alt.Chart(frame).encode(x=x, color=colour)
+    panel = alt.layer(
+        base.mark_area(style="band").encode(y=upwards("low", SHORT_NAMES[name], zero=False), y2="high:Q"),
+        base.mark_line(point=True).encode(
+            y=upwards("mean", SHORT_NAMES[name], zero=False),
+            tooltip=["run:N", "value:Q", alt.Tooltip("mean:Q", format=".4f")],
+        ),
+    )
+    return Chart(
+        name=plain_name("over", path, name),
+        title=f"{METRIC_NAMES[name]}, over {path}",
+        about="Line: mean over episodes; band: 95 % interval.",
+        panels=[panel],
+        numbers=frame,
+        legend=[LegendEntry(controller, place, "line") for place, controller in enumerate(controllers)],
+        wide=False,
+    )

@@ -1,0 +1,50 @@
+"""Reads all that a page is about: run folders and folders of trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cosim.errors import RecordError
+from cosim.records.metadata import read_metadata
+from cosim.records.store import is_run_folder
+from cosim.records.stored_training import is_training_folder, read_training
+from cosim.report.page.contents import Contents, contents_of
+from cosim.report.page.shown_run import Progress, labels_of, show_run
+
+
+def read_contents(folders: Sequence[Path], episode: int | None, progress: Progress | None) -> Contents:
+    """What there is to show of some folders.
+
+    Args:
+        folders: Run folders and folders of trainings, in any order; the first run is shown in full.
+        episode: Number of its episode to show; default: the one nearest to the median of the load restoration ratio.
+        progress: Told how many episodes of a run are read, and of how many.
+
+    Raises:
+        RecordError: If a folder holds neither, is damaged, or has no such episode.
+    """
+    for folder in folders:
+        if not is_run_folder(folder) and not is_training_folder(folder):
+            raise RecordError(_what_is_wrong(folder))
+    runs = [folder for folder in folders if is_run_folder(folder)]
+    controllers = [_controller(folder) for folder in runs]
+    shown = [
+        show_run(folder, label, episode if number == 0 else None, progress)
+        for number, (folder, label) in enumerate(zip(runs, labels_of(runs, controllers), strict=True))
+    ]
+    return contents_of(shown, [read_training(folder) for folder in folders if is_training_folder(folder)])
+
+
+def _controller(folder: Path) -> str:
+    controller = read_metadata(folder)["scenario"].get("controller")
+    if not isinstance(controller, dict) or not isinstance(controller.get("name"), str):
+        raise RecordError(f"{folder} is damaged: its scenario names no controller")
+    return str(controller["name"])
+
+
+def _what_is_wrong(folder: Path) -> str:
+    if not folder.exists():
+        return f"{folder}: there is no such folder; name one that `cosim run --out` or `cosim train --out` has written"
+    what = "holds neither a run nor a training" if folder.is_dir() else "is a file, not a folder"
+    return f"{folder} {what}; name a folder that `cosim run --out` or `cosim train --out` has written"
