@@ -46,36 +46,34 @@ def map_chart(records: Records, terms: ReplayTerms) -> altair.LayerChart:
     width_px, height_px = ((high_km - low_km) / side_km / (1.0 + 2.0 * ROOM_SHARE) * SIDE_PX).round().tolist()
     import altair
 
-    chart: altair.LayerChart = altair.layer(*layers).properties(width=width_px, height=height_px)
-    return chart
+    chart: Any = altair.layer(*layers)
+    sized: altair.LayerChart = chart.properties(width=width_px, height=height_px)
+    return sized
 
 
 def _axes(low_km: Any, high_km: Any) -> dict[str, Any]:
     """East and north, both from the first corner to the second."""
     import altair
 
-    east, north = (
-        {
-            "title": f"{title} [km]",
-            "scale": altair.Scale(domain=[low_km[k], high_km[k]], nice=False, zero=False),
-            "axis": altair.Axis(grid=False),
-        }
-        for k, title in enumerate(("east", "north"))
-    )
-    return {"x": altair.X("x_km:Q", **east), "y": altair.Y("y_km:Q", **north)}
+    axis = altair.Axis(grid=False)
+    scales = (altair.Scale(domain=[low_km[k], high_km[k]], nice=False, zero=False) for k in range(2))
+    x, y = (altair.X("x_km:Q", scale=next(scales)), altair.Y("y_km:Q", scale=next(scales)))
+    return {"x": x.title("east [km]").axis(axis), "y": y.title("north [km]").axis(axis)}
 
 
-def _layer(rows: list[dict[str, Any]]) -> altair.Chart:
+def _layer(rows: list[dict[str, Any]]) -> Any:
     import altair
 
     return altair.Chart(altair.Data(values=rows))  # type: ignore[no-untyped-call]
 
 
-def _road_layer(replay: dict[str, Any], side_km: float, axes: dict[str, Any]) -> altair.Chart:
+def _road_layer(replay: dict[str, Any], side_km: float, axes: dict[str, Any]) -> Any:
     import altair
 
     title, names = "mean flow over capacity", list(STEP_NAMES)
-    colours, widths = (altair.Scale(domain=names, range=list(steps)) for steps in (STEP_COLOURS, STEP_WIDTHS_PX))
+    colours, widths = (
+        altair.Scale(type="ordinal", domain=names, range=list(steps)) for steps in (STEP_COLOURS, STEP_WIDTHS_PX)
+    )
     return (
         _layer(_roads(replay, side_km))
         .mark_rule(strokeCap="round")
@@ -89,7 +87,7 @@ def _road_layer(replay: dict[str, Any], side_km: float, axes: dict[str, Any]) ->
     )
 
 
-def _ev_layer(replay: dict[str, Any], axes: dict[str, Any]) -> altair.Chart:
+def _ev_layer(replay: dict[str, Any], axes: dict[str, Any]) -> Any:
     import altair
 
     rows = _evs(replay)
@@ -102,19 +100,12 @@ def _ev_layer(replay: dict[str, Any], axes: dict[str, Any]) -> altair.Chart:
     )
 
 
-def _station_layers(replay: dict[str, Any], axes: dict[str, Any]) -> tuple[altair.Chart, ...]:
+def _station_layers(replay: dict[str, Any], axes: dict[str, Any]) -> tuple[Any, ...]:
     """Squares, and names that stand out from the roads below them."""
     stations = _layer(_stations(replay)).encode(**axes)
-    look: dict[str, Any] = {
-        "shape": "square",
-        "filled": True,
-        "fill": STATION_COLOUR,
-        "stroke": "white",
-        "size": 70,
-        "opacity": 1.0,
-    }
-    text: dict[str, Any] = {"baseline": "bottom", "dy": -15, "fontSize": LABEL_SIZE_PX, "fontWeight": "bold"}
-    halo: dict[str, Any] = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round"}
+    look = {"shape": "square", "filled": True, "fill": STATION_COLOUR, "stroke": "white", "size": 70, "opacity": 1}
+    text = {"baseline": "bottom", "dy": -15, "fontSize": LABEL_SIZE_PX, "fontWeight": "bold"}
+    halo = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round"}
     names = stations.encode(text="name:N")
     return stations.mark_point(**look), names.mark_text(**text, **halo), names.mark_text(**text)
 
