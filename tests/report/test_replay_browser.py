@@ -274,6 +274,7 @@ def test_names_stay_texts_and_are_whole(page: Any) -> None:
         group.focus()
         page.keyboard.press("Enter")
         assert page.locator(".replay-trace h3").inner_text() == name
+        assert page.locator(".replay-said").text_content() == f"Trace of {name}"
         assert page.locator(".replay-trace h3").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
@@ -296,6 +297,7 @@ def test_a_narrow_page_does_not_scroll_sideways(page: Any) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), kind
 
 
+@pytest.mark.parametrize("page", [1200, 400], indirect=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("opened", ["", "ev", "station"])
 def test_axe_finds_nothing(page: Any, scheme: str, opened: str) -> None:

@@ -16,6 +16,7 @@
   const SPEEDS_MIN = [1, 2, 5, 10, 20, 60];
   const PLAY_S = 90;
   const FADE_S = 45;
+  const LANES = [0, 1, -1, 2, -2];
   const SMALL_KW = 0.05;
   const STATES = { driving: "driving", waiting: "waiting", plugged: "plugged in", parked: "parked" };
   let mounted = 0;
@@ -106,10 +107,13 @@
     return String(number).padStart(2, "0");
   }
 
+  /* Local clock time; with seconds also the days since the first midnight, if any. */
   function clockText(data, time, seconds) {
-    const day = Math.floor(data.clock.start_s + time + (seconds ? 0 : 1e-6));
-    const text = `${two(Math.floor(day / 3600) % 24)}:${two(Math.floor(day / 60) % 60)}`;
-    return seconds ? `${text}:${two(day % 60)}` : text;
+    const whole = Math.floor(data.clock.start_s + time + 1e-6);
+    const minutes = `${two(Math.floor(whole / 3600) % 24)}:${two(Math.floor(whole / 60) % 60)}`;
+    if (!seconds) return minutes;
+    const days = Math.floor(whole / 86400);
+    return `${minutes}:${two(whole % 60)}${days ? ` +${days} d` : ""}`;
   }
 
   function kilowatts(kw) {
@@ -129,6 +133,11 @@
   function stationText(station, state) {
     const waiting = state.queue ? `, ${state.queue} waiting` : "";
     return `${state.busy}/${station.chargers} chargers${waiting}`;
+  }
+
+  function stationLines(station, state, queues) {
+    const chargers = `${state.busy}/${station.chargers} chargers`;
+    return queues ? [chargers, state.queue ? `${state.queue} waiting` : "none waiting"] : [chargers];
   }
 
   /* A text in lines of at most `most` pixels; a word that is longer is broken. */
@@ -218,6 +227,7 @@
       radius: narrow ? 5 : 6.5,
       px: (x_km) => left + (x_km - west) * scale,
       py: (y_km) => room.y + (north - y_km) * scale,
+      top: room.y,
     };
   }
 
@@ -273,10 +283,11 @@
     const companies = new Map();
     return data.evs.map((ev) =>
       ev.stays.map(([, end, , x, y]) => {
-        const company = `${Math.round(end)} ${x} ${y}`;
-        const lane = companies.get(company) || 0;
-        companies.set(company, lane + 1);
-        return [0, 1, -1][lane % 3];
+        const next = Math.min(lastAt(ev.motion[0], end) + 1, ev.motion[0].length - 1);
+        const company = `${Math.round(end)} ${x} ${y} to ${ev.motion[1][next]} ${ev.motion[2][next]}`;
+        const number = companies.get(company) || 0;
+        companies.set(company, number + 1);
+        return LANES[number % LANES.length];
       })
     );
   }
@@ -309,9 +320,7 @@
     const most = frame.narrow ? 96 : 184;
     const names = wrapped(station.name, most, (text) => width(text, frame.font, 700));
     const widest = { busy: Math.max(...station.busy[1]), queue: Math.max(...station.queue[1]) };
-    const lines = [`${widest.busy}/${station.chargers} chargers`];
-    if (frame.narrow && widest.queue) lines.push(`${widest.queue} waiting`);
-    else if (widest.queue) lines[0] = stationText(station, widest);
+    const lines = stationLines(station, widest, widest.queue > 0);
     const microgrid = data.microgrids[station.microgrid];
     const tags = microgrid.shed_kw.map((_, slot) => microgridAt(microgrid, slot).text);
     const tagsAt = (text) => width(text, frame.font) + frame.font + 2;
@@ -447,11 +456,12 @@
     const boxes = placeLabels(data, frame, labels, stays);
     const stations = data.stations.map((_, number) => stationGroup(data, frame, number, labels[number], boxes[number]));
     const evs = data.evs.map((_, number) => evGroup(frame, number));
+    const top = topOf(frame, boxes, stays);
     const name = svg("text", { class: "ev-name", "font-size": frame.font, "aria-hidden": "true" });
     const picture = svg(
       "svg",
       {
-        viewBox: `0 0 ${frame.width} ${frame.height}`, role: "group", "aria-label": "Map of roads, stations and EVs",
+        viewBox: `0 ${top} ${frame.width} ${frame.height - top}`, role: "group", "aria-label": "Map of roads, stations and EVs",
       },
       svg("g", { class: "roads", "aria-hidden": "true" }, ...roads),
       scaleBar(frame),
@@ -478,6 +488,16 @@
         nameSelected(name, evs, selected, frame);
       },
     };
+  }
+
+  /* Where what is drawn begins: no empty room above it [px]. */
+  function topOf(frame, boxes, stays) {
+    const tops = [
+      frame.top - 14,
+      ...boxes.map((box) => box.y - 6),
+      ...stays.flat().map((stay) => stay.y + stay.dy - frame.radius - 8),
+    ];
+    return Math.max(Math.floor(Math.min(...tops)), 0);
   }
 
   function itemOf(element) {
@@ -574,12 +594,7 @@
     const height = station.chargers ? Math.min(now.busy / station.chargers, 1) * drawn.side : 0;
     put(drawn.fill, "y", round(drawn.bottom - height));
     put(drawn.fill, "height", round(height));
-    if (drawn.facts.length > 1) {
-      say(drawn.facts[0], stationText(station, { busy: now.busy, queue: 0 }));
-      say(drawn.facts[1], now.queue ? `${now.queue} waiting` : "none waiting");
-    } else {
-      say(drawn.facts[0], stationText(station, now));
-    }
+    stationLines(station, now, drawn.facts.length > 1).forEach((text, k) => say(drawn.facts[k], text));
     say(drawn.tag, microgrid.text);
     put(drawn.sign, "class", `sign ${microgrid.kind}`);
     put(drawn.sign, "d", signPath(microgrid.kind, drawn.signX, drawn.signY, drawn.size));
@@ -682,8 +697,8 @@
       list(
         "Stations and their microgrids",
         entry(station, "chargers in use, of all"),
-        entry(sign("shed"), "shed: load not served [kW]"),
-        entry(sign("surplus"), "surplus: power for EVs to draw [kW]")
+        entry(sign("shed"), "load that is shed [kW]"),
+        entry(sign("surplus"), "surplus that EVs can draw [kW]")
       )
     );
   }
@@ -1010,7 +1025,7 @@
     const microgrids = buildMicrogrids(data);
     const place = html("div", { class: "replay-map", tabindex: 0, role: "group", "aria-label": "Map" });
     const panel = html("section", { class: "replay-trace", "aria-label": "Trace", hidden: "" });
-    const announced = html("div", { "aria-live": "polite" });
+    const announced = html("p", { class: "replay-said", "aria-live": "polite" });
     const help = html(
       "p",
       { class: "replay-help" },
@@ -1024,6 +1039,7 @@
     root.replaceChildren(
       html("div", { class: "replay-main" }, controls.bar, place),
       side,
+      announced,
       html("div", { class: "replay-notes" }, buildLegend(data), help)
     );
     const textWidth = measure(root);
@@ -1081,8 +1097,8 @@
       csv.addEventListener("click", () => download(trace.file, csvText(trace.rows())));
       const shut = html("button", { type: "button", "aria-label": "Close the trace" }, "Close");
       shut.addEventListener("click", close);
-      if (announced.textContent !== trace.title) announced.replaceChildren(html("h3", {}, trace.title));
-      panel.replaceChildren(html("div", { class: "replay-trace-head" }, announced, csv, shut), ...trace.body);
+      const head = html("div", { class: "replay-trace-head" }, html("h3", {}, trace.title), csv, shut);
+      panel.replaceChildren(head, ...trace.body);
     }
 
     function open(item) {
@@ -1090,6 +1106,7 @@
       panel.hidden = false;
       fill();
       draw();
+      say(announced, `Trace of ${trace.title}`);
       if (panel.getBoundingClientRect().top > innerHeight - 120) panel.scrollIntoView({ block: "nearest" });
     }
 
@@ -1098,7 +1115,7 @@
       selected = null;
       trace = null;
       panel.hidden = true;
-      announced.replaceChildren();
+      say(announced, "Trace closed");
       if (group) group.focus({ preventScroll: true });
       draw();
     }
