@@ -63,6 +63,9 @@ FOREIGN = {
     "yaml": ("cosim.scenario", "cosim.records"),
     "rich": ("cosim.cli", "cosim.report"),
     "matplotlib": ("cosim.report",),
+    "altair": ("cosim.report",),
+    "vl_convert": ("cosim.report",),
+    "jinja2": ("cosim.report",),
     "pettingzoo": ("cosim.env",),
     "gymnasium": ("cosim.env",),
 }

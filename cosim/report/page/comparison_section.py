@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cosim.metrics import ALL_METRICS, Estimate
-from cosim.report.page.answer_section import METRIC_NAMES
 from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, colours_of, plain_name, upwards
 from cosim.report.page.section import Note, Part, Section, TableView
 from cosim.report.page.shown_run import ShownRun
+from cosim.report.page.variation import value_at, varied_number
 from cosim.report.page.wording import percent
 from cosim.statistics import bootstrap, mean_difference
 
@@ -33,7 +33,7 @@ SHORT_NAMES = {
     "critical_restoration_ratio": "critical load restored, share",
     "restoration_fairness": "fairness (Jain)",
     "energy_consumption_ratio": "energy driven away, share",
-    "saving_ratio_with_ev_cost": "cost saved, share",
+    "saving_ratio_with_ev_cost": "cost saved, that of EVs counted, share",
     "waiting_time_p95_h": "wait of EVs, 95 % below [h]",
     "customer_waiting_time_p90_h": "wait of customers, 90 % below [h]",
     "customers_lost_share": "customers lost, share",
@@ -46,7 +46,7 @@ def comparison_section(runs: Sequence[ShownRun]) -> Section:
     Args:
         runs: The runs, the one that the others are held against first.
     """
-    varied = varied_number(runs)
+    varied = varied_number([run.scenario for run in runs])
     parts: list[Part] = [_table(runs)]
     differences = _differences(runs)
     parts.append(differences if differences is not None else Note(_why_not_paired(runs)))
@@ -57,46 +57,15 @@ def comparison_section(runs: Sequence[ShownRun]) -> Section:
     return Section("comparison", "Comparison", _sentence(runs), parts)
 
 
-def varied_number(runs: Sequence[ShownRun]) -> str | None:
-    """The one number of the scenario that differs between runs, by its path, whoever decides; None if it is not one."""
-    leaves = [dict(_leaves(run.scenario)) for run in runs]
-    paths = [
-        path
-        for path in dict.fromkeys(path for of_run in leaves for path in of_run)
-        if not path.startswith(("controller", "name", "description")) and len({_key(of.get(path)) for of in leaves}) > 1
-    ]
-    if len(paths) != 1 or not all(_is_number(of_run.get(paths[0])) for of_run in leaves):
-        return None
-    return paths[0]
-
-
-def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(tree, list):
-        for number, value in enumerate(tree):
-            yield from _leaves(value, f"{path}.{number}")
-    else:
-        yield path, tree
-
-
-def _key(value: Any) -> str:
-    return repr(float(value)) if _is_number(value) else repr(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _value(run: ShownRun, path: str) -> float:
-    return float(dict(_leaves(run.scenario))[path])
-
-
 def _compared(runs: Sequence[ShownRun]) -> list[str]:
     """Metrics that all runs have, and that are not the same nothing in all of them."""
     names = [name for name in COMPARED if all(name in run.totals.metric for run in runs)]
     return [name for name in names if any(run.estimates[name].mean for run in runs)]
+
+
+def _title(name: str) -> str:
+    """A metric as a heading."""
+    return SHORT_NAMES[name][0].upper() + SHORT_NAMES[name][1:]
 
 
 def _sentence(runs: Sequence[ShownRun]) -> str:
@@ -182,7 +151,7 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     """Means with their intervals, a row for each run."""
     frame = pd.DataFrame(_rows(runs, name), columns=["run", "controller", "mean", "low", "high"])
     y = alt.Y("run:N", sort=None, axis=alt.Axis(title=None, labelLimit=170))
-    axis = alt.Axis(title=SHORT_NAMES[name])
+    axis = alt.Axis(title=SHORT_NAMES[name], tickCount=5)
     base = alt.Chart(frame).encode(y=y)
     panel = alt.layer(
         base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"),
@@ -193,7 +162,7 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     ).properties(height=24 * len(frame))
     return Chart(
         name=plain_name("compared", name),
-        title=METRIC_NAMES[name],
+        title=_title(name),
         about="Dot: mean over episodes; line: 95 % interval.",
         panels=[panel],
         numbers=frame,
@@ -203,7 +172,7 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
 
 def _curve(runs: Sequence[ShownRun], path: str, name: str) -> Chart:
     """A metric over what varies, a line for each controller."""
-    values = [_value(run, path) for run in runs if run.estimates[name].mean is not None]
+    values = [value_at(run.scenario, path) for run in runs if run.estimates[name].mean is not None]
     frame = pd.DataFrame(_rows(runs, name), columns=["run", "controller", "mean", "low", "high"]).assign(value=values)
     controllers = list(dict.fromkeys(frame["controller"]))[:LEGEND_ENTRIES]
     frame = frame[frame["controller"].isin(controllers)].sort_values(["controller", "value"])
@@ -219,7 +188,7 @@ def _curve(runs: Sequence[ShownRun], path: str, name: str) -> Chart:
     )
     return Chart(
         name=plain_name("over", path, name),
-        title=f"{METRIC_NAMES[name]}, over {path}",
+        title=f"{_title(name)}, over {path}",
         about="Line: mean over episodes; band: 95 % interval.",
         panels=[panel],
         numbers=frame,

@@ -76,7 +76,7 @@ def _curves(groups: Mapping[str, Sequence[StoredTraining]]) -> Chart | None:
     shown = frames[:LEGEND_ENTRIES]
     frame = pd.concat(shown)
     names = list(dict.fromkeys(frame["algorithm"]))
-    x = alt.X("episodes:Q", axis=alt.Axis(title="episodes of training"))
+    x = alt.X("episodes:Q", axis=alt.Axis(title="episodes of training", tickCount=8), scale=alt.Scale(zero=True))
     title = "load restored on held-out episodes"
     base = alt.Chart(frame).encode(
         x=x, color=alt.Color("algorithm:N", scale=colours_of(names), legend=alt.Legend(title=None))
@@ -127,7 +127,9 @@ def _table(trainings: Sequence[StoredTraining]) -> TableView:
         trained = training.curve[-1].episodes if training.curve else 0
         cpu_min = training.curve[-1].cpu_s / SECONDS_PER_MINUTE if training.curve else None
         best, last = (float(values.max()), float(values[-1])) if len(values) else (None, None)
-        converged = int(episodes[np.argmax(values >= values[-1] * (1.0 - _CONVERGED))]) if len(values) else None
+        converged = (
+            int(episodes[np.argmax(abs(values - values[-1]) <= _CONVERGED * values[-1])]) if len(values) else None
+        )
         about = training.about
         rows.append(
             (

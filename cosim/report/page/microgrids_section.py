@@ -64,10 +64,17 @@ def microgrids_section(run: ShownRun) -> Section:
     Args:
         run: The run.
     """
-    parts: list[Part] = [Note(_how_to_read(run)), *(_balance(run, number) for number in range(len(run.microgrids)))]
+    parts: list[Part] = [Note(_how_to_read(run)), *(_balance(run, number) for number in _active(run))]
     reasons = _reasons(run)
     parts.append(reasons if reasons is not None else Note("All load was served, without EVs and with them."))
     return Section("microgrids", "Microgrids", _sentence(run), parts)
+
+
+def _active(run: ShownRun) -> list[int]:
+    """Numbers of the microgrids that have any load or power."""
+    return [
+        number for number in range(len(run.microgrids)) if _is_seen(run, number, "load_kw") or _kinds_of(run, number)
+    ]
 
 
 def _sentence(run: ShownRun) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cosim.errors import RecordError
 from cosim.records.metadata import read_metadata
 from cosim.records.store import is_run_folder
 from cosim.records.stored_training import is_training_folder, read_training
 from cosim.report.page.contents import Contents, contents_of
-from cosim.report.page.shown_run import Progress, labels_of, show_run
+from cosim.report.page.shown_run import Progress, show_run
+from cosim.report.page.variation import labels_of
 
 
 def read_contents(folders: Sequence[Path], episode: int | None, progress: Progress | None) -> Contents:
@@ -28,19 +30,20 @@ def read_contents(folders: Sequence[Path], episode: int | None, progress: Progre
         if not is_run_folder(folder) and not is_training_folder(folder):
             raise RecordError(_what_is_wrong(folder))
     runs = [folder for folder in folders if is_run_folder(folder)]
-    controllers = [_controller(folder) for folder in runs]
+    scenarios = [_scenario(folder) for folder in runs]
     shown = [
         show_run(folder, label, episode if number == 0 else None, progress)
-        for number, (folder, label) in enumerate(zip(runs, labels_of(runs, controllers), strict=True))
+        for number, (folder, label) in enumerate(zip(runs, labels_of(runs, scenarios), strict=True))
     ]
     return contents_of(shown, [read_training(folder) for folder in folders if is_training_folder(folder)])
 
 
-def _controller(folder: Path) -> str:
-    controller = read_metadata(folder)["scenario"].get("controller")
+def _scenario(folder: Path) -> Mapping[str, Any]:
+    scenario: Mapping[str, Any] = read_metadata(folder)["scenario"]
+    controller = scenario.get("controller")
     if not isinstance(controller, dict) or not isinstance(controller.get("name"), str):
         raise RecordError(f"{folder} is damaged: its scenario names no controller")
-    return str(controller["name"])
+    return scenario
 
 
 def _what_is_wrong(folder: Path) -> str:

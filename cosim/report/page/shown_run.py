@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,20 +170,6 @@ def show_run(folder: Path, label: str, episode: int | None = None, progress: Pro
         episode=shown,
         records=stored.read([shown]),
     )
-
-
-def labels_of(folders: Sequence[Path], controllers: Sequence[str]) -> list[str]:
-    """Names that tell runs apart: their controllers, with the folders' names where two have the same.
-
-    Args:
-        folders: The run folders.
-        controllers: The controller of each.
-    """
-    names = [
-        controller if controllers.count(controller) == 1 else f"{controller} ({folder.name})"
-        for folder, controller in zip(folders, controllers, strict=True)
-    ]
-    return [name if names.count(name) == 1 else f"{name} [{number}]" for number, name in enumerate(names, start=1)]
 
 
 def _median_episode(ratios: Floats) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.interface import Floats
-from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, clock_x, colours_of, plain_name
+from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, clock_x, colours_of, plain_name, upwards
 from cosim.report.page.occupancy import chargers_taken, count_over_time, plugged, waiting
 from cosim.report.page.section import Note, Part, Section
 from cosim.report.page.shown_run import ShownRun
@@ -129,7 +129,7 @@ def _strip(run: ShownRun, station: int) -> Chart | None:
         )
         .properties(height=max(15 * used, 60))
     )
-    free = f" {chargers - used} of its {chargers} chargers were never needed." if used < chargers else ""
+    free = f" {chargers - used} of its {chargers} chargers were never in use." if used < chargers else ""
     return Chart(
         name=plain_name("chargers", run.stations[station]),
         title=f"{run.stations[station]}: chargers",
@@ -160,42 +160,44 @@ def _states(run: ShownRun, who: int, start_s: float, end_s: float) -> list[tuple
 
 def _waits(run: ShownRun) -> Chart | None:
     """Distribution of the waiting times of all episodes, with what half, 90 % and 95 % do not exceed."""
-    groups = {
+    waited = {
         name: values for name, values in (("EVs", run.waits_h), ("customers", run.customer_waits_h)) if len(values)
     }
-    if not any((values * _MINUTES_PER_H > NOTHING_KWH).any() for values in groups.values()):
+    if not any((values * _MINUTES_PER_H > NOTHING_KWH).any() for values in waited.values()):
         return None
+    groups = {_marked(name, values): values for name, values in waited.items()}
     lines = pd.concat([_distribution(values, name) for name, values in groups.items()])
     marks = pd.DataFrame(
         [
-            (name, share, round(float(np.quantile(values, share)) * _MINUTES_PER_H, 2), f"p{100 * share:.0f}")
+            (name, share, round(float(np.quantile(values, share)) * _MINUTES_PER_H, 2))
             for name, values in groups.items()
             for share in QUANTILES
         ],
-        columns=["group", "share", "minutes", "label"],
+        columns=["group", "share", "minutes"],
     )
-    marks["label"] += [f" {minutes:.0f} min" for minutes in marks["minutes"]]
     x = alt.X("minutes:Q", axis=alt.Axis(title="waiting time [min]"), scale=alt.Scale(nice=False, zero=True))
-    y = alt.Y(
-        "share:Q",
-        axis=alt.Axis(title="share that waits no longer", format=".0%"),
-        scale=alt.Scale(domain=[0, 1.02], nice=False),
-    )
+    y = upwards("share", "share that waits no longer", domain=(0.0, 1.02), number=".0%")
     colour = alt.Color("group:N", scale=colours_of(list(groups)), legend=alt.Legend(title=None))
     panel = alt.layer(
         alt.Chart(lines).mark_line(interpolate="step-after").encode(x=x, y=y, color=colour),
         alt.Chart(marks).mark_point(filled=True, size=50, opacity=1).encode(x=x, y=y, color=colour),
-        alt.Chart(marks).mark_text(align="left", dx=8, dy=10, style="label").encode(x=x, y=y, text="label:N"),
     )
     return Chart(
         name="waiting-times",
         title="Waiting times",
-        about="All requests of all episodes; the dots are what half, 90 % and 95 % do not exceed.",
+        about="All requests of all episodes; the dots are p50, p90 and p95: what half, 90 % and 95 % do not exceed.",
         panels=[panel],
         numbers=lines,
         legend=[LegendEntry(name, place, "line") for place, name in enumerate(groups)],
         wide=False,
     )
+
+
+def _marked(name: str, values: Floats) -> str:
+    """A group's name with what half, 90 % and 95 % of it do not exceed."""
+    minutes = (float(np.quantile(values, share)) * _MINUTES_PER_H for share in QUANTILES)
+    marks = (f"p{100 * share:.0f} {value:.0f}" for share, value in zip(QUANTILES, minutes, strict=True))
+    return f"{name}: {', '.join(marks)} min"
 
 
 def _distribution(values: Floats, name: str) -> pd.DataFrame:

@@ -46,7 +46,8 @@ def _sentence(run: ShownRun) -> str:
     return (
         f"With EVs the lowest voltage was {lit[t_low, b_low]:.4f} p.u. at bus {buses[b_low]} "
         f"({run.clock.label(t_low)}), the highest {lit[t_high, b_high]:.4f} p.u. at bus {buses[b_high]} "
-        f"({run.clock.label(t_high)}); {said} of {low:g} to {high:g} p.u." + (f" {dark} bus slots were dark." if dark else "")
+        f"({run.clock.label(t_high)}); {said} of {low:g} to {high:g} p.u."
+        + (f" {dark} bus slots were dark." if dark else "")
     )
 
 
