@@ -117,7 +117,7 @@
   }
 
   function kilowatts(kw) {
-    return `${kw.toFixed(Math.abs(kw) < 9.95 ? 1 : 0)} kW`;
+    return `${kw.toFixed(Math.abs(kw) < 9.95 ? 1 : 0)}\u00a0kW`;
   }
 
   function placeName(data, station) {
@@ -125,7 +125,8 @@
   }
 
   function evText(data, ev) {
-    const at = ev.state === "driving" ? "" : ` ${ev.station >= 0 ? `at ${placeName(data, ev.station)}` : "on the road"}`;
+    const place = ev.station >= 0 ? ` at ${placeName(data, ev.station)}` : " on the road";
+    const at = ev.state === "driving" ? "" : place;
     const flow = Math.abs(ev.power_kw) < SMALL_KW ? "" : ev.power_kw > 0 ? ", charging" : ", feeding in";
     return `${STATES[ev.state]}${at}${flow}`;
   }
@@ -205,13 +206,21 @@
 
   // ---------------------------------------------------------------- where things are on the map
 
-  /* Scale and size of the map for a width [px]; north is up. */
-  function frameOf(data, width) {
+  /* Sizes that depend on the width alone [px]. */
+  function styleOf(width) {
     const narrow = width < NARROW_PX;
+    return { narrow, font: narrow ? 11 : 12, radius: narrow ? 5 : 6.5 };
+  }
+
+  /* Scale and size of the map for a width [px]; north is up. */
+  function frameOf(data, width, style, labels) {
+    const { narrow } = style;
     const { x_km: x, y_km: y } = data.nodes;
     const [west, east, south, north] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
-    const room = narrow ? { x: 22, y: 60 } : { x: 40, y: 48 };
-    const most = narrow ? 620 : 720;
+    // On a narrow map, the highest label has its place above or below the roads.
+    const highest = Math.max(0, ...labels.map((label) => label.height));
+    const room = narrow ? { x: 22, y: Math.min(highest + 30, 180) } : { x: 40, y: 48 };
+    const most = narrow ? 760 : 720;
     const scale = Math.min(
       (width - 2 * room.x) / (east - west || 1),
       (most - 2 * room.y) / (north - south || 1)
@@ -221,13 +230,12 @@
     return {
       width,
       height: Math.ceil(height),
-      narrow,
       scale,
-      font: narrow ? 11 : 12,
-      radius: narrow ? 5 : 6.5,
+      ...style,
       px: (x_km) => left + (x_km - west) * scale,
       py: (y_km) => room.y + (north - y_km) * scale,
       top: room.y,
+      bottom: height - room.y,
     };
   }
 
@@ -316,20 +324,19 @@
   }
 
   /* Lines of a station's label as they are at their widest, and its size [px]. */
-  function labelOf(data, station, frame, width) {
-    const most = frame.narrow ? 96 : 184;
-    const names = wrapped(station.name, most, (text) => width(text, frame.font, 700));
+  function labelOf(data, station, { narrow, font }, width) {
+    const most = narrow ? 96 : 184;
+    const names = wrapped(station.name, most, (text) => width(text, font, 700));
     const widest = { busy: Math.max(...station.busy[1]), queue: Math.max(...station.queue[1]) };
     const lines = stationLines(station, widest, widest.queue > 0);
     const microgrid = data.microgrids[station.microgrid];
     const tags = microgrid.shed_kw.map((_, slot) => microgridAt(microgrid, slot).text);
-    const tagsAt = (text) => width(text, frame.font) + frame.font + 2;
     const widths = [
-      ...names.map((text) => width(text, frame.font, 700)),
-      ...lines.map((text) => width(text, frame.font)),
-      ...tags.map(tagsAt),
+      ...names.map((text) => width(text, font, 700)),
+      ...lines.map((text) => width(text, font)),
+      ...tags.map((text) => width(text, font) + font + 2),
     ];
-    const line = Math.round(frame.font * 1.3);
+    const line = Math.round(font * 1.3);
     return {
       names,
       lines: lines.length,
@@ -448,23 +455,26 @@
 
   /* Draws the map for a width [px] and gives its element and `show(state)`. */
   function buildMap(data, width, textWidth, open) {
-    const frame = frameOf(data, width);
+    const style = styleOf(width);
+    const labels = data.stations.map((station) => labelOf(data, station, style, textWidth));
+    const frame = frameOf(data, width, style, labels);
     const stays = placeStays(data, frame);
     const lanes = lanesOf(data);
     const roads = data.roads.tail.map((_, road) => roadLine(data, frame, road));
-    const labels = data.stations.map((station) => labelOf(data, station, frame, textWidth));
     const boxes = placeLabels(data, frame, labels, stays);
     const stations = data.stations.map((_, number) => stationGroup(data, frame, number, labels[number], boxes[number]));
     const evs = data.evs.map((_, number) => evGroup(frame, number));
-    const top = topOf(frame, boxes, stays);
+    const { top, bottom } = endsOf(frame, boxes, stays);
     const name = svg("text", { class: "ev-name", "font-size": frame.font, "aria-hidden": "true" });
     const picture = svg(
       "svg",
       {
-        viewBox: `0 ${top} ${frame.width} ${frame.height - top}`, role: "group", "aria-label": "Map of roads, stations and EVs",
+        viewBox: `0 ${top} ${frame.width} ${bottom - top}`,
+        role: "group",
+        "aria-label": "Map of roads, stations and EVs",
       },
       svg("g", { class: "roads", "aria-hidden": "true" }, ...roads),
-      scaleBar(frame),
+      scaleBar(frame, bottom),
       svg("g", { class: "stations" }, ...stations.map((station) => station.group)),
       svg("g", { class: "evs" }, ...evs.map((ev) => ev.group), name)
     );
@@ -490,14 +500,14 @@
     };
   }
 
-  /* Where what is drawn begins: no empty room above it [px]. */
-  function topOf(frame, boxes, stays) {
-    const tops = [
-      frame.top - 14,
-      ...boxes.map((box) => box.y - 6),
-      ...stays.flat().map((stay) => stay.y + stay.dy - frame.radius - 8),
-    ];
-    return Math.max(Math.floor(Math.min(...tops)), 0);
+  /* Where what is drawn begins and ends: no empty room above and below it, but for the scale [px]. */
+  function endsOf(frame, boxes, stays) {
+    const standing = stays.flat().map((stay) => stay.y + stay.dy);
+    const room = frame.radius + 8;
+    const tops = [frame.top - 14, ...boxes.map((box) => box.y - 6), ...standing.map((y) => y - room)];
+    const ends = boxes.map((box) => box.y + box.height + 6);
+    const bottoms = [frame.bottom + 14, ...ends, ...standing.map((y) => y + room)];
+    return { top: Math.floor(Math.min(...tops)), bottom: Math.ceil(Math.max(...bottoms)) + 22 };
   }
 
   function itemOf(element) {
@@ -527,10 +537,10 @@
     });
   }
 
-  function scaleBar(frame) {
+  function scaleBar(frame, bottom) {
     const most = Math.min(frame.width / 4, 140);
     const km = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50].filter((length) => length * frame.scale <= most).pop() || 0.1;
-    const y = frame.height - 10;
+    const y = bottom - 9;
     const x2 = 12 + km * frame.scale;
     return svg(
       "g",
@@ -698,7 +708,7 @@
         "Stations and their microgrids",
         entry(station, "chargers in use, of all"),
         entry(sign("shed"), "load that is shed [kW]"),
-        entry(sign("surplus"), "surplus that EVs can draw [kW]")
+        entry(sign("surplus"), "surplus for EVs to draw [kW]")
       )
     );
   }
@@ -780,7 +790,9 @@
         )
       ),
       ...ticks.flatMap((tick) => [
-        svg("line", { class: tick === 0 ? "grid zero" : "grid", x1: left, x2: right, y1: round(y(tick)), y2: round(y(tick)) }),
+        svg("line", {
+          class: tick === 0 ? "grid zero" : "grid", x1: left, x2: right, y1: round(y(tick)), y2: round(y(tick)),
+        }),
         svg("text", { x: left - 6, y: round(y(tick) + 4), "text-anchor": "end", "font-size": font }, String(tick)),
       ]),
       ...clocks.flatMap((time) => [
@@ -827,10 +839,11 @@
   }
 
   function chartKey(...entries) {
-    const picture = (name) =>
-      name.startsWith("band")
-        ? svg("rect", { class: name, x: 1, width: 24, y: name.includes("driving") ? 4 : 0, height: name.includes("driving") ? 5 : 12 })
-        : svg("path", { class: name, d: "M1 6H25" });
+    const picture = (name) => {
+      if (name.startsWith("line")) return svg("path", { class: name, d: "M1 6H25" });
+      const [y, height] = name === "band driving" ? [4, 5] : [0, 12];
+      return svg("rect", { class: name, x: 1, width: 24, y, height });
+    };
     return html(
       "ul",
       { class: "replay-chart-key" },
@@ -932,7 +945,7 @@
       ],
     });
     const power = buildChart(data, textWidth, {
-      title: "mean power of the slot [kW], below 0 fed in", width, seek,
+      title: "mean power [kW], < 0 fed in", width, seek,
       low: Math.min(0, ...station.power_kw), high: Math.max(0, ...station.power_kw),
       lines: [{ points: [slots, station.power_kw], steps: true, name: "first" }],
     });
@@ -971,7 +984,8 @@
   }
 
   function csvText(rows) {
-    const cell = (value) => (/[",;\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+    const quoted = (text) => (/[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const cell = (value) => quoted(String(value));
     return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
   }
 
@@ -1144,7 +1158,8 @@
       else if (event.target.closest("select")) return;
       else if (item && event.key === "Enter") open(item);
       else if (item && event.key === " " && !isOpen(item)) open(item);
-      else if (item && (event.key === "ArrowUp" || event.key === "ArrowDown")) pick(item, event.key === "ArrowUp" ? -1 : 1);
+      else if (item && event.key === "ArrowUp") pick(item, -1);
+      else if (item && event.key === "ArrowDown") pick(item, 1);
       else if (event.key === " " && !event.target.closest("button")) play(!playing);
       else if (to !== null && !event.target.closest(".replay-events")) seek(to);
       else return;
