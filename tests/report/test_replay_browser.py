@@ -189,7 +189,8 @@ def test_an_event_leads_to_its_exact_time(page: Any, data: dict[str, Any]) -> No
 
 
 def test_a_trace_is_downloaded(page: Any, data: dict[str, Any]) -> None:
-    for kind, number, column in (("ev", 3, "energy_kwh"), ("station", 0, "queue")):
+    energy_kwh, queue = data["evs"][3]["energy"][1], data["stations"][0]["queue"][1]
+    for kind, number, column, known in (("ev", 3, "energy_kwh", energy_kwh), ("station", 0, "queue", queue)):
         page.locator(f'g.{kind}[data-{kind}="{number}"]').focus()
         page.keyboard.press("Enter")
         with page.expect_download() as download:
@@ -199,7 +200,8 @@ def test_a_trace_is_downloaded(page: Any, data: dict[str, Any]) -> None:
         assert len(rows) > 3
         assert rows[0]["time_s"] == "0"
         assert rows[0]["clock"] == "10:00:00"
-        assert float(rows[0][column]) == (data["evs"][3]["energy"][1] if kind == "ev" else [0])[0] or kind == "station"
+        assert float(rows[0][column]) == known[0]
+        assert {float(row[column]) for row in rows} >= set(known)
         if kind == "ev":
             events = [event for row in rows for event in row["events"].split("; ") if event]
             assert len(events) == len(data["evs"][3]["events"])
@@ -256,6 +258,35 @@ def test_evs_and_stations_are_reached_by_keyboard(page: Any) -> None:
         assert opened.get_attribute(f"data-{kind}") == "1"
         page.locator(".replay-trace").get_by_role("button", name="Close").click()
         assert page.evaluate(f"document.activeElement.dataset.{kind}") == "1"
+
+
+def test_space_on_an_ev_opens_it_and_then_plays(page: Any) -> None:
+    page.locator('g.ev[data-ev="0"]').focus()
+    page.keyboard.press(" ")
+    assert page.locator(".replay-trace h3").inner_text() == "EV 0"
+    assert page.locator(".replay-play").inner_text() == "Play"
+    page.keyboard.press(" ")
+    assert page.locator(".replay-play").inner_text() == "Pause"
+    page.locator(".replay-play").focus()
+    page.keyboard.press(" ")
+    assert page.locator(".replay-play").inner_text() == "Play"
+
+
+def test_texts_of_the_map_can_be_selected(page: Any) -> None:
+    name = page.locator('g.station[data-station="2"] text.name').bounding_box()
+    page.mouse.dblclick(name["x"] + name["width"] / 2, name["y"] + name["height"] / 2)
+    assert page.evaluate("String(getSelection())").strip() == "CDS3"
+
+
+def test_the_map_follows_the_width(page: Any) -> None:
+    for width in (400, 1200):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            """() => {
+              const place = document.querySelector(".replay-map");
+              return Math.abs(place.querySelector("svg").viewBox.baseVal.width - place.clientWidth) < 1;
+            }"""
+        )
 
 
 @pytest.mark.parametrize("page", [1200, 400], indirect=True)
