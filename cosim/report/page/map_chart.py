@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ STEP_WIDTHS_PX = (1.0, 1.5, 2.1, 2.8, 3.6)
 STATION_COLOUR = "#d55e00"
 EV_COLOUR = "#e69f00"
 LABEL_SIZE_PX = 11
+#: Letters of a line of a name.
+LABEL_LETTERS = 24
 
 
 def map_chart(records: Records, terms: ReplayTerms) -> altair.LayerChart:
@@ -104,7 +107,7 @@ def _station_layers(replay: dict[str, Any], axes: dict[str, Any]) -> tuple[Any, 
     """Squares, and names that stand out from the roads below them."""
     stations = _layer(_stations(replay)).encode(**axes)
     look = {"shape": "square", "filled": True, "fill": STATION_COLOUR, "stroke": "white", "size": 70, "opacity": 1}
-    text = {"baseline": "bottom", "dy": -15, "fontSize": LABEL_SIZE_PX, "fontWeight": "bold"}
+    text = {"baseline": "top", "dy": 14, "fontSize": LABEL_SIZE_PX, "fontWeight": "bold"}
     halo = {"stroke": "white", "strokeWidth": 4, "strokeJoin": "round"}
     names = stations.encode(text="name:N")
     return stations.mark_point(**look), names.mark_text(**text, **halo), names.mark_text(**text)
@@ -133,7 +136,11 @@ def _roads(replay: dict[str, Any], side_km: float) -> list[dict[str, Any]]:
 
 
 def _stations(replay: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{name: station[name] for name in ("name", "x_km", "y_km")} for station in replay["stations"]]
+    """Stations, a long name in several lines."""
+    return [
+        {"name": wrap(station["name"], LABEL_LETTERS), "x_km": station["x_km"], "y_km": station["y_km"]}
+        for station in replay["stations"]
+    ]
 
 
 def _evs(replay: dict[str, Any]) -> list[dict[str, Any]]:
