@@ -33,7 +33,7 @@ SHORT_NAMES = {
     "critical_restoration_ratio": "critical load restored, share",
     "restoration_fairness": "fairness (Jain)",
     "energy_consumption_ratio": "energy driven away, share",
-    "saving_ratio_with_ev_cost": "cost saved, that of EVs counted, share",
+    "saving_ratio_with_ev_cost": "net cost saved, share",
     "waiting_time_p95_h": "wait of EVs, 95 % below [h]",
     "customer_waiting_time_p90_h": "wait of customers, 90 % below [h]",
     "customers_lost_share": "customers lost, share",
