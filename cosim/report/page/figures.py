@@ -127,12 +127,12 @@ def _font_faces(svg: str) -> str:
 def _subset(file: str, letters: set[str]) -> str:
     """A font with some letters only, as base64."""
     options = subset.Options(flavor="woff", layout_features=["kern"], drop_tables=["FFTM"])
-    font = subset.load_font(str(_fonts() / file), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=sorted(map(ord, letters)))
-    subsetter.subset(font)
     buffer = io.BytesIO()
-    subset.save_font(font, buffer, options)
+    with subset.load_font(str(_fonts() / file), options) as font:
+        subsetter.subset(font)
+        subset.save_font(font, buffer, options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from cosim.interface import Floats, Ints
 from cosim.records.table import Records, Table
+from cosim.report.page.occupancy import occupancy
 
 #: Decimals that are kept, by unit; they keep the page small.
 KM_DECIMALS = 4
@@ -114,56 +115,20 @@ def _stations(records: Records, terms: ReplayTerms) -> list[dict[str, Any]]:
     power_kw = records["station_slots"].cube("power_kw")[0]
     found = []
     for number, name in enumerate(stations["name"]):
-        chargers = int(stations["chargers"][number])
-        busy, queue = _occupancy(records, number, chargers, terms.end_s)
+        steps = occupancy(records, number, terms.end_s)
         found.append(
             {
                 "name": str(name),
                 "x_km": round(float(stations["x_km"][number]), KM_DECIMALS),
                 "y_km": round(float(stations["y_km"][number]), KM_DECIMALS),
-                "chargers": chargers,
+                "chargers": int(stations["chargers"][number]),
                 "microgrid": int(stations["microgrid"][number]),
                 "power_kw": _rounded(power_kw[:, number], KW_DECIMALS),
-                "busy": busy,
-                "queue": queue,
+                "busy": _steps(steps.times_s, steps.busy),
+                "queue": _steps(steps.times_s, steps.queue),
             }
         )
     return found
-
-
-def _occupancy(
-    records: Records, station: int, chargers: int, end_s: float
-) -> tuple[list[list[float]], list[list[float]]]:
-    """Chargers in use and vehicles waiting at a station, each as `[times, counts]`.
-
-    Records do not tell when a customer lost its charger to another vehicle. It counts as plugged in all along, and
-    whoever is beyond the station's chargers counts as waiting.
-    """
-    visits, customers = records["visits"].columns, records["customers"].columns
-    asked_s = np.concatenate([_of(station, visits, "request_s"), _of(station, customers, "arrive_s")])
-    plug_in_s = np.concatenate([_of(station, visits, "plug_in_s"), _of(station, customers, "plug_in_s")])
-    free_s = np.concatenate([_of(station, visits, "plug_out_s"), _of(station, customers, "leave_s")])
-    waited_until_s = np.where(np.isnan(plug_in_s), free_s, plug_in_s)
-    times_s = np.unique(np.concatenate([[0.0], asked_s, plug_in_s, free_s]))
-    times_s = times_s[times_s < end_s]
-    plugged = _present(times_s, plug_in_s, free_s)
-    busy = np.minimum(plugged, chargers)
-    queue = _present(times_s, asked_s, waited_until_s) + plugged - busy
-    return _steps(times_s, busy), _steps(times_s, queue)
-
-
-def _of(station: int, columns: Mapping[str, Any], name: str) -> Floats:
-    """Times of those rows that are of a station [s]."""
-    times_s: Floats = np.asarray(columns[name], dtype=np.float64)[np.asarray(columns["station"]) == station]
-    return times_s
-
-
-def _present(times_s: Floats, begin_s: Floats, end_s: Floats) -> Ints:
-    """How many have begun and not ended at each time; an end that is not a number never comes."""
-    begun = np.searchsorted(np.sort(begin_s[~np.isnan(begin_s)]), times_s, side="right")
-    ended = np.searchsorted(np.sort(end_s[~np.isnan(end_s) & ~np.isnan(begin_s)]), times_s, side="right")
-    present: Ints = begun - ended
-    return present
 
 
 def _steps(times_s: Floats, counts: Ints) -> list[list[float]]:

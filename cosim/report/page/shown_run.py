@@ -108,6 +108,11 @@ class ShownRun:
         return round(hours(self.clock.start_s + float(time_s)), 6)
 
     @property
+    def end_s(self) -> float:
+        """End of the episode [s since its start]."""
+        return float(self.clock.slots * self.clock.slot_s)
+
+    @property
     def slot_times_h(self) -> list[float]:
         """Starts of all slots, and the end of the last, as charts take them [h since midnight]; T + 1 of them."""
         return [self.time_of_day_h(slot * self.clock.slot_s) for slot in range(self.clock.slots + 1)]

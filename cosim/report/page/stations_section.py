@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from cosim.interface import Floats
 from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, clock_x, colours_of, plain_name, upwards
-from cosim.report.page.occupancy import chargers_taken, count_over_time, plugged, waiting
+from cosim.report.page.occupancy import CUSTOMER, Occupancy, chargers_taken, occupancy, plugged
 from cosim.report.page.section import Note, Part, Section
 from cosim.report.page.shown_run import ShownRun
 from cosim.report.page.wording import percent
 from cosim.units import SECONDS_PER_MINUTE, hours
 
-CHARGING, DISCHARGING, IDLE, CUSTOMER = "EV charges", "EV discharges", "EV plugged in, no power", "customer"
-_STATES = {CHARGING: 0, DISCHARGING: 4, IDLE: 3, CUSTOMER: 1}
+CHARGING, DISCHARGING, IDLE, SOMEBODY = "EV charges", "EV discharges", "EV plugged in, no power", "customer"
+_STATES = {CHARGING: 0, DISCHARGING: 4, IDLE: 3, SOMEBODY: 1}
 #: Shares of those who wait that are marked, and below which energy is none [kWh].
 QUANTILES = (0.5, 0.9, 0.95)
 NOTHING_KWH = 1e-6
@@ -62,20 +64,19 @@ def _of_those(run: ShownRun, who: str, waits_h: Floats) -> str:
 
 def _queues(run: ShownRun) -> Chart | None:
     """Vehicles that wait, over time, at those stations where any did."""
-    end_s = float(run.clock.slots * run.clock.slot_s)
     steps = {
-        station: count_over_time(spells, end_s)
+        station: steps
         for station in range(len(run.stations))
-        if len(spells := waiting(run, station))
+        if (steps := occupancy(run.records, station, run.end_s)).queue.any()
     }
-    longest = sorted(steps, key=lambda station: -int(steps[station][1].max()))[:LEGEND_ENTRIES]
+    longest = sorted(steps, key=lambda station: -int(steps[station].queue.max()))[:LEGEND_ENTRIES]
     shown = sorted(longest)
     if not shown:
         return None
     rows = [
         (run.stations[station], run.time_of_day_h(time_s), int(count))
         for station in shown
-        for time_s, count in zip(*steps[station], strict=True)
+        for time_s, count in _with_end(steps[station], run.end_s)
     ]
     frame = pd.DataFrame(rows, columns=["station", "time_h", "waiting"])
     names = [run.stations[station] for station in shown]
@@ -100,9 +101,15 @@ def _queues(run: ShownRun) -> Chart | None:
     )
 
 
+def _with_end(steps: Occupancy, end_s: float) -> Iterator[tuple[float, int]]:
+    """Times and numbers waiting, up to the episode's end."""
+    queue = steps.queue.tolist()
+    return zip([*steps.times_s.tolist(), end_s], [*queue, queue[-1]], strict=True)
+
+
 def _strip(run: ShownRun, station: int) -> Chart | None:
     """Who was plugged in when, at which charger; nothing for a station where nobody was."""
-    spells = plugged(run, station)
+    spells = plugged(run.records, station, run.end_s)
     if not len(spells):
         return None
     rows = []
@@ -110,7 +117,7 @@ def _strip(run: ShownRun, station: int) -> Chart | None:
         spells.who, spells.start_s, spells.end_s, chargers_taken(spells), strict=True
     ):
         for from_s, to_s, state in _states(run, int(who), float(start_s), float(end_s)):
-            name = "customer" if who < 0 else f"EV {who}"
+            name = SOMEBODY if who == CUSTOMER else f"EV {who}"
             rows.append((int(charger) + 1, name, state, run.time_of_day_h(from_s), run.time_of_day_h(to_s)))
     frame = pd.DataFrame(rows, columns=["charger", "vehicle", "state", "start_h", "end_h"])
     present = [state for state in _STATES if state in set(frame["state"])]
@@ -143,8 +150,8 @@ def _strip(run: ShownRun, station: int) -> Chart | None:
 
 def _states(run: ShownRun, who: int, start_s: float, end_s: float) -> list[tuple[float, float, str]]:
     """A stay at a charger, cut where the vehicle begins to do something else; records tell what, slot by slot."""
-    if who < 0:
-        return [(start_s, end_s, CUSTOMER)]
+    if who == CUSTOMER:
+        return [(start_s, end_s, SOMEBODY)]
     slot_s = run.clock.slot_s
     charged, discharged = (run.cube("ev_slots", column)[:, who] for column in ("charged_kwh", "discharged_kwh"))
     pieces: list[tuple[float, float, str]] = []

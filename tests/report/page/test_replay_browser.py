@@ -20,7 +20,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASSETS = ROOT / "cosim" / "report" / "page" / "assets"
 SCRIPT_NAME = "<script>alert(1)</script>"
 LONG_NAME = "A station whose name is much longer than any sign at the road could ever hold it"

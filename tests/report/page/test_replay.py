@@ -14,7 +14,7 @@ from cosim.records.table import Records, Table
 from cosim.report.page.map_chart import map_chart
 from cosim.report.page.replay import ReplayTerms, replay_of
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
 #: Slow roads, so that drives go on over slots' ends and beyond the last one; few chargers, so that EVs queue.
 CASES = {
     "outage_33bus": ("roads.speed_kmh=12", *(f"stations.{h}.chargers=1" for h in range(5))),
