@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cosim.experiment import Results, run
     from cosim.loading import load
     from cosim.records.store import read_records
+    from cosim.report.making import make_figures, make_report
     from cosim.system import System
     from cosim.verification import Verification, verify
 
@@ -28,6 +29,8 @@ __all__ = [
     "__version__",
     "compare",
     "load",
+    "make_figures",
+    "make_report",
     "read_records",
     "run",
     "verify",
@@ -40,6 +43,8 @@ _HOME = {
     "Verification": "cosim.verification",
     "compare": "cosim.evaluation",
     "load": "cosim.loading",
+    "make_figures": "cosim.report.making",
+    "make_report": "cosim.report.making",
     "read_records": "cosim.records.store",
     "run": "cosim.experiment",
     "verify": "cosim.verification",

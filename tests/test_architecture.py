@@ -122,6 +122,14 @@ def test_import_cosim_loads_nothing_heavy() -> None:
     assert heavy & set(printed.stdout.split()) == set()
 
 
+def test_pages_are_made_without_simulators() -> None:
+    program = "import sys, cosim.report.page.document, cosim.report.page.reading; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(printed.stdout.split())
+    assert not loaded & {"agents", "mosaik", "simpy", "pandapower", "power_grid_model", "torch"}
+    assert not {name for name in loaded if name.startswith(("cosim.grid", "cosim.traffic", "cosim.simulators"))}
+
+
 def test_conversions_have_one_room() -> None:
     for module, path in modules():
         if module in ("cosim.units", "cosim.grid.engines.power_grid_model"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cosim.metrics import COST_PARTS
 from cosim.report.page.section import Note, Part, Section, TableView
 from cosim.report.page.shown_run import ShownRun
@@ -114,8 +116,8 @@ def _about(run: ShownRun) -> TableView:
     window = f"{run.clock_time(0)} to {run.clock_time(run.clock.slots * run.clock.slot_s)}"
     count = len(run.totals.episode)
     rows = [
-        ("run folder", str(run.folder)),
-        ("scenario", f"{scenario['name']} ({run.metadata['scenario_file']})"),
+        ("run folder", run.folder.resolve().name),
+        ("scenario", f"{scenario['name']} ({Path(run.metadata['scenario_file']).name})"),
         ("what it is", scenario.get("description") or ""),
         ("controller", scenario["controller"]["name"]),
         ("engine", scenario["network"]["engine"]),

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from cosim.errors import LedgerError
-from cosim.ledger import TOLERANCE_KWH
 from cosim.report.page.chart import PALETTE, Chart
 from cosim.report.page.section import Section, TableView
 from cosim.report.page.shown_run import ShownRun
@@ -35,6 +34,8 @@ _GREY = "#8a8f98"
 _GAP, _HALF_WIDTH = 0.035, 0.025
 #: Points along a ribbon, and flows that are not drawn [kWh].
 _POINTS, _UNSEEN_KWH = 25, 0.05
+#: Most that a balance of a microgrid in a slot may be off; a run that is off by more stops [kWh].
+_TOLERANCE_KWH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def energy_flows(run: ShownRun) -> list[Flow]:
         Flow("EVs", "EVs, at the end", evs[1]),
     ]
     _check(flows, energy("served_kw"), run)
-    return [flow for flow in flows if flow.energy_kwh > TOLERANCE_KWH]
+    return [flow for flow in flows if flow.energy_kwh > _TOLERANCE_KWH]
 
 
 def _check(flows: list[Flow], served_kwh: float, run: ShownRun) -> None:
@@ -138,7 +139,7 @@ def _check(flows: list[Flow], served_kwh: float, run: ShownRun) -> None:
     arrived_kwh = sum(flow.energy_kwh for flow in flows if flow.target == "load served")
     missing_kwh = abs(arrived_kwh - served_kwh)
     # Balances close to a tolerance in every slot of every microgrid.
-    tolerance_kwh = TOLERANCE_KWH * run.cube("microgrid_slots", "served_kw").size
+    tolerance_kwh = _TOLERANCE_KWH * run.cube("microgrid_slots", "served_kw").size
     if missing_kwh > tolerance_kwh or min(flow.energy_kwh for flow in flows) < -tolerance_kwh:
         raise LedgerError(
             f"{run.folder}, episode {run.episode}: the records do not close, {missing_kwh:.3g} kWh are missing; "
