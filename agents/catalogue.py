@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from agents.turns import Order
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec
 
+#: What a setting's metadata call its least value.
+LEAST = "least"
 ORDERS: tuple[Order, ...] = ("sequential", "simultaneous")
 
 
@@ -74,6 +77,20 @@ LINES = (
         {"head": "pointer"},
     ),
     Line(
+        "maddpg-messages",
+        "agents.algorithms.maddpg",
+        "Maddpg",
+        "MADDPG whose critic knows the others by the sums of their messages",
+        {"head": "pointer", "critic": "messages"},
+    ),
+    Line(
+        "dt-maddpg",
+        "agents.algorithms.dt_maddpg",
+        "DtMaddpg",
+        "digital twins: what messages predict, by a model of the islands, and the rest learned",
+        {"head": "pointer", "critic": "messages"},
+    ),
+    Line(
         "independent",
         "agents.algorithms.independent",
         "Independent",
@@ -109,29 +126,30 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         ControllerError: If there is no setting of a name, or its value is of another kind; names it.
     """
     settings = importlib.import_module(line.module).Settings
-    kinds = get_type_hints(settings)
+    kinds, fields = get_type_hints(settings), {field.name: field for field in dataclasses.fields(settings)}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in kinds:
             raise ControllerError(f"algorithm.{name}: {line.name} has no such setting; it has {', '.join(kinds)}")
         if name in line.presets:
             raise ControllerError(f"algorithm.{name}: is {line.presets[name]!r} in {line.name}")
-        problem = _problem(value, kinds[name])
+        problem = _problem(value, kinds[name], fields[name].metadata.get(LEAST))
         if problem:
             raise ControllerError(f"algorithm.{name}: must be {problem}, got {value!r}")
         values[name] = float(value) if kinds[name] is float else value
     return settings(**{**values, **line.presets})
 
 
-def _problem(value: Any, kind: Any) -> str:
-    """What a setting must be, if a value is not; else empty."""
+def _problem(value: Any, kind: Any, least: int | None) -> str:
+    """What a setting must be, if a value is not; else empty. Whole numbers begin at 1 unless the setting says."""
     if kind is bool:
         return "" if isinstance(value, bool) else "true or false"
     if get_args(kind):
         # A text is one of few.
         return "" if isinstance(value, str) and value in get_args(kind) else f"one of {', '.join(get_args(kind))}"
     whole = kind is int
-    least, wanted = (1, "a whole number") if whole else (0, "a number")
+    wanted = "a whole number" if whole else "a number"
+    least = int(whole) if least is None else least
     good = not isinstance(value, bool) and isinstance(value, int if whole else (int, float)) and value >= least
     return "" if good else f"{wanted} of at least {least}"
 

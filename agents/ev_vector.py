@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.options import LARGEST, OWN_FEATURES, STATION_FEATURES
+from agents.options import FLEET_ENERGY, LARGEST, OWN_FEATURES, STATION_FEATURES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Observation
 from cosim.state_image import OWN, StateImage
@@ -20,10 +20,12 @@ class EvVector:
 
     Args:
         spec: The fleet.
+        fleet_energy: Whether it tells of the fleet's mean energy, which nobody could know without everybody's.
     """
 
-    def __init__(self, spec: FleetSpec) -> None:
+    def __init__(self, spec: FleetSpec, *, fleet_energy: bool = True) -> None:
         self._spec = spec
+        self._fleet_energy = fleet_energy
         self._image = StateImage(spec)
         self.length = len(spec.station_name) * (STATION_FEATURES + WAY_FEATURES) + OWN_FEATURES + len(OWN)
         self._stations = len(spec.station_name)
@@ -38,7 +40,11 @@ class EvVector:
     def of_turn(self, turn: Turn) -> NDArray[np.float32]:
         """The vectors of the EVs that decide, shape [N, length]."""
         choices, at, count = turn.choices, (turn.replica, turn.ev), len(turn.ev)
-        parts = (choices.station.reshape(count, -1), self._way[at].reshape(count, -1), choices.own, self._own[at])
+        own = choices.own
+        if not self._fleet_energy:
+            own = own.copy()
+            own[:, FLEET_ENERGY] = 0.0
+        parts = (choices.station.reshape(count, -1), self._way[at].reshape(count, -1), own, self._own[at])
         return np.concatenate(parts, axis=1)
 
     def energy_kwh(self, vector: Tensor) -> Tensor:

@@ -65,6 +65,32 @@ class OthersSideBySide(nn.Module):
         return others + self.whose
 
 
+class Totals(nn.Module):
+    """What the others mean to do in sum, as their messages tell.
+
+    Args:
+        inputs: Numbers of the sums.
+        width: Width of the result.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.sums = nn.Linear(inputs, width)
+
+    def forward(self, seen: Tensor, there: Tensor) -> Tensor:
+        """The others of each EV.
+
+        Args:
+            seen: Sums over the others of each EV, shape [S, I, inputs].
+            there: Not used: who did not decide is in no sum.
+
+        Returns:
+            Shape [S, I, width].
+        """
+        others: Tensor = self.sums(seen)
+        return others
+
+
 class JointCritic(nn.Module):
     """Values of EVs' actions, given everybody's.
 
@@ -75,13 +101,18 @@ class JointCritic(nn.Module):
         width: Width of its layers.
         by_choice: Whether an action is probabilities of choices, in which the value is linear.
         evs: Number of EVs if the others are to be side by side; 0 for a set of any size.
+        totals: Whether the others are known by their sums only.
     """
 
-    def __init__(self, own: int, seen: int, features: int, width: int, *, by_choice: bool, evs: int = 0) -> None:
+    def __init__(
+        self, own: int, seen: int, features: int, width: int, *, by_choice: bool, evs: int = 0, totals: bool = False
+    ) -> None:
         super().__init__()
         self._by_choice = by_choice
         self.own = nn.Linear(own if by_choice else own + features, width)
-        self.others: nn.Module = OthersSideBySide(seen, width, evs) if evs else SetOfOthers(seen, width)
+        self.others: nn.Module = (
+            Totals(seen, width) if totals else OthersSideBySide(seen, width, evs) if evs else SetOfOthers(seen, width)
+        )
         last = nn.Linear(width, features if by_choice else 1)
         with torch.no_grad():
             last.weight.mul_(0.1)
@@ -94,7 +125,8 @@ class JointCritic(nn.Module):
         Args:
             own: Its own observation, shape [S, I, own].
             action: Its action, shape [S, I, features].
-            seen: Everybody's observation and action, as the others see them, shape [S, I, seen].
+            seen: Everybody's observation and action, as the others see them, or the sums over the others of each EV,
+                shape [S, I, seen].
             there: Whether each decided, shape [S, I].
 
         Returns:

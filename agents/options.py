@@ -27,6 +27,8 @@ SLOTS_AHEAD = 3
 STATION_FEATURES = 13 + 2 * SLOTS_AHEAD
 #: Features of the EV and of the fleet: see `own_features`.
 OWN_FEATURES = 8
+#: Which of them is the fleet's mean energy.
+FLEET_ENERGY = 2
 #: What features are divided by, so that they are around 1.
 DISTANCE_KM, SLOT_KWH, CHARGERS, EV_KWH, EPISODE_KWH, FLEET = 30.0, 100.0, 10.0, 30.0, 500.0, 60.0
 #: No feature is larger than this.
@@ -207,7 +209,7 @@ class Outlook:
         features = np.empty((len(ev), OWN_FEATURES), dtype=np.float32)
         features[:, 0] = energy_kwh / spec.battery_kwh
         features[:, 1] = self.slot / spec.slots
-        features[:, 2] = 0.0 if alone else self._fleet_kwh[replica] / spec.battery_kwh
+        features[:, FLEET_ENERGY] = 0.0 if alone else self._fleet_kwh[replica] / spec.battery_kwh
         features[:, 3] = deficit_free_kwh.sum(axis=(1, 2)) / (2.0 * EPISODE_KWH)
         features[:, 4] = surplus_free_kwh.sum(axis=(1, 2)) / (2.0 * EPISODE_KWH)
         features[:, 5] = spec.fleet_size / FLEET

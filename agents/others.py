@@ -53,6 +53,24 @@ def others_at_stations(turn: Turn) -> Features:
     return np.clip(features, -LARGEST, LARGEST, out=features)
 
 
+def totals_of_others(turn: Turn) -> Features:
+    """The same without energies, station after station: what is known to whoever knows the sums of all messages.
+
+    Args:
+        turn: The EVs that decide.
+
+    Returns:
+        Shape [N, totals].
+    """
+    features = others_at_stations(turn)[..., :-1]
+    return features.reshape(len(features), -1)
+
+
+def totals_features(stations: int, slots: int) -> int:
+    """Numbers that `totals_of_others` gives for each EV."""
+    return stations * (others_features(slots) - 1)
+
+
 def own_offers(turn: Turn) -> Features:
     """What the EVs that decide would draw, and feed in, at each station in each slot from now on, both >= 0.
 

@@ -2,7 +2,8 @@
 
 Sections as in every algorithm: settings, networks, decision, update. It is the baseline of the paper: no map, no
 memory, no attention, one-step returns, a replay without priorities. Its head is the paper's, heading, distance and
-power by sigmoid; or a softmax over stations and modes, which shows what the head alone makes of it.
+power by sigmoid; or a softmax over stations and modes, which shows what the head alone makes of it. Its critic may also
+know the others by the sums of their messages only: MADDPG on messages, of which DT-MADDPG is made.
 
 Source:
     Lowe et al. 2017; Wu, Cai, Li 2025, eq. (26)-(28) and (30)-(33).
@@ -28,6 +29,7 @@ from agents.heads import ChoiceHead, Head, LiteralHead
 from agents.joint_critic import JointCritic
 from agents.learner_state import Parts
 from agents.moves import Moves
+from agents.others import totals_features, totals_of_others
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Ints, Observation
 
@@ -40,12 +42,14 @@ class Settings:
 
     Attributes:
         head: `literal`: heading, distance, power by sigmoid; `pointer`: softmax over stations and modes.
-        critic: `concatenate`: all others side by side, for a fleet of one size; `set`: their mean, for any.
+        critic: `concatenate`: all others side by side, for a fleet of one size; `set`: their mean, for any; `messages`:
+            what they mean to do in sum, for any.
         others: What the others do in the actor's loss: what they did in the `replay`, or by their `current` actors.
         nearness: Whether the critic is told how near a literal action's target is to each station.
         credit: What EVs are rewarded by: `individual` or `team`.
         width: Width of the two hidden layers.
         gamma: Discount.
+        steps: Rewards of a return, N.
         slots: Slots of an update; all EVs of each are its rows.
         updates: Updates per round of episodes side by side.
         actor_rate: Adam's learning rate of the actor at the beginning.
@@ -64,12 +68,13 @@ class Settings:
     """
 
     head: Literal["literal", "pointer"] = "literal"
-    critic: Literal["concatenate", "set"] = "concatenate"
+    critic: Literal["concatenate", "set", "messages"] = "concatenate"
     others: Literal["replay", "current"] = "replay"
     nearness: bool = False
     credit: Literal["individual", "team"] = "individual"
     width: int = 64
     gamma: float = 1.0
+    steps: int = 1
     slots: int = 32
     updates: int = 192
     actor_rate: float = 5e-4
@@ -111,7 +116,10 @@ class Maddpg(Algorithm):
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         torch.manual_seed(seed)
         self.settings, self.credit = settings, settings.credit
-        self._vector = EvVector(spec)
+        self._spec = spec
+        self._on_messages = settings.critic == "messages"
+        self.looks_back = self._on_messages
+        self._vector = EvVector(spec, fleet_energy=not self._on_messages)
         literal = settings.head == "literal"
         self._head: Head = (
             LiteralHead(spec, self._vector, nearness=settings.nearness) if literal else ChoiceHead(spec, self._vector)
@@ -130,12 +138,18 @@ class Maddpg(Algorithm):
 
     def _critic(self, vector: int, width: int, evs: int) -> JointCritic:
         features, by_choice = self._head.features, self._head.by_choice
+        if self._on_messages:
+            totals = totals_features(len(self._spec.station_name), self._spec.slots)
+            return JointCritic(vector, totals, features, width, by_choice=by_choice, totals=True)
         places = evs if self.settings.critic == "concatenate" else 0
         return JointCritic(vector, vector + features, features, width, by_choice=by_choice, evs=places)
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
-        return {"vector": ((slots, evs, self._vector.length), np.float32), **self._head.shapes(slots, evs)}
+        shapes = {"vector": ((slots, evs, self._vector.length), np.float32), **self._head.shapes(slots, evs)}
+        if self._on_messages:
+            shapes["totals"] = ((slots, evs, totals_features(len(self._spec.station_name), slots)), np.float16)
+        return shapes
 
     def renew(self) -> None:
         """The copy that acts is of the network before."""
@@ -161,12 +175,17 @@ class Maddpg(Algorithm):
 
     def inputs(self, turn: Turn, learns: bool) -> Arrays:
         """What the actor sees."""
-        return {"vector": self._vector.of_turn(turn), **self._head.inputs(turn)}
+        central = {"totals": totals_of_others(turn)} if learns and self._on_messages else {}
+        return {"vector": self._vector.of_turn(turn), **self._head.inputs(turn), **central}
+
+    def afterwards(self, turn: Turn) -> Arrays:
+        """What the others' messages tell when all have chosen."""
+        return {"totals": totals_of_others(turn)} if self._on_messages else {}
 
     def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
         """What the actor says; with noise, or at random, while it explores."""
         with torch.no_grad():
-            logits = self._acting.network(torch.from_numpy(seen["vector"]).double())
+            logits = self.logits(self._acting.network, {"vector": torch.from_numpy(seen["vector"]).double()})
         return self._head.choose(logits, seen, turn, exploration)
 
     # ----------------------------------------------------------------------------------------------------- update
@@ -176,15 +195,15 @@ class Maddpg(Algorithm):
         settings, head = self.settings, self._head
         slots = replay.arrays["reward"].shape[1]
         episode, slot = (generator.integers(0, end, settings.slots) for end in (len(replay), slots))
-        later, goes_on = bootstrap_slots(slot, 1, slots)
+        later, goes_on = bootstrap_slots(slot, settings.steps, slots)
         now, then = self._seen(replay, episode, slot), self._seen(replay, episode, later)
         ends = self.tensor(~goes_on)[:, None]
 
-        # Eq. (27): the value of what everybody's target actor would do in the next slot.
+        # Eq. (27): the value of what everybody's target actor would do after N rewards.
         with torch.no_grad():
-            action = head.policy(self.actor_target(then["vector"]), then)
+            action = head.policy(self.logits(self.actor_target, then), then)
             value_later = self._values(self.critic_target, then, action, action).masked_fill(ends, 0.0)
-            wanted = now["reward"] + settings.gamma * value_later
+            wanted = self._returns(replay, episode, slot) + settings.gamma**settings.steps * value_later
         decided = head.decided(now) & (head.decided(then) | ends)
 
         # Eq. (26): the critic.
@@ -195,10 +214,10 @@ class Maddpg(Algorithm):
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
 
         # Eq. (28): the actor, along the critic's gradient in the EV's own action.
-        logits = self.actor(now["vector"])
+        logits = self.logits(self.actor, now)
         action = head.policy(logits, now)
         of_others = action.detach() if settings.others == "current" else done
-        gain = self._values(self.critic, now, action, of_others)
+        gain = self.gain(now, action, of_others)
         actor_loss = _mean(head.restraint(logits, now, self._restraint(progress)) - gain, head.decided(now))
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
@@ -208,6 +227,24 @@ class Maddpg(Algorithm):
         logged = {"critic_loss": float(critic_loss.detach()), "value": float(_mean(value.detach(), decided))}
         return {**logged, **head.logged(logits, now)}
 
+    def logits(self, actor: nn.Module, seen: Mapping[str, Tensor]) -> Tensor:
+        """What an actor says, before its head, shape [..., outputs]."""
+        logits: Tensor = actor(seen["vector"])
+        return logits
+
+    def gain(self, seen: Mapping[str, Tensor], action: Tensor, of_others: Tensor) -> Tensor:
+        """What the actor climbs: the value of its actions, shape [S, I]."""
+        return self._values(self.critic, seen, action, of_others)
+
+    def _returns(self, replay: EpisodeReplay, episode: Ints, slot: Ints) -> Tensor:
+        """The next N rewards of all EVs, discounted; none after the last slot; shape [S, I]."""
+        reward = replay.arrays["reward"]
+        slots, total = reward.shape[1], reward[episode, slot]
+        for k in range(1, self.settings.steps):
+            inside = (slot + k < slots)[:, None]
+            total = total + inside * self.settings.gamma**k * reward[episode, np.minimum(slot + k, slots - 1)]
+        return self.tensor(total.astype(np.float32))
+
     def _seen(self, replay: EpisodeReplay, episode: Ints, slot: Ints) -> dict[str, Tensor]:
         """What was kept of all EVs in some slots, by name, shape [S, I, ...]."""
         return {name: self.tensor(values[episode, slot]) for name, values in replay.arrays.items()}
@@ -215,7 +252,8 @@ class Maddpg(Algorithm):
     def _values(self, critic: JointCritic, seen: Mapping[str, Tensor], action: Tensor, of_others: Tensor) -> Tensor:
         """Values of actions, given what the others do, shape [S, I]."""
         vector = seen["vector"]
-        values: Tensor = critic(vector, action, torch.cat([vector, of_others], dim=-1), self._head.decided(seen))
+        others = seen["totals"].to(vector.dtype) if self._on_messages else torch.cat([vector, of_others], dim=-1)
+        values: Tensor = critic(vector, action, others, self._head.decided(seen))
         return values
 
     def _restraint(self, progress: float) -> float:
