@@ -171,16 +171,14 @@ class DtMaddpg(maddpg.Maddpg):
         newest = (replay.stored - 1 - np.arange(min(len(replay), ERRORS_OF))) % replay.capacity
         decided = replay.arrays["choice"][newest] >= 0
         # All EVs of a slot know the same sums; the first that decided stands for them.
-        first = decided.argmax(axis=2)
-        expected_kwh = np.take_along_axis(replay.arrays["expected_kwh"][newest], first[..., None, None], axis=2)[
-            :, :, 0
-        ]
+        first = np.argmax(decided, axis=2)[..., None, None]
+        expected_kwh = np.take_along_axis(replay.arrays["expected_kwh"][newest], first, axis=2)[:, :, 0]
         restored_kwh = replay.arrays["restored_kwh"][newest].sum(axis=-1)
-        anybody, slots = decided.any(axis=2), restored_kwh.shape[1]
+        anybody, slots = np.any(decided, axis=2), restored_kwh.shape[1]
         errors = {}
         for k in range(self.settings.horizon):
             off_kwh = np.abs(expected_kwh[:, : slots - k, k] - restored_kwh[:, k:])
-            counts = anybody[:, : slots - k]
+            counts = np.asarray(anybody)[:, : slots - k]
             errors[f"model_error_{k}_kwh"] = float(off_kwh[counts].mean()) if counts.any() else 0.0
         return errors
 
