@@ -115,7 +115,8 @@ class JointCritic(nn.Module):
         )
         last = nn.Linear(width, features if by_choice else 1)
         with torch.no_grad():
-            last.weight.mul_(0.1)
+            # On messages the value begins as what a model says of them, and nothing beside it.
+            last.weight.mul_(0.0 if totals else 0.1)
             last.bias.zero_()
         self.value = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 

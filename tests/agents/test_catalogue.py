@@ -22,7 +22,7 @@ def test_settings_of_each_kind_are_read() -> None:
 @pytest.mark.parametrize(
     ("line", "given", "problem"),
     [
-        ("maddpg", {"critic": "sets"}, "algorithm.critic: must be one of concatenate, set, got 'sets'"),
+        ("maddpg", {"critic": "sets"}, "algorithm.critic: must be one of concatenate, set, messages, got 'sets'"),
         ("maddpg", {"others": 3}, "algorithm.others: must be one of replay, current, got 3"),
         ("maddpg", {"credit": True}, "algorithm.credit: must be one of individual, team, got True"),
         ("maddpg", {"gamma": True}, "algorithm.gamma: must be a number of at least 0, got True"),
