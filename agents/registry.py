@@ -64,6 +64,12 @@ CONTROLLERS = (
     Entry(
         "maddpg-pointer", "agents.trained:MaddpgPointerFleet", "trained: MADDPG that chooses stations", "learn", "torch"
     ),
+    Entry(
+        "maddpg-messages", "agents.trained:MaddpgMessagesFleet", "trained: MADDPG on sums of messages", "learn", "torch"
+    ),
+    Entry(
+        "dt-maddpg", "agents.trained:DtMaddpgFleet", "trained: digital twins that share predictions", "learn", "torch"
+    ),
     Entry("independent", "agents.trained:IndependentFleet", "trained: a network of its own per EV", "learn", "torch"),
     Entry(
         "mpc",

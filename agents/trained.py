@@ -34,6 +34,7 @@ class TrainedFleet:
             )
         algorithm, self.card = load_weights(path, spec, self.LINE)
         self._decider = FleetDecider(spec, algorithm, self.card.order)
+        self.board = self._decider.board
 
     def act(self, observation: Observation) -> Action:
         """The best choice of each EV by the networks."""
@@ -80,6 +81,18 @@ class MaddpgPointerFleet(TrainedFleet):
     """MADDPG whose actors choose stations and modes."""
 
     LINE = "maddpg-pointer"
+
+
+class MaddpgMessagesFleet(TrainedFleet):
+    """MADDPG on messages."""
+
+    LINE = "maddpg-messages"
+
+
+class DtMaddpgFleet(TrainedFleet):
+    """Digital twins that share predictions."""
+
+    LINE = "dt-maddpg"
 
 
 class IndependentFleet(TrainedFleet):

@@ -211,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     bound.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     _add_json_and_code(bound)
 
+    _add_privacy(commands)
     _add_queue(commands)
 
     _add_scenario(_add(commands, "check", _check, "say everything that is wrong with a scenario"))
@@ -229,6 +230,22 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-code", action="store_true", help="allow an engine `module:Class` from outside ev-cosim"
     )
     return parser
+
+
+def _add_privacy(commands: Any) -> None:
+    privacy = _add(commands, "privacy", _privacy, "attack the messages of a fleet, and show what they give away")
+    _add_scenario(privacy)
+    privacy.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
+    privacy.add_argument(
+        "--episodes",
+        type=_count,
+        default=128,
+        metavar="N",
+        help="held-out episodes, an even number; half of them teach the attackers (default: 128)",
+    )
+    privacy.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
+    privacy.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
+    _add_json_and_code(privacy)
 
 
 def _add_report(commands: Any) -> None:
@@ -532,6 +549,24 @@ def _train(options: argparse.Namespace) -> int:
         return GOOD
     for line in trained.lines():
         print(line)
+    return GOOD
+
+
+def _privacy(options: argparse.Namespace) -> int:
+    from cosim.privacy import privacy
+
+    with _spinner("loading", show=not options.json):
+        system = _load(options)
+    with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
+        found = privacy(system, episodes=options.episodes, allow_code=options.allow_code, progress=progress)
+    if options.json:
+        print(json.dumps(found.summary(), allow_nan=False))
+        return GOOD
+    from rich.console import Console
+
+    from cosim.report.privacy_view import privacy_view
+
+    Console().print(privacy_view(found.summary()))
     return GOOD
 
 

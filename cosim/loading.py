@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from agents.learning import FleetInTraining as FleetInTraining
     from agents.track import Track as Track
     from agents.training import Trainer as Trainer
+    from agents.twins.attack import Attacker as Attacker
+    from agents.twins.attack import Reconstruction as Reconstruction
+    from agents.twins.eavesdropper import Eavesdropper as Eavesdropper
+    from agents.twins.eavesdropper import Overheard as Overheard
 
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
@@ -199,6 +203,27 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
             raise
         raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
     return Trainer([system.spec for system in systems], **asked)
+
+
+def eavesdrop(system: System, *, allow_code: bool) -> tuple[Eavesdropper, Attacker]:
+    """Make a scenario's controller with somebody who listens, and what attacks with what he hears.
+
+    Args:
+        system: The scenario, built.
+        allow_code: Whether code of other distributions may be loaded.
+
+    Raises:
+        ControllerError: If its EVs share nothing, it cannot be loaded, or a package is missing.
+    """
+    fleet = load_controller(system, allow_code=allow_code)
+    try:
+        from agents.twins.attack import Attacker
+        from agents.twins.eavesdropper import Eavesdropper
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ControllerError("attacks need 'torch': pip install 'ev-cosim[learn]'") from error
+    return Eavesdropper(system.spec, fleet, system.scenario.controller.name), Attacker(system.spec)
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

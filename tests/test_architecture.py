@@ -38,7 +38,7 @@ ROOMS = (
     ("cosim.report", "cosim.summary"),
     ("cosim.queueing",),
     ("cosim.experiment", "cosim.bound"),
-    ("cosim.verification", "cosim.env", "cosim.evaluation", "cosim.training"),
+    ("cosim.verification", "cosim.env", "cosim.privacy", "cosim.evaluation", "cosim.training"),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
 )

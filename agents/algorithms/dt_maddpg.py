@@ -48,7 +48,7 @@ class Settings(maddpg.Settings):
     slots: int = 48
     horizon: int = field(default=4, metadata={LEAST: 0})
     model_gradient: bool = True
-    guide: float = 0.0
+    guide: float = 4.0
 
     def __post_init__(self) -> None:
         if self.horizon > self.steps:

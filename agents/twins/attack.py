@@ -1,0 +1,213 @@
+"""Attacks: what somebody who overhears messages can tell of the vehicles, from other episodes that he knows all about.
+
+An attacker has learned from episodes whose truths he knows, and is asked about others. He may hear each vehicle's
+messages, the sums only, or nothing at all; the last is a guess, which any message must be held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import nn
+
+from agents.twins.eavesdropper import Overheard
+from cosim.interface import FleetSpec, Floats, Ints
+
+#: Samples that an attacker learns from, at most, and is asked about.
+LEARNED, ASKED = 20_000, 10_000
+#: Nearest neighbours that are averaged.
+NEIGHBOURS = 25
+#: Slots that a message tells of, from the one in which it is sent; and messages that an attacker remembers.
+OFFERED, REMEMBERED = 3, 4
+#: Training of the network that attacks.
+WIDTH, STEPS, ROWS, RATE = 128, 1000, 512, 3e-3
+
+#: Sees the samples (episode, slot, EV) and gives what an attacker hears of them, shape [N, features].
+Hears = Callable[[Overheard, Ints, Ints, Ints], Floats]
+Features = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """How well private values were guessed.
+
+    Attributes:
+        position_km: Mean distance between guess and truth [km].
+        charge_points: Mean error of the state of charge [percentage points].
+        start_points: Mean error of the state of charge at the episode's start [percentage points].
+        position_r2: Share of the positions' variance that is explained; 0 for a guess, below for worse.
+        charge_r2: Likewise of the state of charge.
+        station_right: Share of vehicles whose next station is guessed; None if none goes anywhere.
+    """
+
+    position_km: float
+    charge_points: float
+    start_points: float
+    position_r2: float
+    charge_r2: float
+    station_right: float | None
+
+
+def nothing(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """Only the time."""
+    time: Features = slot[:, None] / heard.decided.shape[1]
+    return time
+
+
+def sums(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """What all mean to do at each station, in the slots that messages tell of: what the core sees."""
+    parts = []
+    for totals in (heard.fed_kwh, heard.drawn_kwh):
+        parts += [_ahead(totals[episode, slot], slot, k) for k in range(OFFERED)]
+    return np.concatenate([nothing(heard, episode, slot, ev), *(part / 100.0 for part in parts)], axis=1)
+
+
+def messages(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """The vehicle's own message of the slot."""
+    station = heard.station[episode, slot, ev][:, None] == np.arange(heard.fed_kwh.shape[2])
+    wait = heard.arrival[episode, slot, ev] - slot
+    offers = heard.offer_kwh[episode, slot, ev]
+    told = [_ahead(offers, slot, k) for k in range(OFFERED)]
+    return np.column_stack([nothing(heard, episode, slot, ev), station, wait / 4.0, *(kwh / 30.0 for kwh in told)])
+
+
+def remembered_messages(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """The vehicle's messages of this slot and of those before; what was before the first slot is 0."""
+    parts = []
+    for back in range(REMEMBERED):
+        then = np.maximum(slot - back, 0)
+        said = messages(heard, episode, then, ev) * (heard.decided[episode, then, ev] > 0)[:, None]
+        parts.append(np.where((slot >= back)[:, None], said, 0.0))
+    return np.concatenate(parts, axis=1)
+
+
+#: What attackers may hear, by name.
+OBSERVERS: Mapping[str, Hears] = {
+    "nothing": nothing,
+    "sums": sums,
+    "messages": messages,
+    "messages of four slots": remembered_messages,
+}
+
+
+class Attacker:
+    """Somebody who listens to a fleet.
+
+    Args:
+        spec: The fleet.
+    """
+
+    def __init__(self, spec: FleetSpec) -> None:
+        # With networks as small as these, more threads only wait for each other.
+        torch.set_num_threads(1)
+        self._spec = spec
+
+    @property
+    def observers(self) -> Sequence[str]:
+        """What he may hear, see `OBSERVERS`."""
+        return tuple(OBSERVERS)
+
+    def reconstruct(self, known: Overheard, asked: Overheard, hears: str, *, network: bool) -> Reconstruction:
+        """Guess what vehicles keep for themselves.
+
+        Args:
+            known: Episodes that he knows all about.
+            asked: Other episodes, of which he only hears.
+            hears: What he hears, by name.
+            network: Whether he has trained a network; else he takes the mean of the nearest neighbours.
+
+        Returns:
+            How well he guesses.
+        """
+        generator, listen = np.random.default_rng(0), OBSERVERS[hears]
+        before, now = (_samples(heard, count, generator) for heard, count in ((known, LEARNED), (asked, ASKED)))
+        features, of_asked = listen(known, *before), listen(asked, *now)
+        mean, spread = features.mean(axis=0), features.std(axis=0)
+        scaled, scaled_asked = ((f - mean) / np.where(spread > 1e-9, spread, 1.0) for f in (features, of_asked))
+        truths, truth = _truths(self._spec, known, *before), _truths(self._spec, asked, *now)
+        guess = _by_network(scaled, truths, scaled_asked) if network else _by_neighbours(scaled, truths, scaled_asked)
+        return _judged(guess, truth, truths)
+
+
+def _samples(heard: Overheard, most: int, generator: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    """Episode, slot and EV of messages, drawn at random."""
+    places = np.argwhere(heard.decided > 0)
+    drawn = generator.permutation(len(places))[:most]
+    episode, slot, ev = places[np.sort(drawn)].T
+    return episode, slot, ev
+
+
+def _truths(spec: FleetSpec, heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """Position [km], charge and charge at the start [points], and 1 at the next station, shape [N, 4 + H]."""
+    points = 100.0 / spec.battery_kwh
+    station = heard.station[episode, slot, ev][:, None] == np.arange(len(spec.station_name))
+    return np.column_stack(
+        [
+            heard.position_km[episode, slot, ev],
+            heard.energy_kwh[episode, slot, ev] * points,
+            heard.energy_kwh[episode, 0, ev] * points,
+            station,
+        ]
+    )
+
+
+def _judged(guess: Features, truth: Features, known: Features) -> Reconstruction:
+    error, spread = guess - truth, truth - known.mean(axis=0)
+    going = truth[:, 4:].any(axis=1)
+    right = guess[:, 4:].argmax(axis=1) == truth[:, 4:].argmax(axis=1)
+    return Reconstruction(
+        position_km=float(np.hypot(error[:, 0], error[:, 1]).mean()),
+        charge_points=float(np.abs(error[:, 2]).mean()),
+        start_points=float(np.abs(error[:, 3]).mean()),
+        position_r2=float(1.0 - np.square(error[:, :2]).sum() / np.square(spread[:, :2]).sum()),
+        charge_r2=float(1.0 - np.square(error[:, 2]).sum() / np.square(spread[:, 2]).sum()),
+        station_right=float(right[going].mean()) if going.any() else None,
+    )
+
+
+def _by_neighbours(features: Features, truths: Features, asked: Features) -> Features:
+    """The mean truth of the nearest samples; of equals, the first."""
+    _, nearest = cKDTree(features).query(asked, k=min(NEIGHBOURS, len(features)))
+    guess: Features = truths[nearest.reshape(len(asked), -1)].mean(axis=1)
+    return guess
+
+
+def _by_network(features: Features, truths: Features, asked: Features) -> Features:
+    """What a network makes of it that has learned on the samples."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Linear(features.shape[1], WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(),
+            nn.Linear(WIDTH, truths.shape[1]),
+        )  # fmt: skip
+        mean, spread = truths.mean(axis=0), np.maximum(truths.std(axis=0), 1e-9)
+        inputs = torch.from_numpy(features.astype(np.float32))
+        wanted = torch.from_numpy(((truths - mean) / spread).astype(np.float32))
+        optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, STEPS)
+        for _ in range(STEPS):
+            rows = torch.randint(len(inputs), (min(ROWS, len(inputs)),))
+            # Errors are judged by their size, not by its square.
+            loss = nn.functional.smooth_l1_loss(network(inputs[rows]), wanted[rows], beta=0.1)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        with torch.no_grad():
+            said = network(torch.from_numpy(asked.astype(np.float32))).double().numpy()
+    guess: Features = said * spread + mean
+    return guess
+
+
+def _ahead(of_slots: Floats, slot: Ints, k: int) -> Floats:
+    """Values [N, ..., T] of the slot k slots ahead of each; 0 beyond the last."""
+    last = of_slots.shape[-1] - 1
+    at = np.minimum(slot + k, last).reshape(-1, *[1] * (of_slots.ndim - 1))
+    found = np.take_along_axis(of_slots, at, axis=-1)[..., 0]
+    ahead: Floats = found * (slot + k <= last).reshape(-1, *[1] * (found.ndim - 1))
+    return ahead

@@ -1,0 +1,98 @@
+"""Listens to a fleet: what goes over its board, beside what was true of each vehicle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.board import IntentionBoard, MessageCount
+from cosim.errors import ControllerError
+from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, Observation
+
+
+@dataclass(frozen=True)
+class Overheard:
+    """Messages and truths of E episodes, with T slots, I EVs and H stations.
+
+    Attributes:
+        decided: Whether the EV sent a message in the slot, shape [E, T, I].
+        station: Station of its message, -1 for none, likewise.
+        arrival: Slot of arrival that it told, likewise.
+        offer_kwh: Offers that it told, slot by slot of the episode [kWh], > 0 drawn, shape [E, T, I, T].
+        fed_kwh: What all mean to feed in, when all have decided [kWh], shape [E, T, H, T].
+        drawn_kwh: What all mean to draw [kWh], likewise.
+        position_km: Where the EV is as the slot begins [km], shape [E, T, I, 2].
+        energy_kwh: What its battery holds then [kWh], shape [E, T, I].
+    """
+
+    decided: Ints
+    station: Ints
+    arrival: Ints
+    offer_kwh: Floats
+    fed_kwh: Floats
+    drawn_kwh: Floats
+    position_km: Floats
+    energy_kwh: Floats
+
+    def episodes(self, first: int, last: int) -> Overheard:
+        """Some of the episodes, the last one not among them."""
+        return Overheard(**{f.name: getattr(self, f.name)[first:last] for f in fields(self)})
+
+
+class Eavesdropper:
+    """A controller that lets another one decide, and writes down what its EVs say.
+
+    Args:
+        spec: The fleet.
+        fleet: Who decides.
+        name: Its name.
+
+    Raises:
+        ControllerError: If its EVs tell each other nothing.
+    """
+
+    def __init__(self, spec: FleetSpec, fleet: Controller, name: str) -> None:
+        board = getattr(fleet, "board", None)
+        if not isinstance(board, IntentionBoard):
+            raise ControllerError(f"controller {name!r} shares nothing: its EVs have no board of intentions")
+        self._spec = spec
+        self._fleet = fleet
+        self._board = board
+        self._episodes: list[list[dict[str, NDArray[Any]]]] = []
+
+    def act(self, observation: Observation) -> Action:
+        """What the fleet decides."""
+        action = self._fleet.act(observation)
+        if observation.slot == 0:
+            self._episodes.append([])
+        board = self._board
+        # Half of the memory is enough for what a network or a neighbour can tell apart.
+        offers, fed, drawn = (kwh.astype(np.float32) for kwh in (board.offer_kwh, board.fed_kwh, board.drawn_kwh))
+        self._episodes[-1].append(
+            {
+                "decided": (observation.state != int(EvState.DRIVING)).astype(np.int64),
+                "station": board.station.copy(),
+                "arrival": board.arrival.copy(),
+                "offer_kwh": offers,
+                "fed_kwh": fed,
+                "drawn_kwh": drawn,
+                "position_km": observation.position_km.copy(),
+                "energy_kwh": observation.energy_kwh.copy(),
+            }
+        )
+        return action
+
+    @property
+    def sent(self) -> MessageCount:
+        """Messages that the EVs have sent."""
+        return self._board.sent
+
+    def overheard(self) -> Overheard:
+        """All that was said and was true so far, episode by episode."""
+        batches = [
+            {name: np.stack([slot[name] for slot in batch], axis=1) for name in batch[0]} for batch in self._episodes
+        ]
+        return Overheard(**{name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]})

@@ -1,0 +1,40 @@
+"""A fleet is attacked on held-out episodes, and what it sends is counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cosim
+from cosim.cli import main
+from cosim.errors import ControllerError
+from cosim.privacy import privacy
+
+OUTAGE = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
+
+
+def test_messages_give_away_what_sums_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["privacy", str(OUTAGE), "--controller", "coordinated", "--engine", "lindistflow"]
+    assert main([*asked, "--episodes", "8", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    off = {(a["hears"], a["attacker"]): a for a in found["attacks"]}
+    assert len(off) == 8
+    assert off["messages", "neighbours"]["charge_points"] < 8.0 < 15.0 < off["sums", "neighbours"]["charge_points"]
+    assert off["messages", "neighbours"]["station_right"] > 0.95
+    # 4 bytes, and 4 for each slot that is offered.
+    assert 4.0 < found["bytes_per_ev_slot"] / found["messages_per_ev_slot"] < 4.0 + 4.0 * 12
+    compared = cosim.compare(OUTAGE, ["coordinated"], episodes=8, engine="lindistflow").points[0].controllers
+    restored = compared["coordinated"].means["load_restoration_ratio"].mean
+    assert found["metrics"]["load_restoration_ratio"]["mean"] == restored
+
+
+def test_who_shares_nothing_cannot_be_heard() -> None:
+    with pytest.raises(ControllerError, match="controller 'greedy' shares nothing"):
+        privacy(OUTAGE, controller="greedy", episodes=2)
+
+
+def test_half_of_the_episodes_must_be_a_number() -> None:
+    with pytest.raises(ValueError, match="episodes must be an even number of at least 2, got 3"):
+        privacy(OUTAGE, controller="coordinated", episodes=3)
