@@ -8,6 +8,8 @@
     │   ├── PowerFlowError   an engine found no solution for an island
     │   └── LedgerError      an energy balance does not close
     ├── ControllerError      the author of the controller
+    │   └── MessageError     a message between nodes is wrong, or would give away what is private
+    │       └── AggregationError  too few are there for a sum that hides each of them
     ├── CouplingError        a simulator from elsewhere
     ├── QueueError           the question: a station has no such steady state
     └── RecordError          the owner of a run folder
@@ -82,6 +84,14 @@ class LedgerError(SimulationError):
 
 class ControllerError(CosimError):
     """A controller is unknown, cannot be loaded, or returned something that is no action."""
+
+
+class MessageError(ControllerError):
+    """A message is malformed, not allowed on its way, replayed, or holds what must not be shared."""
+
+
+class AggregationError(MessageError):
+    """A sum of what EVs offer would give one of them away, or cannot be had any more; says how many there are."""
 
 
 class CouplingError(CosimError):

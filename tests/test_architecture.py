@@ -58,6 +58,7 @@ FOREIGN = {
     "fmpy": ("cosim.couplings",),
     "torch": ("agents",),
     "safetensors": ("agents",),
+    "msgpack": ("agents.twins",),
     "tensorboard": ("agents",),
     "pyarrow": ("cosim.records",),
     "yaml": ("cosim.scenario", "cosim.records"),
