@@ -12,6 +12,7 @@
     │       └── AggregationError  too few are there for a sum that hides each of them
     ├── CouplingError        a simulator from elsewhere
     ├── QueueError           the question: a station has no such steady state
+    ├── ReportError          who asked for a page or a picture
     └── RecordError          the owner of a run folder
 
 Exceptions of other libraries are turned into these where they enter, and never reach a user bare.

@@ -128,7 +128,7 @@ class MessageBus:
 
         Args:
             sender: Who sends it.
-            receivers: Who shall get it.
+            receivers: Who shall get it; nobody sends to itself, so the sender among them is passed over.
             message: What is sent.
             phase: What for.
 
@@ -139,7 +139,7 @@ class MessageBus:
             MessageError: If a value is raw, unmarked (of an EV, in a derived field), not finite or out of range, or
                 if the class may not go this way.
         """
-        to = [receivers] if isinstance(receivers, Node) else list(receivers)
+        to = [each for each in ([receivers] if isinstance(receivers, Node) else receivers) if each != sender]
         layout, kind = message.layout, type(message)
         self._check_way(layout, sender, to)
         for each in layout.fields:
@@ -242,6 +242,8 @@ class MessageBus:
         if broadcast:
             source, to_size, to_raw = (np.repeat(each, len(receivers)) for each in (senders, size, raw))
             to = np.tile(receivers, len(senders))
+        if sender == receiver:
+            source, to, to_size, to_raw = (each[source != to] for each in (source, to, to_size, to_raw))
         leaves = (source != to) | (sender not in OWNED) | (receiver not in OWNED)
         if layout.is_raw and not self.raw_uploads and leaves.any():
             raise self._refusal("raw leaves owner", f"{layout.name} from a {sender} to a {receiver}: {_NO_UPLOADS}")
@@ -269,7 +271,7 @@ class MessageBus:
             "refused": dict(self.refused),
             "lost": self.lost,
             "undelivered": self.undelivered,
-            "declared": [asdict(each) for each in declarations()],
+            "declared": [{**asdict(each), "sources": list(each.sources)} for each in declarations()],
         }
 
     def _report_of(self, phase: Phase, raw_bytes_produced: int | None) -> dict[str, Any]:
