@@ -144,6 +144,8 @@ class MessageBus:
         self._check_way(layout, sender, to)
         for each in layout.fields:
             self._check_mark(layout, each, sender, getattr(message, each.name))
+        if not to:
+            return {}
         sequence = self._next[sender, kind]
         try:
             data = encode(message, sequence)
@@ -216,6 +218,7 @@ class MessageBus:
         senders: Ints,
         receivers: Ints,
         broadcast: bool = False,
+        sent_already: bool = False,
     ) -> None:
         """Count N messages as sent and received, without writing them: what many replicas send in training.
 
@@ -230,6 +233,7 @@ class MessageBus:
             senders: Number of each sender, shape [N].
             receivers: Number of each receiver, shape [N]; of a broadcast the receivers of each message, shape [M].
             broadcast: Whether each message goes to all receivers.
+            sent_already: Whether they are counted as sent, and these are further receivers, of another role.
 
         Raises:
             MessageError: If the class may not go this way.
@@ -247,7 +251,8 @@ class MessageBus:
         leaves = (source != to) | (sender not in OWNED) | (receiver not in OWNED)
         if layout.is_raw and not self.raw_uploads and leaves.any():
             raise self._refusal("raw leaves owner", f"{layout.name} from a {sender} to a {receiver}: {_NO_UPLOADS}")
-        self.count_of.add_sent(kind, phase, sender, senders, size)
+        if not sent_already:
+            self.count_of.add_sent(kind, phase, sender, senders, size)
         self.count_of.add_received(kind, phase, sender, receiver, to, to_size, np.where(leaves, to_raw, 0))
 
     def report(self, raw_bytes_produced: int | None = None) -> dict[str, Any]:

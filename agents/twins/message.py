@@ -254,7 +254,7 @@ class Intention(Message):
     slot: int = one("u8", PUBLIC, "Slot that begins.")
     arrival: Whole = one("u8", DERIVED, "Slot in which it is there.")
     offers: NDArray[Any] = many(
-        "i8", DERIVED, "[K] Energy in the slots from the arrival on, > 0 drawn.", unit="offer units", most=255
+        "i8", DERIVED, "[K] Energy in the slots from now on, > 0 drawn.", unit="offer units", most=255
     )
 
 

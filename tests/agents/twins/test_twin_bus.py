@@ -248,8 +248,8 @@ def test_counting_without_writing_counts_what_sending_counts() -> None:
         raw = RawUpload(1, 0, np.zeros(length[n]), np.zeros(3), 0.0, np.zeros(length[n]))
         sent.send(Node(Role.VEHICLE, int(ev[n])), CORE, raw, TRAINING)
         totals = BoardTotals(0, 0, *np.zeros((3, 12), dtype=int))
-        for role in (Role.TWIN, Role.STATION):
-            sent.send(Node(Role.STATION, int(station[n])), POPULATION.nodes(role), totals, EXECUTION)
+        to = POPULATION.nodes(Role.TWIN, Role.STATION)
+        sent.send(Node(Role.STATION, int(station[n])), to, totals, EXECUTION)
     counted.count(Intention, Role.TWIN, Role.STATION, EXECUTION, {"offers": length}, senders=ev, receivers=station)
     lengths = {"observation": length, "action": 3, "following": length}
     zeros = np.zeros(300, dtype=np.int64)
@@ -265,6 +265,7 @@ def test_counting_without_writing_counts_what_sending_counts() -> None:
             senders=station,
             receivers=receivers,
             broadcast=True,
+            sent_already=role == Role.STATION,
         )
     # Counting knows no reasons.
     assert {**sent.report(), "declared": []} == {**counted.report(), "declared": []}
