@@ -162,7 +162,8 @@ class SecretSharing:
     nothing of what one EV offers, not even at which station: every EV sends shares for all stations and slots. Shares
     with a threshold are used rather than masks that must cancel out, so that a member that is lost after the shares
     were sent takes no part of the sum with it, as long as a threshold of members remains. The threshold is more than
-    half of the committee, and a member adds up once per slot: so nobody gets two sums that differ by one EV.
+    half of the committee, and a member adds up once: from one round of shares nobody gets two
+    sums that differ by one EV.
 
     It protects against members and a collector that are curious and follow the protocol; a threshold of members
     that put their shares together read every EV's offers.
@@ -325,7 +326,7 @@ class SecretSharing:
 
 
 class CommitteeMember:
-    """A member of a slot's committee: keeps the shares that it is given, and adds up once.
+    """A member of a round's committee: keeps the shares that it is given, and adds up once.
 
     Args:
         place: Its place in the committee, from 1.
@@ -363,7 +364,7 @@ class CommitteeMember:
         """
         evs = agreement.pseudonyms.tolist()
         if self._has_added_up:
-            raise MessageError(f"slot {self._slot} is added up: a second sum could give an EV away")
+            raise MessageError(f"slot {self._slot}: these shares are added up, a second sum could give an EV away")
         if agreement.slot != self._slot or len(set(evs)) != len(evs) or not set(evs) <= self._shares.keys():
             raise MessageError(f"slot {self._slot}: the EVs to add up must be different ones whose shares are here")
         _check_enough(len(evs), self._least_evs)

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from line_fleet import fleet, observe
 
+from agents.board import IntentionBoard
+from agents.options import Outlook
 from agents.twins.bus import MessageBus
 from agents.twins.message import Intention
 from agents.twins.node import Node, Population, Role
@@ -220,3 +223,17 @@ def test_an_outcome_is_marked_as_its_fields_declare() -> None:
     assert mark_of(seen.shed_kw).visibility == PUBLIC
     assert mark_of(seen.reward).visibility == RAW
     assert mark_of(seen.reward).sources == {"Outcome.cost_reward", "Outcome.penalty_reward"}
+
+
+def test_what_evs_can_choose_from_is_worked_out_alike_and_never_passes_for_derived() -> None:
+    spec, seen = fleet(2), observe([[0, 5]], [[30.0, 20.0]])
+    marked_seen = mark(seen)
+    assert mark_of(marked_seen.energy_kwh).sources == {SOURCE}
+    assert mark_of(marked_seen.deficit_forecast_kw).visibility == PUBLIC
+    board, ev = IntentionBoard(2, 3, 12), np.array([0, 1])
+    board.begin(1)
+    plain, with_marks = (vars(Outlook(spec, each).choices(board, 0 * ev, ev)) for each in (seen, marked_seen))
+    for name, values in plain.items():
+        assert np.array_equal(np.asarray(with_marks[name]), values), name
+        # Arrays that are made empty and then filled lose the mark: the bus refuses them all the same.
+        assert mark_of(with_marks[name]).visibility in (RAW, UNMARKED), name
