@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 from agents.algorithm import Algorithm
 from agents.turns import Order
@@ -15,6 +15,8 @@ from cosim.interface import FleetSpec
 
 #: What a setting's metadata call its least value.
 LEAST = "least"
+#: What whoever trains is told: all that EVs saw and did, their messages, or nothing, because each learns alone.
+Shares = Literal["raw", "messages", "nothing"]
 ORDERS: tuple[Order, ...] = ("sequential", "simultaneous")
 
 
@@ -31,6 +33,7 @@ class Line:
         starts_from: Lines whose weights it can begin with.
         orders: Orders of decision in which it can be trained.
         own_networks: Whether each EV has a network of its own, so that weights fit one size of the fleet.
+        shares: What whoever trains is told: all that EVs saw and did (`raw`), their `messages`, or `nothing`.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Line:
     starts_from: tuple[str, ...] = ()
     orders: tuple[Order, ...] = ORDERS
     own_networks: bool = False
+    shares: Shares = "raw"
 
 
 LINES = (
@@ -82,6 +86,7 @@ LINES = (
         "Maddpg",
         "MADDPG whose critic knows the others by the sums of their messages",
         {"head": "pointer", "critic": "messages"},
+        shares="messages",
     ),
     Line(
         "dt-maddpg",
@@ -89,6 +94,7 @@ LINES = (
         "DtMaddpg",
         "digital twins: what messages predict, by a model of the islands, and the rest learned",
         {"head": "pointer", "critic": "messages"},
+        shares="messages",
     ),
     Line(
         "independent",
@@ -98,6 +104,7 @@ LINES = (
         {},
         orders=("simultaneous",),
         own_networks=True,
+        shares="nothing",
     ),
 )
 

@@ -6,9 +6,10 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,8 +206,10 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
     return Trainer([system.spec for system in systems], **asked)
 
 
-def eavesdrop(system: System, *, allow_code: bool) -> tuple[Eavesdropper, Attacker]:
-    """Make a scenario's controller with somebody who listens, and what attacks with what he hears.
+def eavesdrop(
+    system: System, *, allow_code: bool
+) -> tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]]]:
+    """Make a scenario's controller with somebody who listens, who attacks with what is heard, and who counts it.
 
     Args:
         system: The scenario, built.
@@ -217,13 +220,18 @@ def eavesdrop(system: System, *, allow_code: bool) -> tuple[Eavesdropper, Attack
     """
     fleet = load_controller(system, allow_code=allow_code)
     try:
+        from agents.catalogue import LINES, Shares
         from agents.twins.attack import Attacker
         from agents.twins.eavesdropper import Eavesdropper
+        from agents.twins.flows import flows_of
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        if error.name not in ("torch", "msgpack"):
             raise
-        raise ControllerError("attacks need 'torch': pip install 'ev-cosim[learn]'") from error
-    return Eavesdropper(system.spec, fleet, system.scenario.controller.name), Attacker(system.spec)
+        raise ControllerError(f"attacks need {error.name!r}: pip install 'ev-cosim[learn]'") from error
+    name = system.scenario.controller.name
+    shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
+    count = partial(flows_of, system.spec, shares=shares)
+    return Eavesdropper(system.spec, fleet, name), Attacker(system.spec), count
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

@@ -48,8 +48,7 @@ class Privacy:
         seed: The scenario's seed.
         episodes: Number of episodes.
         fleet_size: Number of EVs.
-        messages_per_ev_slot: Messages that an EV sends in a slot, on average.
-        bytes_per_ev_slot: Their size [bytes].
+        traffic: What went over the bus, and in training would; see `agents.twins.bus.MessageBus.report`.
         metrics: What the fleet restores in these episodes.
         attacks: What attackers find out.
         wall_s: Time that it took [s].
@@ -60,8 +59,7 @@ class Privacy:
     seed: int
     episodes: int
     fleet_size: int
-    messages_per_ev_slot: float
-    bytes_per_ev_slot: float
+    traffic: dict[str, Any]
     metrics: dict[str, Estimate]
     attacks: Sequence[Attack]
     wall_s: float
@@ -111,7 +109,7 @@ def privacy(
     assignments = [*choices(seed=seed, controller=controller, engine=engine), *overrides]
     system = permit(scenario if isinstance(scenario, System) else load(scenario, assignments), allow_code=allow_code)
     begun_s = time.perf_counter()
-    listener, attacker = eavesdrop(system, allow_code=allow_code)
+    listener, attacker, count = eavesdrop(system, allow_code=allow_code)
     tally, slots = Tally(system, keep=False), system.clock.slots
     run_episodes(
         system,
@@ -123,16 +121,14 @@ def privacy(
         on_slots=slot_counter(0, episodes * slots, progress),
         on_batch=lambda numbers, records, _: tally.add(numbers, records),
     )
-    heard, sent = listener.overheard(), listener.sent
-    of_all = episodes * slots * max(system.spec.fleet_size, 1)
+    heard = listener.overheard()
     return Privacy(
         scenario=system.scenario.name,
         controller=system.scenario.controller.name,
         seed=system.scenario.seed,
         episodes=episodes,
         fleet_size=system.spec.fleet_size,
-        messages_per_ev_slot=sent.number / of_all,
-        bytes_per_ev_slot=sent.size_bytes / of_all,
+        traffic=count(heard),
         metrics=tally.totals.estimates(system.scenario.seed),
         attacks=_attacks(heard, attacker, episodes // 2),
         wall_s=time.perf_counter() - begun_s,

@@ -23,8 +23,11 @@ def test_messages_give_away_what_sums_do_not(capsys: pytest.CaptureFixture[str])
     assert len(off) == 8
     assert off["messages", "neighbours"]["charge_points"] < 8.0 < 15.0 < off["sums", "neighbours"]["charge_points"]
     assert off["messages", "neighbours"]["station_right"] > 0.95
-    # 4 bytes, and 4 for each slot that is offered.
-    assert 4.0 < found["bytes_per_ev_slot"] / found["messages_per_ev_slot"] < 4.0 + 4.0 * 12
+    traffic = found["traffic"]
+    assert traffic["slots"] == 8 * 12
+    assert traffic["execution"]["raw_bytes_left"] == traffic["training"]["raw_bytes_left"] == 0
+    # A state to its twin, and an intention of at most 29 bytes.
+    assert 48.0 < traffic["execution"]["without_weights"]["per_ev_and_slot"]["sent_bytes"] < 48.0 + 29.0
     compared = cosim.compare(OUTAGE, ["coordinated"], episodes=8, engine="lindistflow").points[0].controllers
     restored = compared["coordinated"].means["load_restoration_ratio"].mean
     assert found["metrics"]["load_restoration_ratio"]["mean"] == restored

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.board import IntentionBoard, MessageCount
+from agents.board import IntentionBoard
 from cosim.errors import ControllerError
 from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, Observation
 
@@ -84,11 +84,6 @@ class Eavesdropper:
             }
         )
         return action
-
-    @property
-    def sent(self) -> MessageCount:
-        """Messages that the EVs have sent."""
-        return self._board.sent
 
     def overheard(self) -> Overheard:
         """All that was said and was true so far, episode by episode."""

@@ -28,17 +28,48 @@ def privacy_view(summary: Mapping[str, Any]) -> Group:
     restored = summary["metrics"]["load_restoration_ratio"]
     interval = "" if restored["low"] is None else f" ({restored['low']:.3f} to {restored['high']:.3f})"
     mean = "none" if restored["mean"] is None else f"{restored['mean']:.3f}{interval}"
-    sent = f"{summary['messages_per_ev_slot']:.2f} messages of {summary['bytes_per_ev_slot']:.1f} bytes"
     lines = [
         f"{summary['scenario']}: {summary['controller']}, {summary['fleet_size']} EVs, {summary['episodes']} held-out "
         f"episodes, seed {summary['seed']}",
         f"load restored: {mean}",
-        f"an EV sends {sent} in a slot",
+    ]
+    question = [
         "",
         "how far attackers are off who know all about half of the episodes, in the other half",
     ]
     heard = [f"{word}: {about}" for word, about in HEARERS.values()]
-    return Group(*map(Text, lines), _attacks(summary), *map(Text, ["", *heard, "charge in points of the battery"]))
+    remarks = ["", *heard, "charge in points of the battery"]
+    return Group(
+        *map(Text, lines), _traffic(summary["traffic"]), *map(Text, question), _attacks(summary), *map(Text, remarks)
+    )
+
+
+def _traffic(traffic: Mapping[str, Any]) -> Table:
+    """What goes over the bus, weights apart."""
+    table = Table(title="\nmessages, without weights", title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    table.add_column("")
+    table.add_column("in use", justify="right")
+    table.add_column("in training", justify="right")
+    phases = [traffic[phase] for phase in ("execution", "training")]
+    evs = [phase["without_weights"]["per_ev_and_slot"] for phase in phases]
+    balances = [phase["without_weights"]["balance"] for phase in phases]
+    of_all = traffic["evs"] * traffic["slots"]
+    rows: dict[str, list[str]] = {
+        "an EV sends in a slot [bytes]": [_number(ev["sent_bytes"]) for ev in evs],
+        "an EV receives in a slot [bytes]": [_number(ev["received_bytes"]) for ev in evs],
+        "raw bytes that leave an EV in a slot": [_number(phase["raw_bytes_left"] / max(of_all, 1)) for phase in phases],
+        "share of raw bytes that stay": [_number(phase.get("data_decentralisation"), 3) for phase in phases],
+        "Jain's index of the load of all nodes": [_number(balance["jain"], 3) for balance in balances],
+        "busiest node": [balance["busiest"] or "none" for balance in balances],
+        "its load over the mean": [_number(balance["busiest_over_mean"], 2) for balance in balances],
+    }
+    for name, cells in rows.items():
+        table.add_row(Text(name), *cells)
+    return table
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "none" if value is None else f"{value:,.{digits}f}"
 
 
 def _attacks(summary: Mapping[str, Any]) -> Table:
