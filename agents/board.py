@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.errors import ControllerError
 from cosim.interface import Floats, Ints, Visibility
 
 #: The values are sent as: EV number 2 bytes, station 1, slot of arrival 1, each offer 4 (a 32-bit float).
@@ -70,10 +71,18 @@ class IntentionBoard:
         fleet_size: Number of EVs, I.
         stations: Number of stations, H.
         slots: Slots of an episode, T.
+        offer_unit_kwh: Offers are told in whole units of so much energy [kWh], rounded to the nearest; 0 tells them as
+            they are.
+
+    Raises:
+        ControllerError: If the unit is negative or no number.
     """
 
-    def __init__(self, fleet_size: int, stations: int, slots: int) -> None:
+    def __init__(self, fleet_size: int, stations: int, slots: int, *, offer_unit_kwh: float = 0.0) -> None:
+        if not 0.0 <= offer_unit_kwh < float("inf"):
+            raise ControllerError(f"offer_unit_kwh must be a number of at least 0, got {offer_unit_kwh}")
         self._shape = (fleet_size, stations, slots)
+        self._unit_kwh = offer_unit_kwh
         self.sent = MessageCount()
         """Messages since the board was made, over all replicas and episodes."""
         self.begin(0)
@@ -119,9 +128,15 @@ class IntentionBoard:
         self.withdraw(replica, ev)
         self.station[replica, ev] = intentions.station
         self.arrival[replica, ev] = intentions.arrival
-        self._offer_kwh[replica, ev] = np.where(intentions.station[:, None] >= 0, intentions.offer_kwh, 0.0)
+        self._offer_kwh[replica, ev] = np.where(
+            intentions.station[:, None] >= 0, self._as_told(intentions.offer_kwh), 0.0
+        )
         self._add(replica, ev, +1)
         self.sent.add(_span(self._offer_kwh[replica, ev] != 0.0))
+
+    def _as_told(self, offer_kwh: Floats) -> Floats:
+        """Offers in whole units."""
+        return offer_kwh if self._unit_kwh == 0.0 else np.round(offer_kwh / self._unit_kwh) * self._unit_kwh
 
     def withdraw(self, replica: Ints, ev: Ints) -> None:
         """Take the intentions of some EVs off the board.

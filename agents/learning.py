@@ -30,13 +30,14 @@ class FleetDecider:
         spec: The fleet.
         algorithm: Its networks.
         order: Whether EVs decide one after another.
+        offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
     """
 
-    def __init__(self, spec: FleetSpec, algorithm: Algorithm, order: Order) -> None:
+    def __init__(self, spec: FleetSpec, algorithm: Algorithm, order: Order, offer_unit_kwh: float = 0.0) -> None:
         self._spec = spec
         self._algorithm = algorithm
         self._order: Order = order
-        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots)
+        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots, offer_unit_kwh=offer_unit_kwh)
         """Intentions of the episodes that run."""
 
     def decide(

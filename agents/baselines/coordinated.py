@@ -23,12 +23,13 @@ class CoordinatedController:
     Args:
         spec: The fleet.
         return_reserve: Whether the energy to reach the nearest surplus is not sold while a round trip fits.
+        offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
     """
 
-    def __init__(self, spec: FleetSpec, return_reserve: bool = True) -> None:
+    def __init__(self, spec: FleetSpec, return_reserve: bool = True, offer_unit_kwh: float = 0.0) -> None:
         self._spec = spec
         self._return_reserve = return_reserve
-        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots)
+        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots, offer_unit_kwh=offer_unit_kwh)
         """Intentions of the episodes that run."""
 
     def act(self, observation: Observation) -> Action:

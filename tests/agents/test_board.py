@@ -3,8 +3,10 @@
 from dataclasses import fields
 
 import numpy as np
+import pytest
 
 from agents.board import IntentionBoard, Intentions
+from cosim.errors import ControllerError
 from cosim.interface import Visibility
 
 
@@ -97,3 +99,17 @@ def test_new_episodes_begin_empty_and_the_count_goes_on() -> None:
 
 def test_what_is_shared_is_derived_never_raw() -> None:
     assert {f.metadata["visibility"] for f in fields(Intentions)} == {Visibility.DERIVED}
+
+
+def test_offers_are_told_in_whole_units() -> None:
+    board = IntentionBoard(1, 2, 3, offer_unit_kwh=5.0)
+    board.begin(1)
+    board.publish(
+        np.array([0]), np.array([0]), Intentions(np.array([1]), np.array([0]), np.array([[-12.4, -2.6, 2.4]]))
+    )
+    assert board.fed_kwh[0, 1].tolist() == [10.0, 5.0, 0.0]
+    assert board.drawn_kwh[0, 1].tolist() == [0.0, 0.0, 0.0]
+    board.withdraw(np.array([0]), np.array([0]))
+    assert not board.fed_kwh.any()
+    with pytest.raises(ControllerError, match="offer_unit_kwh must be a number of at least 0, got -1"):
+        IntentionBoard(1, 1, 1, offer_unit_kwh=-1.0)
