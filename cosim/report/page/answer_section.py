@@ -127,4 +127,4 @@ def _about(run: ShownRun) -> TableView:
         ("energy ledger", "every kWh accounted for in every slot, or the run would have stopped"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
-    return TableView("about", "What the run was", ("", ""), [row for row in rows if row[1]])
+    return TableView("about", "What the run was", ("what", "which"), [row for row in rows if row[1]])

@@ -6,7 +6,9 @@ scale's domain, in the palette's order), so that a page can be light or dark and
 
 from __future__ import annotations
 
+import json
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +24,9 @@ LEGEND_ENTRIES = 6
 _TICKS_H = (0.25, 0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0)
 _MOST_TICKS = 8
 _CLOCK_LABEL = "format(floor(datum.value) % 24, '02d') + ':' + format(round(60 * (datum.value % 1)), '02d')"
+
+#: Letters of a line of a name beside a row, and heights of a line and of the room between two names [px].
+_NAME_LETTERS, _LINE_PX, _BETWEEN_PX = 24, 13, 11
 
 #: Styles of marks that have the colour of text, and of lines that stand back.
 INK, SOFT = "ink", "soft"
@@ -128,3 +133,35 @@ def clock_x(column: str, first_h: float, last_h: float) -> altair.X:
     ticks = [step_h * k for k in range(math.ceil(first_h / step_h), math.floor(last_h / step_h) + 1)]
     axis = altair.Axis(title="local time", values=ticks, labelExpr=_CLOCK_LABEL, labelOverlap="greedy")
     return altair.X(f"{column}:Q", axis=axis, scale=altair.Scale(domain=[first_h, last_h], nice=False, zero=False))
+
+
+def names_y(column: str, names: Sequence[str]) -> altair.Y:
+    """A row for each name, from the top down; a long name in several lines.
+
+    Args:
+        column: Column with the names.
+        names: The names, in order.
+    """
+    lines = [_name_lines(name) for name in names]
+    axis = altair.Axis(
+        title=None,
+        labelLimit=0,
+        labelLineHeight=_LINE_PX,
+        labelOverlap=False,
+        labelExpr=f"{json.dumps(lines)}[indexof({json.dumps(list(names))}, datum.value)]",
+    )
+    return altair.Y(f"{column}:N", sort=None, axis=axis, scale=altair.Scale(domain=list(names)))
+
+
+def names_height_px(names: Sequence[str]) -> int:
+    """Height of a panel with a row for each name [px].
+
+    Args:
+        names: The names.
+    """
+    most = max((len(_name_lines(name)) for name in names), default=1)
+    return len(names) * (most * _LINE_PX + _BETWEEN_PX)
+
+
+def _name_lines(name: str) -> list[str]:
+    return textwrap.wrap(name, _NAME_LETTERS) or [name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,16 @@ import numpy as np
 import pandas as pd
 
 from cosim.metrics import ALL_METRICS, Estimate
-from cosim.report.page.chart import LEGEND_ENTRIES, Chart, LegendEntry, colours_of, plain_name, upwards
+from cosim.report.page.chart import (
+    LEGEND_ENTRIES,
+    Chart,
+    LegendEntry,
+    colours_of,
+    names_height_px,
+    names_y,
+    plain_name,
+    upwards,
+)
 from cosim.report.page.section import Note, Part, Section, TableView
 from cosim.report.page.shown_run import ShownRun
 from cosim.report.page.variation import value_at, varied_number
@@ -38,6 +48,8 @@ SHORT_NAMES = {
     "customer_waiting_time_p90_h": "wait of customers, 90 % below [h]",
     "customers_lost_share": "customers lost, share",
 }
+#: Letters of a line of an axis's title, beside names on a narrow screen.
+_TITLE_LETTERS = 26
 
 
 def comparison_section(runs: Sequence[ShownRun]) -> Section:
@@ -150,16 +162,15 @@ def _rows(runs: Sequence[ShownRun], name: str) -> list[tuple[str, str, float, fl
 def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     """Means with their intervals, a row for each run."""
     frame = pd.DataFrame(_rows(runs, name), columns=["run", "controller", "mean", "low", "high"])
-    y = alt.Y("run:N", sort=None, axis=alt.Axis(title=None, labelLimit=170))
-    axis = alt.Axis(title=SHORT_NAMES[name], tickCount=5)
-    base = alt.Chart(frame).encode(y=y)
+    axis = alt.Axis(title=textwrap.wrap(SHORT_NAMES[name], _TITLE_LETTERS), tickCount=5)
+    base = alt.Chart(frame).encode(y=names_y("run", list(frame["run"])))
     panel = alt.layer(
         base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"),
         base.mark_point(filled=True, size=60, style="dot", opacity=1).encode(
             x=alt.X("mean:Q", axis=axis),
             tooltip=["run:N", *(alt.Tooltip(f"{k}:Q", format=".4f") for k in ("mean", "low", "high"))],
         ),
-    ).properties(height=24 * len(frame))
+    ).properties(height=names_height_px(list(frame["run"])))
     return Chart(
         name=plain_name("compared", name),
         title=_title(name),

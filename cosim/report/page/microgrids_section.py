@@ -11,7 +11,18 @@ import pandas as pd
 
 from cosim.interface import Floats
 from cosim.metrics import UNSERVED_REASONS
-from cosim.report.page.chart import INK, Chart, LegendEntry, Panel, clock_x, colours_of, plain_name, upwards
+from cosim.report.page.chart import (
+    INK,
+    Chart,
+    LegendEntry,
+    Panel,
+    clock_x,
+    colours_of,
+    names_height_px,
+    names_y,
+    plain_name,
+    upwards,
+)
 from cosim.report.page.outages import outages
 from cosim.report.page.section import Note, Part, Section
 from cosim.report.page.shown_run import ShownRun
@@ -256,10 +267,10 @@ def _reasons_panel(frame: pd.DataFrame, names: Sequence[str], most_kwh: float, c
                 axis=alt.Axis(title="load not served [kWh]", tickCount=5),
                 scale=alt.Scale(domain=[0, most_kwh]),
             ),
-            y=alt.Y("microgrid:N", axis=alt.Axis(title=None, labelLimit=140), scale=alt.Scale(domain=list(names))),
+            y=names_y("microgrid", names),
             color=alt.Color("reason:N", scale=colours, legend=alt.Legend(title=None)),
             tooltip=["microgrid:N", "reason:N", alt.Tooltip("energy_kwh:Q", title="kWh")],
         )
-        .properties(height=26 * len(names))
+        .properties(height=names_height_px(names))
     )
     return panel
