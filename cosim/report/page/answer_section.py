@@ -48,6 +48,8 @@ def _sentence(run: ShownRun) -> str:
     restored = run.estimates["load_restoration_ratio"]
     if restored.mean is None:
         return f"In {episodes} nothing would have been shed without EVs, so there was nothing to restore."
+    if not run.scenario["fleet"]["size"]:
+        return f"There are no EVs to serve load that would be shed, over {episodes}."
     interval = ""
     if restored.low is not None and restored.high is not None:
         interval = f" (95 % interval {percent(restored.low)} to {percent(restored.high)})"
@@ -77,6 +79,8 @@ def _warnings(run: ShownRun) -> list[Note]:
 def _metrics(run: ShownRun) -> TableView:
     rows = []
     for name, estimate in run.estimates.items():
+        if estimate.mean is None:
+            continue
         unit = "" if estimate.unit == "1" else estimate.unit
         rows.append((METRIC_NAMES.get(name, name), estimate.mean, estimate.low, estimate.high, unit))
     return TableView(
@@ -85,7 +89,7 @@ def _metrics(run: ShownRun) -> TableView:
         headings=("metric", "mean", "95 % from", "to", "unit"),
         rows=rows,
         digits=(0, 3, 3, 3, 0),
-    )
+    ).without_empty_columns()
 
 
 def _costs(run: ShownRun) -> TableView:

@@ -11,6 +11,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import altair
 import pandas
@@ -131,7 +132,9 @@ def clock_x(column: str, first_h: float, last_h: float) -> altair.X:
     """
     step_h = next((step for step in _TICKS_H if (last_h - first_h) / step <= _MOST_TICKS), _TICKS_H[-1])
     ticks = [step_h * k for k in range(math.ceil(first_h / step_h), math.floor(last_h / step_h) + 1)]
-    axis = altair.Axis(title="local time", values=ticks, labelExpr=_CLOCK_LABEL, labelOverlap="greedy")
+    axis = altair.Axis(
+        title="local time", values=ticks, labelExpr=_CLOCK_LABEL, labelOverlap="parity", labelSeparation=6
+    )
     return altair.X(f"{column}:Q", axis=axis, scale=altair.Scale(domain=[first_h, last_h], nice=False, zero=False))
 
 
@@ -145,6 +148,7 @@ def names_y(column: str, names: Sequence[str]) -> altair.Y:
     lines = [_name_lines(name) for name in names]
     axis = altair.Axis(
         title=None,
+        labelOffset=_upwards_by_lines(names, lines),
         labelLimit=0,
         labelLineHeight=_LINE_PX,
         labelOverlap=False,
@@ -161,6 +165,19 @@ def names_height_px(names: Sequence[str]) -> int:
     """
     most = max((len(_name_lines(name)) for name in names), default=1)
     return len(names) * (most * _LINE_PX + _BETWEEN_PX)
+
+
+def _upwards_by_lines(names: Sequence[str], lines: Sequence[Sequence[str]]) -> Any:
+    """What brings the middle of a name's lines, not the first of them, beside its row."""
+    conditions = [
+        {
+            "test": f"indexof({json.dumps([n for n, of in zip(names, lines, strict=True) if len(of) == count])}, "
+            "datum.value) >= 0",
+            "value": -(count - 1) * _LINE_PX / 2.0,
+        }
+        for count in sorted({len(of_one) for of_one in lines} - {1})
+    ]
+    return {"condition": conditions, "value": 0} if conditions else 0
 
 
 def _name_lines(name: str) -> list[str]:

@@ -86,6 +86,11 @@ def _sentence(runs: Sequence[ShownRun]) -> str:
     if not known:
         return f"{len(runs)} runs; in none of them anything would have been shed without EVs."
     (best, best_run), (worst, worst_run) = max(known, key=lambda pair: pair[0]), min(known, key=lambda pair: pair[0])
+    if best == worst:
+        return (
+            f"{len(runs)} runs; all restore {percent(best)} of the load that would have been shed. The other sections "
+            f"show {runs[0].label}."
+        )
     return (
         f"Of {len(runs)} runs {best_run.label} restores most ({percent(best)} of the load that would have been shed), "
         f"{worst_run.label} least ({percent(worst)}). The other sections show {runs[0].label}."
@@ -107,7 +112,7 @@ def _table(runs: Sequence[ShownRun]) -> TableView:
         rows=rows,
         digits=(0, 0, 3, 3, 3, 0),
         sortable=True,
-    )
+    ).without_empty_columns()
 
 
 def _paired(first: ShownRun, other: ShownRun) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -141,7 +146,7 @@ def _differences(runs: Sequence[ShownRun]) -> TableView | None:
         rows=rows,
         digits=(0, 0, 3, 3, 3, 0),
         sortable=True,
-    )
+    ).without_empty_columns()
 
 
 def _difference(first: ShownRun, other: ShownRun, name: str, episodes: Any) -> Estimate:
@@ -165,7 +170,7 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     axis = alt.Axis(title=textwrap.wrap(SHORT_NAMES[name], _TITLE_LETTERS), tickCount=5)
     base = alt.Chart(frame).encode(y=names_y("run", list(frame["run"])))
     panel = alt.layer(
-        base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=False)), x2="high:Q"),
+        base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=_around(frame)), x2="high:Q"),
         base.mark_point(filled=True, size=60, style="dot", opacity=1).encode(
             x=alt.X("mean:Q", axis=axis),
             tooltip=["run:N", *(alt.Tooltip(f"{k}:Q", format=".4f") for k in ("mean", "low", "high"))],
@@ -179,6 +184,13 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
         numbers=frame,
         wide=False,
     )
+
+
+def _around(frame: pd.DataFrame) -> alt.Scale:
+    """A scale with room on both sides of what is drawn, also where all of it is one number."""
+    low, high = float(frame["low"].min()), float(frame["high"].max())
+    room = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
+    return alt.Scale(domain=[low - room, high + room], nice=5, zero=False)
 
 
 def _curve(runs: Sequence[ShownRun], path: str, name: str) -> Chart:

@@ -30,6 +30,8 @@ _COLUMNS: tuple[dict[str, int], ...] = (
     },
 )
 _GREY = "#8a8f98"
+#: Where a column stands; the last one's names need more room than the others'.
+_COLUMN_X = (0.0, 1.0, 1.8, 3.0)
 #: Gap between two nodes, as a share of the highest column, and half the width of a node in columns.
 _GAP, _HALF_WIDTH = 0.035, 0.025
 #: Points along a ribbon, and flows that are not drawn [kWh].
@@ -165,8 +167,8 @@ def _diagram(flows: list[Flow]) -> Chart:
         [
             {
                 "node": name,
-                "left": node.column - _HALF_WIDTH,
-                "right": node.column + _HALF_WIDTH,
+                "left": node.x - _HALF_WIDTH,
+                "right": node.x + _HALF_WIDTH,
                 "bottom": node.bottom,
                 "top": node.top,
                 "middle": node.bottom + node.height / 2.0,
@@ -178,7 +180,7 @@ def _diagram(flows: list[Flow]) -> Chart:
     )
 
     def x(column: str) -> alt.X:
-        return alt.X(f"{column}:Q", axis=None, scale=alt.Scale(domain=[-0.05, len(_COLUMNS) - 0.95], nice=False))
+        return alt.X(f"{column}:Q", axis=None, scale=alt.Scale(domain=[-0.05, _COLUMN_X[-1] + 0.05], nice=False))
 
     def y(column: str) -> alt.Y:
         return alt.Y(f"{column}:Q", axis=None, scale=alt.Scale(nice=False, zero=False))
@@ -222,13 +224,13 @@ class _Node:
     """Where a node stands.
 
     Attributes:
-        column: Its column.
+        x: Where its column stands.
         bottom: Its lower end [kWh].
         height: Energy through it [kWh].
         colour: Its colour.
     """
 
-    column: int
+    x: float
     bottom: float
     height: float
     colour: str
@@ -258,7 +260,7 @@ def _places(flows: list[Flow]) -> dict[str, _Node]:
         for name in present:
             place = names[name]
             colour = _GREY if place < 0 else PALETTE[place]
-            nodes[name] = _Node(column, top - through[name], through[name], colour)
+            nodes[name] = _Node(_COLUMN_X[column], top - through[name], through[name], colour)
             top -= through[name] + _GAP * highest
     return nodes
 
@@ -285,7 +287,7 @@ def _ribbon(flow: Flow, source: _Node, begin: float, target: _Node, end: float, 
     """Points of a ribbon between two nodes."""
     along = np.linspace(0.0, 1.0, _POINTS)
     rise = begin + (end - begin) * (3.0 * along**2 - 2.0 * along**3)
-    start, stop = source.column + _HALF_WIDTH, target.column - _HALF_WIDTH
+    start, stop = source.x + _HALF_WIDTH, target.x - _HALF_WIDTH
     return pd.DataFrame(
         {
             "flow": number,

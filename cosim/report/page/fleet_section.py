@@ -21,10 +21,13 @@ def fleet_section(run: ShownRun) -> Section:
     """
     if not _size(run):
         return Section("fleet", "Fleet", "There are no EVs in this scenario.")
-    parts: list[Part] = [_fan(run), _restored(run), _fairness(run) or _NOTHING_TO_SHARE, _table(run)]
+    parts: list[Part] = [_fan(run), _restored(run) or _NOTHING_DONE, _fairness(run) or _NOTHING_TO_SHARE, _table(run)]
     return Section("fleet", "Fleet", _sentence(run), parts)
 
 
+#: Least length of an axis of distances [km].
+_LEAST_KM = 1.0
+_NOTHING_DONE = Note("No EV drove anywhere or fed anything into a microgrid.")
 _NOTHING_TO_SHARE = Note("No microgrid would have shed load without EVs, so there is no fairness over time.")
 
 
@@ -42,10 +45,13 @@ def _sentence(run: ShownRun) -> str:
     energy = _energy_kwh(run)
     driven = run.cube("ev_slots", "driven_km").sum(axis=0)
     given = run.cube("ev_slots", "discharged_kwh").sum(axis=0)
+    from_kwh, to_kwh = (f"{np.median(energy[when]):.0f}" for when in (0, -1))
+    fed, drove = f"fed {given.sum():,.0f} kWh into microgrids", f"drove {driven.sum():,.0f} km"
+    if len(given) == 1:
+        return f"The EV {fed} and {drove}; its battery went from {from_kwh} to {to_kwh} kWh."
     return (
-        f"{np.count_nonzero(given > 0)} of {len(given)} EVs fed {given.sum():,.0f} kWh into microgrids and drove "
-        f"{driven.sum():,.0f} km; the median battery went from {np.median(energy[0]):.0f} to "
-        f"{np.median(energy[-1]):.0f} kWh."
+        f"{np.count_nonzero(given > 0)} of {len(given)} EVs {fed}; all together {drove}, and the median battery went "
+        f"from {from_kwh} to {to_kwh} kWh."
     )
 
 
@@ -77,14 +83,19 @@ def _fan(run: ShownRun) -> Chart:
     )
 
 
-def _restored(run: ShownRun) -> Chart:
+def _restored(run: ShownRun) -> Chart | None:
     """Energy fed in against distance, one dot for each EV."""
     frame = _per_ev(run)
+    if not frame[["driven_km", "discharged_kwh"]].to_numpy().any():
+        return None
+    farthest_km = max(float(frame["driven_km"].max()), _LEAST_KM)
     panel = (
         alt.Chart(frame)
         .mark_point(filled=True, size=45, opacity=0.75, style="dot")
         .encode(
-            x=alt.X("driven_km:Q", axis=alt.Axis(title="distance driven [km]")),
+            x=alt.X(
+                "driven_km:Q", axis=alt.Axis(title="distance driven [km]"), scale=alt.Scale(domain=[0.0, farthest_km])
+            ),
             y=upwards("discharged_kwh", "fed into microgrids [kWh]"),
             tooltip=["ev:O", alt.Tooltip("driven_km:Q", format=".1f"), alt.Tooltip("discharged_kwh:Q", format=".1f")],
         )

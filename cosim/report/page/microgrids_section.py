@@ -93,6 +93,8 @@ def _sentence(run: ShownRun) -> str:
     without, with_ev = (run.cube(table, "shed_kw").sum(axis=0) * hours for table in TABLES.values())
     if without.sum() < NOTHING and with_ev.sum() < NOTHING:
         return "No microgrid had to leave load unserved, without EVs or with them."
+    if not run.cube("ev_slots", "x_km").size:
+        return f"{without.sum():,.0f} kWh of load stayed unserved; there are no EVs."
     gained = without - with_ev
     best = int(gained.argmax())
     fed = f"; most of it in {run.microgrids[best]} ({gained[best]:,.0f} kWh)" if gained[best] > NOTHING else ""
@@ -243,16 +245,18 @@ def _reasons(run: ShownRun) -> Chart | None:
     places = [list(UNSERVED_NAMES.values()).index(name) for name in present]
     most_kwh = float(frame.groupby(["case", "microgrid"])["energy_kwh"].sum().max())
     named = [name for name in run.microgrids if name in set(frame["microgrid"])]
+    cases = [case for case in TABLES if case in set(frame["case"])]
+    served = "".join(f" {case[0].upper()}{case[1:]} all load was served." for case in TABLES if case not in cases)
     panels = [
-        _reasons_panel(frame[frame["case"] == case], named, most_kwh, colours_of(present, places)) for case in TABLES
+        _reasons_panel(frame[frame["case"] == case], named, most_kwh, colours_of(present, places)) for case in cases
     ]
     return Chart(
         name="unserved-by-reason",
         title="Load not served, by reason",
-        about="Energy of the whole episode; microgrids that served all are left out.",
+        about=f"Energy of the whole episode; microgrids that served all are left out.{served}",
         panels=panels,
         numbers=frame,
-        headings=tuple(TABLES),
+        headings=cases,
         legend=[LegendEntry(name, place) for name, place in zip(present, places, strict=True)],
     )
 

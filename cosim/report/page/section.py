@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cosim.report.page.chart import Chart
@@ -41,6 +41,16 @@ class TableView:
     digits: Sequence[int] = ()
     sortable: bool = False
     closed: bool = False
+
+    def without_empty_columns(self) -> TableView:
+        """The table without columns that have nothing in any row, such as the interval of a single episode."""
+        kept = [place for place in range(len(self.headings)) if any(row[place] is not None for row in self.rows)]
+        return replace(
+            self,
+            headings=[self.headings[place] for place in kept],
+            rows=[[row[place] for place in kept] for row in self.rows],
+            digits=[self.digits[place] for place in kept] if self.digits else (),
+        )
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ def stations_section(run: ShownRun) -> Section:
     waits = _waits(run)
     if waits is not None:
         parts.append(waits)
-    if not parts:
-        parts.append(Note("Nobody came to a station to charge or discharge."))
+    if not parts and len(run.waits_h) + len(run.customer_waits_h):
+        parts.append(Note(f"In episode {run.episode} nobody came to a station to charge or discharge."))
     return Section("stations", "Stations", _sentence(run), parts)
 
 
@@ -136,7 +136,8 @@ def _strip(run: ShownRun, station: int) -> Chart | None:
         )
         .properties(height=max(15 * used, 60))
     )
-    free = f" {chargers - used} of its {chargers} chargers were never in use." if used < chargers else ""
+    were = "was" if chargers - used == 1 else "were"
+    free = f" {chargers - used} of its {chargers} chargers {were} never in use." if used < chargers else ""
     return Chart(
         name=plain_name("chargers", run.stations[station]),
         title=f"{run.stations[station]}: chargers",
@@ -208,10 +209,11 @@ def _marked(name: str, values: Floats) -> str:
 
 
 def _distribution(values: Floats, name: str) -> pd.DataFrame:
-    """Shares that wait no longer, at most a few hundred steps."""
+    """Shares that wait no longer, from none on, at most a few hundred steps."""
     minutes = np.sort(values) * _MINUTES_PER_H
     share = np.arange(1, len(minutes) + 1) / len(minutes)
     last = np.append(np.flatnonzero(np.diff(minutes) > NOTHING_KWH), len(minutes) - 1)
     kept = last[:: max(1, len(last) // 300)]
     kept = np.unique(np.append(kept, len(minutes) - 1))
-    return pd.DataFrame({"group": name, "minutes": minutes[kept].round(3), "share": share[kept].round(5)})
+    from_zero = [np.concatenate([[0.0], values[kept]]) for values in (minutes, share)]
+    return pd.DataFrame({"group": name, "minutes": from_zero[0].round(3), "share": from_zero[1].round(5)})
