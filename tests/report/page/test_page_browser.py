@@ -437,12 +437,34 @@ def test_a_tip_stays_on_the_page_and_is_a_text(browser: Any, hostile: str) -> No
     page.context.close()
 
 
-def test_print_is_light_and_whole(browser: Any, plain: str) -> None:
+def test_paper_is_light_and_whole(browser: Any, plain: str) -> None:
+    fills = """() => [...new Set(
+      [...document.querySelectorAll(".role-axis-title text")].map(title => title.getAttribute("fill"))
+    )]"""
+    light = _open(browser, plain, 1200)
+    known = light.page.evaluate(fills)
+    light.page.context.close()
     opened = _open(browser, plain, 1200, "dark")
     page = opened.page
-    page.pdf(format="A4")
+    assert page.evaluate(fills) != known
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(fills) == known
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("details:not([open])").count() == 0
     page.emulate_media(media="print")
-    assert page.locator("nav").is_hidden()
-    assert page.locator("#theme").is_hidden()
+    assert page.locator("nav, #theme, .csv, .replay-controls").evaluate_all(
+        "all => all.every(one => !one.getClientRects().length)"
+    )
+    assert page.locator('[data-table="evs"] th button').first.is_visible()
+    rows = page.locator('[data-table="evs"] tbody tr')
+    table, last = page.locator(".table", has=rows).bounding_box(), rows.last.bounding_box()
+    assert table["y"] + table["height"] >= last["y"] + last["height"] - 1
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function(
+        "document.querySelector('.role-axis-title text').getAttribute('fill') !== '" + known[0] + "'"
+    )
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.pdf(format="A4").startswith(b"%PDF")
     assert opened.said == []
     page.context.close()

@@ -101,12 +101,29 @@
     if (button === themeButton) setTheme(root.dataset.theme === "dark" ? "light" : "dark");
   });
 
-  /* Paper is white. */
+  /* Paper is white, and does not wait until charts are drawn anew: the colours of a dark page give way to light ones. */
+  const paperColours = new Map();
+  pairColours(data.themes.dark, data.themes.light);
+
+  function pairColours(dark, light) {
+    for (const [key, value] of Object.entries(dark)) {
+      if (typeof value === "object" && value !== null) pairColours(value, light[key]);
+      else if (value !== light[key]) paperColours.set(value, light[key]);
+    }
+  }
+
   let before = null;
   window.addEventListener("beforeprint", () => {
     before = root.dataset.theme;
-    if (before === "dark") setTheme("light");
     for (const details of document.querySelectorAll("details")) details.open = true;
+    if (before !== "dark") return;
+    root.dataset.theme = "light";
+    for (const name of ["fill", "stroke"]) {
+      for (const mark of document.querySelectorAll(`.plot svg [${name}]`)) {
+        const colour = paperColours.get(mark.getAttribute(name));
+        if (colour) mark.setAttribute(name, colour);
+      }
+    }
   });
   window.addEventListener("afterprint", () => {
     if (before === "dark") setTheme("dark");
