@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,8 @@ def read_about(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path / ABOUT}: is no JSON ({error})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT or not isinstance(about.get("episodes"), int):
         raise RecordError(f"{path / ABOUT}: is not of format {FORMAT}; the version that wrote it can go on with it")
+    if not isinstance(about.get("algorithm"), str):
+        raise RecordError(f"{path / ABOUT}: is damaged, it names no algorithm")
     return about
 
 
@@ -98,6 +101,8 @@ def _read_curve(path: Path) -> list[CurvePoint]:
     points = []
     for number, row in enumerate(rows, start=2):
         try:
+            if math.isinf(float(row["restoration"] or "nan")):
+                raise ValueError(row["restoration"])
             points.append(
                 CurvePoint(
                     episodes=int(row["episodes"]),

@@ -83,8 +83,7 @@ def make_figures(
         raise ReportError(f"formats must be some of {', '.join(FORMATS)}, got {', '.join(unknown) or 'none'}")
     _check_installed()
     path = Path(out)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ReportError(f"{path} must be a new or empty folder")
+    _check_folder(path)
     from cosim.report.page.figures import count_figures, figures_of
     from cosim.report.page.reading import read_contents
 
@@ -112,15 +111,26 @@ def _check_installed() -> None:
 
 def _check_page(path: Path) -> None:
     """See to it that nothing is lost: what is replaced is a page of ours."""
-    if path.is_dir():
-        raise ReportError(f"{path} is a folder; name the file of the page, such as {path / 'report.html'}")
-    if not path.parent.is_dir():
-        raise ReportError(f"{path}: there is no folder {path.parent}")
-    if path.exists():
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                ours = _OURS in file.read(_HEAD_LETTERS)
-        except OSError as error:
-            raise ReportError(f"{path} cannot be read: {error.strerror}") from error
-        if not ours:
+    try:
+        if path.is_dir():
+            raise ReportError(f"{path} is a folder; name the file of the page, such as {path / 'report.html'}")
+        if not path.parent.is_dir():
+            raise ReportError(f"{path}: there is no folder {path.parent}")
+        if path.exists() and not _is_ours(path):
             raise ReportError(f"{path} is there already and no page of ours; name a new file")
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _OURS in file.read(_HEAD_LETTERS)
+
+
+def _check_folder(path: Path) -> None:
+    """See to it that nothing is lost: the folder is new or empty."""
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ReportError(f"{path} must be a new or empty folder")
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cosim.errors import RecordError
+from cosim.errors import RecordError, ReportError
 from cosim.records.metadata import read_metadata
 from cosim.records.store import is_run_folder
 from cosim.records.stored_training import is_training_folder, read_training
 from cosim.report.page.contents import Contents, contents_of
 from cosim.report.page.shown_run import Progress, show_run
+from cosim.report.page.soundness import check_scenario
 from cosim.report.page.variation import labels_of
 
 
@@ -25,8 +26,11 @@ def read_contents(folders: Sequence[Path], episode: int | None, progress: Progre
 
     Raises:
         RecordError: If a folder holds neither, is damaged, or has no such episode.
+        ReportError: If a folder is named twice.
     """
-    for folder in folders:
+    for number, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:number]]:
+            raise ReportError(f"{folder} is named twice; name each folder once")
         if not is_run_folder(folder) and not is_training_folder(folder):
             raise RecordError(_what_is_wrong(folder))
     runs = [folder for folder in folders if is_run_folder(folder)]
@@ -40,9 +44,7 @@ def read_contents(folders: Sequence[Path], episode: int | None, progress: Progre
 
 def _scenario(folder: Path) -> Mapping[str, Any]:
     scenario: Mapping[str, Any] = read_metadata(folder)["scenario"]
-    controller = scenario.get("controller")
-    if not isinstance(controller, dict) or not isinstance(controller.get("name"), str):
-        raise RecordError(f"{folder} is damaged: its scenario names no controller")
+    check_scenario(folder, scenario)
     return scenario
 
 

@@ -15,6 +15,7 @@ from cosim.interface import Floats
 from cosim.metrics import EpisodeTotals, Estimate, MetricContext, customer_waits_h, request_waits_h
 from cosim.records.store import StoredRun
 from cosim.records.table import Records
+from cosim.report.page.soundness import check_records
 from cosim.units import SECONDS_PER_MINUTE, hours
 
 #: Tables that metrics read.
@@ -154,6 +155,7 @@ def show_run(folder: Path, label: str, episode: int | None = None, progress: Pro
         raise RecordError(f"{folder} has no episode {episode}; there are 0 to {stored.episodes - 1}")
     context = _context(stored)
     clock = _clock(stored)
+    check_records(folder, stored.read([0]), _section(stored, "fleet")["size"], clock.slots)
     totals, waited_h, customers_waited_h = EpisodeTotals(), [np.empty(0)], [np.empty(0)]
     for numbers, records in stored.batches(_AT_ONCE, _METRIC_TABLES):
         totals.add(numbers, records, context)
@@ -162,6 +164,8 @@ def show_run(folder: Path, label: str, episode: int | None = None, progress: Pro
         if progress is not None:
             progress(numbers[-1] + 1, stored.episodes)
     shown = _median_episode(np.array(totals.metric["load_restoration_ratio"])) if episode is None else episode
+    records = stored.read([shown])
+    check_records(folder, records, _section(stored, "fleet")["size"], clock.slots)
     return ShownRun(
         folder=folder,
         label=label,
@@ -173,7 +177,7 @@ def show_run(folder: Path, label: str, episode: int | None = None, progress: Pro
         waits_h=np.concatenate(waited_h),
         customer_waits_h=np.concatenate(customers_waited_h),
         episode=shown,
-        records=stored.read([shown]),
+        records=records,
     )
 
 
