@@ -49,7 +49,7 @@ SHORT_NAMES = {
     "customers_lost_share": "customers lost, share",
 }
 #: Letters of a line of an axis's title, beside names on a narrow screen.
-_TITLE_LETTERS = 26
+_TITLE_LETTERS = 28
 
 
 def comparison_section(runs: Sequence[ShownRun]) -> Section:
@@ -170,7 +170,9 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     axis = alt.Axis(title=textwrap.wrap(SHORT_NAMES[name], _TITLE_LETTERS), tickCount=5)
     base = alt.Chart(frame).encode(y=names_y("run", list(frame["run"])))
     panel = alt.layer(
-        base.mark_rule(style="ink").encode(x=alt.X("low:Q", axis=axis, scale=_around(frame)), x2="high:Q"),
+        base.mark_rule(style="ink").encode(
+            x=alt.X("low:Q", axis=axis, scale=_around(frame, share=ALL_METRICS[name][1] == "1")), x2="high:Q"
+        ),
         base.mark_point(filled=True, size=60, style="dot", opacity=1).encode(
             x=alt.X("mean:Q", axis=axis),
             tooltip=["run:N", *(alt.Tooltip(f"{k}:Q", format=".4f") for k in ("mean", "low", "high"))],
@@ -186,11 +188,13 @@ def _dots(runs: Sequence[ShownRun], name: str) -> Chart:
     )
 
 
-def _around(frame: pd.DataFrame) -> alt.Scale:
-    """A scale with room on both sides of what is drawn, also where all of it is one number."""
+def _around(frame: pd.DataFrame, *, share: bool) -> alt.Scale:
+    """A scale with room on both sides, also where all is one number; no less than nothing, and no share above all."""
     low, high = float(frame["low"].min()), float(frame["high"].max())
     room = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
-    return alt.Scale(domain=[low - room, high + room], nice=5, zero=False)
+    left = max(low - room, 0.0) if low >= 0.0 else low - room
+    right = min(high + room, 1.0) if share and high <= 1.0 else high + room
+    return alt.Scale(domain=[left, right], nice=5, zero=False)
 
 
 def _curve(runs: Sequence[ShownRun], path: str, name: str) -> Chart:
