@@ -75,8 +75,8 @@ class DtMaddpg(maddpg.Maddpg):
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         super().__init__(spec, settings, seed)
         self._model = GlobalModel(settings.horizon, settings.gamma)
-        self._errors_of = 0
-        self._errors: dict[str, float] = {}
+        self._diagnosed_at = 0
+        self._diagnosis: dict[str, float] = {}
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
@@ -146,10 +146,12 @@ class DtMaddpg(maddpg.Maddpg):
     # ----------------------------------------------------------------------------------------------------- update
 
     def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
-        """One update as MADDPG's, (B6) to (B8); and how far the messages' predictions were off, slot by slot."""
-        if replay.stored != self._errors_of:
-            self._errors_of, self._errors = replay.stored, self._errors_kwh(replay)
-        return {**super().update(replay, progress, generator), **self._errors}
+        """One update as MADDPG's, (B6) to (B8); and once a round how good the model is."""
+        if replay.stored != self._diagnosed_at:
+            self._diagnosed_at = replay.stored
+            newest = (replay.stored - 1 - np.arange(min(len(replay), DIAGNOSED))) % replay.capacity
+            self._diagnosis = {**self._errors_kwh(replay, newest), **self._shares(replay, newest)}
+        return {**super().update(replay, progress, generator), **self._diagnosis}
 
     def logits(self, actor: nn.Module, seen: Mapping[str, Tensor]) -> Tensor:
         """What an actor says, and what the model says."""
@@ -166,9 +168,22 @@ class DtMaddpg(maddpg.Maddpg):
         residual = super()._values(critic, seen, action, of_others)
         return residual + (seen["model"] * action).sum(dim=-1)
 
-    def _errors_kwh(self, replay: EpisodeReplay) -> dict[str, float]:
-        """Mean error of what messages predicted to be served, k slots before [kWh], over the last episodes."""
-        newest = (replay.stored - 1 - np.arange(min(len(replay), ERRORS_OF))) % replay.capacity
+    def _shares(self, replay: EpisodeReplay, newest: Ints) -> dict[str, float]:
+        """The variance of Q_res over that of Q, for what was done in some episodes; and of R_sim likewise."""
+        slots = replay.arrays["reward"].shape[1]
+        episode, slot = (grid.ravel() for grid in np.meshgrid(newest, np.arange(slots), indexing="ij"))
+        seen = self._seen(replay, episode, slot)
+        done, decided = self._head.done(seen), self._head.decided(seen)
+        with torch.no_grad():
+            residual = super()._values(self.critic, seen, done, done)[decided]
+            model = (seen["model"] * done).sum(dim=-1)[decided]
+        spread = float((residual + model).var())
+        if not spread > 0.0:
+            return {"residual_share": 0.0, "model_share": 0.0}
+        return {"residual_share": float(residual.var()) / spread, "model_share": float(model.var()) / spread}
+
+    def _errors_kwh(self, replay: EpisodeReplay, newest: Ints) -> dict[str, float]:
+        """Mean error of what messages predicted to be served, k slots before [kWh], over some episodes."""
         decided = replay.arrays["choice"][newest] >= 0
         # All EVs of a slot know the same sums; the first that decided stands for them.
         first = np.argmax(decided, axis=2)[..., None, None]
@@ -183,5 +198,5 @@ class DtMaddpg(maddpg.Maddpg):
         return errors
 
 
-#: Episodes over which errors of the model are taken.
-ERRORS_OF = 64
+#: The last episodes, over which it is told how good the model is.
+DIAGNOSED = 64

@@ -57,6 +57,17 @@ def test_with_a_horizon_it_is_not() -> None:
     assert not torch.equal(twins[0].critic.value[3].weight, twins[1].critic.value[3].weight)  # type: ignore[union-attr]
 
 
+def test_how_good_the_model_is_is_told() -> None:
+    made = dt_maddpg.DtMaddpg(SPEC, dt_maddpg.Settings(**SMALL, horizon=4), 0)
+    replay = replay_of(made)
+    replay.arrays["restored_kwh"][..., 0] = 7.0
+    replay.arrays["expected_kwh"][..., 1] = 9.5
+    logged = made.update(replay, 0.1, np.random.default_rng(1))
+    assert [logged[f"model_error_{k}_kwh"] for k in range(4)] == pytest.approx([7.0, 2.5, 7.0, 7.0])
+    # The last layer of what is learned begins at zero.
+    assert (logged["residual_share"], logged["model_share"]) == (0.0, 1.0)
+
+
 def test_the_value_begins_as_what_the_model_says() -> None:
     made = dt_maddpg.DtMaddpg(SPEC, dt_maddpg.Settings(**SMALL, horizon=4), 0)
     replay = replay_of(made)
