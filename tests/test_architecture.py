@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 #: Rooms of `cosim` from the ground up: a room imports rooms above it in this list only, or itself.
 ROOMS = (
     ("cosim._version",),
-    ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs"),
+    ("cosim.errors", "cosim.units", "cosim.seeding", "cosim.inputs", "cosim.command_line"),
     ("cosim.foreign_code", "cosim.processes"),
     ("cosim.clock", "cosim.schedule", "cosim.episodes", "cosim.contenders"),
     ("cosim.interface",),
