@@ -17,7 +17,9 @@ import altair
 import pandas
 
 #: Okabe and Ito's colours, told apart by those who do not see red or green; in grey they differ by lightness.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7")
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#d55e00", "#cc79a7", "#ecd33f")
+#: The last of them, for areas only: a line of it is hard to see. In grey print it is unlike all others.
+SUN = 6
 #: Entries of a legend at most.
 LEGEND_ENTRIES = 6
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from cosim.errors import LedgerError
-from cosim.report.page.chart import PALETTE, Chart
+from cosim.report.page.chart import PALETTE, SUN, Chart
 from cosim.report.page.section import Section, TableView
 from cosim.report.page.shown_run import ShownRun
 
 #: Columns of the diagram, from left to right, and each node's colour by its place in the palette; -1 is grey.
 _COLUMNS: tuple[dict[str, int], ...] = (
-    {"PV": 1, "wind": 3, "diesel": 5, "utility": 5, "storage, at the start": 2, "EVs, at the start": 0},
+    {"PV": SUN, "wind": 3, "diesel": 5, "utility": 5, "storage, at the start": 2, "EVs, at the start": 0},
     {"microgrids": -1},
     {"storage": 2, "EVs": 0},
     {

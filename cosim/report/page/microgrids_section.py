@@ -13,6 +13,7 @@ from cosim.interface import Floats
 from cosim.metrics import UNSERVED_REASONS
 from cosim.report.page.chart import (
     INK,
+    SUN,
     Chart,
     LegendEntry,
     Panel,
@@ -54,7 +55,7 @@ class _Kind:
 #: From the bottom up.
 _KINDS = (
     _Kind("diesel", ("dg_kw",), (), 5),
-    _Kind("PV", ("pv_kw",), (), 1),
+    _Kind("PV", ("pv_kw",), (), SUN),
     _Kind("wind", ("wt_kw",), (), 3),
     _Kind("storage", ("ess_discharge_kw",), ("ess_charge_kw",), 2),
     _Kind("EVs", ("ev_out_kw",), ("ev_in_kw",), 0),
@@ -133,8 +134,8 @@ def _how_to_read(run: ShownRun) -> str:
     shaded = any(outages(run, number) for number in range(len(run.microgrids)))
     return (
         "Stacked above zero: what serves the load, and what of it stays unserved; below zero: what takes power beside "
-        "the load, and renewable power not used. The line is the load."
-        + (" Shaded: cut off from the utility." if shaded else "")
+        "the load, and renewable power not used. The line is the load. Legends have the order of the stacks, from the "
+        "bottom." + (" Shaded: cut off from the utility." if shaded else "")
     )
 
 
@@ -145,7 +146,7 @@ def _kinds_of(run: ShownRun, number: int) -> list[_Kind]:
     seen = [any(_is_seen(run, number, column) for column in columns) for columns in others]
     if any(seen):
         label = " and ".join(word for word, there in zip(("utility", "neighbours"), seen, strict=True) if there)
-        kinds[1:3] = [_Kind("PV and wind", ("pv_kw", "wt_kw"), (), 1)]
+        kinds[1:3] = [_Kind("PV and wind", ("pv_kw", "wt_kw"), (), SUN)]
         kinds.insert(1, _Kind(label, ("supply_kw", "import_kw"), ("export_kw",), 3))
     return [kind for kind in kinds if any(_is_seen(run, number, column) for column in (*kind.serves, *kind.takes))]
 

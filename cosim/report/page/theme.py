@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosim.report.page.chart import INK, PALETTE, SOFT
+from cosim.report.page.chart import INK, LEGEND_ENTRIES, PALETTE, SOFT
 
 #: Font of pages, and that of figures, which matplotlib brings with it.
 PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
@@ -47,7 +47,7 @@ def _theme(ink: str, soft: str, line: str, shade: str, *, paper: str, font: str,
         },
         "legend": {**labels, "titleFontWeight": "normal", "labelLimit": 240},
         "title": {"color": ink, "fontSize": size, "fontWeight": "normal", "anchor": "start"},
-        "range": {"category": list(PALETTE)},
+        "range": {"category": list(PALETTE[:LEGEND_ENTRIES])},
         "line": {"strokeWidth": 1.8},
         "style": {
             INK: {"stroke": ink, "color": ink, "strokeWidth": 1.8},
