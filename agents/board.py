@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.offer_noise import OfferNoise
 from cosim.errors import ControllerError
-from cosim.interface import Floats, Ints, Visibility
+from cosim.interface import FleetSpec, Floats, Ints, Observation, Visibility
 
 #: The values are sent as: EV number 2 bytes, station 1, slot of arrival 1, each offer 4 (a 32-bit float).
 EV_BYTES, STATION_BYTES, ARRIVAL_BYTES, OFFER_BYTES = 2, 1, 1, 4
@@ -73,19 +74,50 @@ class IntentionBoard:
         slots: Slots of an episode, T.
         offer_unit_kwh: Offers are told in whole units of so much energy [kWh], rounded to the nearest; 0 tells them as
             they are.
+        noise: Noise on offers, added before they are rounded; None for none.
 
     Raises:
         ControllerError: If the unit is negative or no number.
     """
 
-    def __init__(self, fleet_size: int, stations: int, slots: int, *, offer_unit_kwh: float = 0.0) -> None:
+    def __init__(
+        self,
+        fleet_size: int,
+        stations: int,
+        slots: int,
+        *,
+        offer_unit_kwh: float = 0.0,
+        noise: OfferNoise | None = None,
+    ) -> None:
         if not 0.0 <= offer_unit_kwh < float("inf"):
             raise ControllerError(f"offer_unit_kwh must be a number of at least 0, got {offer_unit_kwh}")
         self._shape = (fleet_size, stations, slots)
         self._unit_kwh = offer_unit_kwh
+        self.noise = noise
+        """Noise on offers, None for none."""
         self.sent = MessageCount()
         """Messages since the board was made, over all replicas and episodes."""
         self.begin(0)
+
+    @classmethod
+    def of_fleet(cls, spec: FleetSpec, *, offer_unit_kwh: float, offer_noise_kwh: float) -> IntentionBoard:
+        """The board of a fleet.
+
+        Args:
+            spec: The fleet.
+            offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
+            offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
+        """
+        noise = None if offer_noise_kwh == 0.0 else OfferNoise(spec, offer_noise_kwh)
+        stations = len(spec.station_name)
+        return cls(spec.fleet_size, stations, spec.slots, offer_unit_kwh=offer_unit_kwh, noise=noise)
+
+    def begin_slot(self, observation: Observation) -> None:
+        """Get ready for the messages of a slot, of which each EV sends one at most; a new episode's board is empty."""
+        if observation.slot == 0 or self.replicas != observation.replicas:
+            self.begin(observation.replicas)
+        if self.noise is not None:
+            self.noise.begin_slot(observation.slot, observation.replicas, observation.random)
 
     def begin(self, replicas: int) -> None:
         """Empty the board for new episodes; the count of messages goes on."""
@@ -128,13 +160,14 @@ class IntentionBoard:
         self.withdraw(replica, ev)
         self.station[replica, ev] = intentions.station
         self.arrival[replica, ev] = intentions.arrival
-        self._offer_kwh[replica, ev] = np.where(
-            intentions.station[:, None] >= 0, self._as_told(intentions.offer_kwh), 0.0
-        )
+        told_kwh = intentions.offer_kwh
+        if self.noise is not None:
+            told_kwh = self.noise.told_kwh(replica, ev, intentions.arrival, told_kwh)
+        self._offer_kwh[replica, ev] = np.where(intentions.station[:, None] >= 0, self._in_units(told_kwh), 0.0)
         self._add(replica, ev, +1)
         self.sent.add(_span(self._offer_kwh[replica, ev] != 0.0))
 
-    def _as_told(self, offer_kwh: Floats) -> Floats:
+    def _in_units(self, offer_kwh: Floats) -> Floats:
         """Offers in whole units."""
         return offer_kwh if self._unit_kwh == 0.0 else np.round(offer_kwh / self._unit_kwh) * self._unit_kwh
 

@@ -31,13 +31,21 @@ class FleetDecider:
         algorithm: Its networks.
         order: Whether EVs decide one after another.
         offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
+        offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
     """
 
-    def __init__(self, spec: FleetSpec, algorithm: Algorithm, order: Order, offer_unit_kwh: float = 0.0) -> None:
+    def __init__(
+        self,
+        spec: FleetSpec,
+        algorithm: Algorithm,
+        order: Order,
+        offer_unit_kwh: float = 0.0,
+        offer_noise_kwh: float = 0.0,
+    ) -> None:
         self._spec = spec
         self._algorithm = algorithm
         self._order: Order = order
-        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots, offer_unit_kwh=offer_unit_kwh)
+        self.board = IntentionBoard.of_fleet(spec, offer_unit_kwh=offer_unit_kwh, offer_noise_kwh=offer_noise_kwh)
         """Intentions of the episodes that run."""
 
     def decide(
@@ -53,8 +61,7 @@ class FleetDecider:
             exploration: Random choices; none without.
             kept: Where what was seen and chosen is written, by name, shape [R, T, ...].
         """
-        if observation.slot == 0 or self.board.replicas != observation.replicas:
-            self.board.begin(observation.replicas)
+        self.board.begin_slot(observation)
         outlook, slot = Outlook(self._spec, observation), observation.slot
         of_slot = self._algorithm.begin_slot(observation)
         station = np.full(observation.station.shape, -1, dtype=np.int64)

@@ -21,11 +21,14 @@ class TrainedFleet:
         spec: The fleet.
         weights: The weights file; default: those that ship.
         offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
+        offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
     """
 
     LINE = ""
 
-    def __init__(self, spec: FleetSpec, weights: str = "", offer_unit_kwh: float = 0.0) -> None:
+    def __init__(
+        self, spec: FleetSpec, weights: str = "", offer_unit_kwh: float = 0.0, offer_noise_kwh: float = 0.0
+    ) -> None:
         # One thread: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
         path = Path(weights) if weights else FOLDER / f"{self.LINE}.safetensors"
@@ -34,7 +37,7 @@ class TrainedFleet:
                 f"no weights of {self.LINE!r} ship; train it and set controller.options.weights=DIR/best.safetensors"
             )
         algorithm, self.card = load_weights(path, spec, self.LINE)
-        self._decider = FleetDecider(spec, algorithm, self.card.order, offer_unit_kwh)
+        self._decider = FleetDecider(spec, algorithm, self.card.order, offer_unit_kwh, offer_noise_kwh)
         self.board = self._decider.board
 
     def act(self, observation: Observation) -> Action:

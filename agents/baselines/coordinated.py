@@ -24,18 +24,20 @@ class CoordinatedController:
         spec: The fleet.
         return_reserve: Whether the energy to reach the nearest surplus is not sold while a round trip fits.
         offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
+        offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
     """
 
-    def __init__(self, spec: FleetSpec, return_reserve: bool = True, offer_unit_kwh: float = 0.0) -> None:
+    def __init__(
+        self, spec: FleetSpec, return_reserve: bool = True, offer_unit_kwh: float = 0.0, offer_noise_kwh: float = 0.0
+    ) -> None:
         self._spec = spec
         self._return_reserve = return_reserve
-        self.board = IntentionBoard(spec.fleet_size, len(spec.station_name), spec.slots, offer_unit_kwh=offer_unit_kwh)
+        self.board = IntentionBoard.of_fleet(spec, offer_unit_kwh=offer_unit_kwh, offer_noise_kwh=offer_noise_kwh)
         """Intentions of the episodes that run."""
 
     def act(self, observation: Observation) -> Action:
         """Let the EVs of each replica choose in turn; the replicas' turns run side by side."""
-        if observation.slot == 0 or self.board.replicas != observation.replicas:
-            self.board.begin(observation.replicas)
+        self.board.begin_slot(observation)
         trips = Trips.of(self._spec, observation)
         deficit_kwh, surplus_kwh = station_outlook(self._spec, observation)
         station = np.full(observation.station.shape, -1, dtype=np.int64)
