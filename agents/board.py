@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.offer_noise import OfferNoise
-from cosim.errors import ControllerError
+from agents.telling import EXACTLY, Losses, Telling
 from cosim.interface import FleetSpec, Floats, Ints, Observation, Visibility
 
 #: The values are sent as: EV number 2 bytes, station 1, slot of arrival 1, each offer 4 (a 32-bit float).
@@ -72,12 +72,8 @@ class IntentionBoard:
         fleet_size: Number of EVs, I.
         stations: Number of stations, H.
         slots: Slots of an episode, T.
-        offer_unit_kwh: Offers are told in whole units of so much energy [kWh], rounded to the nearest; 0 tells them as
-            they are.
+        telling: How intentions are told.
         noise: Noise on offers, added before they are rounded; None for none.
-
-    Raises:
-        ControllerError: If the unit is negative or no number.
     """
 
     def __init__(
@@ -86,13 +82,12 @@ class IntentionBoard:
         stations: int,
         slots: int,
         *,
-        offer_unit_kwh: float = 0.0,
+        telling: Telling = EXACTLY,
         noise: OfferNoise | None = None,
     ) -> None:
-        if not 0.0 <= offer_unit_kwh < float("inf"):
-            raise ControllerError(f"offer_unit_kwh must be a number of at least 0, got {offer_unit_kwh}")
         self._shape = (fleet_size, stations, slots)
-        self._unit_kwh = offer_unit_kwh
+        self._telling = telling
+        self._losses = Losses(fleet_size, telling.loss) if telling.loss > 0.0 else None
         self.noise = noise
         """Noise on offers, None for none."""
         self.sent = MessageCount()
@@ -100,17 +95,15 @@ class IntentionBoard:
         self.begin(0)
 
     @classmethod
-    def of_fleet(cls, spec: FleetSpec, *, offer_unit_kwh: float, offer_noise_kwh: float) -> IntentionBoard:
+    def of_fleet(cls, spec: FleetSpec, telling: Telling = EXACTLY) -> IntentionBoard:
         """The board of a fleet.
 
         Args:
             spec: The fleet.
-            offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
-            offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
+            telling: How intentions are told.
         """
-        noise = None if offer_noise_kwh == 0.0 else OfferNoise(spec, offer_noise_kwh)
-        stations = len(spec.station_name)
-        return cls(spec.fleet_size, stations, spec.slots, offer_unit_kwh=offer_unit_kwh, noise=noise)
+        noise = None if telling.offer_noise_kwh == 0.0 else OfferNoise(spec, telling.offer_noise_kwh)
+        return cls(spec.fleet_size, len(spec.station_name), spec.slots, telling=telling, noise=noise)
 
     def begin_slot(self, observation: Observation) -> None:
         """Get ready for the messages of a slot, of which each EV sends one at most; a new episode's board is empty."""
@@ -118,10 +111,17 @@ class IntentionBoard:
             self.begin(observation.replicas)
         if self.noise is not None:
             self.noise.begin_slot(observation.slot, observation.replicas, observation.random)
+        if self._losses is not None:
+            self._losses.begin_slot(observation.replicas, observation.random)
+        self._slot = observation.slot
+        for message in self._on_the_way.pop(self._slot, []):
+            self._show(*message)
 
     def begin(self, replicas: int) -> None:
         """Empty the board for new episodes; the count of messages goes on."""
         evs, stations, slots = self._shape
+        self._slot = 0
+        self._on_the_way: dict[int, list[tuple[Ints, Ints, Intentions]]] = {}
         self.station: Ints = np.full((replicas, evs), -1)
         """Station of each EV's intention, -1 for none, shape [R, I]."""
         self.arrival: Ints = np.zeros((replicas, evs), dtype=np.int64)
@@ -157,19 +157,35 @@ class IntentionBoard:
             ev: Number of each EV, shape [N]; no EV of a replica twice.
             intentions: What they plan.
         """
-        self.withdraw(replica, ev)
-        self.station[replica, ev] = intentions.station
-        self.arrival[replica, ev] = intentions.arrival
-        told_kwh = intentions.offer_kwh
+        told = self._told(replica, ev, intentions)
+        self.sent.add(_span(told.offer_kwh.astype(np.float32) != 0.0))
+        if self._losses is not None:
+            kept = self._losses.arrive(replica, ev)
+            replica, ev = replica[kept], ev[kept]
+            told = Intentions(told.station[kept], told.arrival[kept], told.offer_kwh[kept])
+        due = self._slot + self._telling.latency_slots
+        if due == self._slot:
+            self._show(replica, ev, told)
+        else:
+            self._on_the_way.setdefault(due, []).append((replica, ev, told))
+
+    def _told(self, replica: Ints, ev: Ints, intentions: Intentions) -> Intentions:
+        """What messages tell of intentions."""
+        told_kwh, unit_kwh = intentions.offer_kwh, self._telling.offer_unit_kwh
         if self.noise is not None:
             told_kwh = self.noise.told_kwh(replica, ev, intentions.arrival, told_kwh)
-        self._offer_kwh[replica, ev] = np.where(intentions.station[:, None] >= 0, self._in_units(told_kwh), 0.0)
-        self._add(replica, ev, +1)
-        self.sent.add(_span(self._offer_kwh[replica, ev] != 0.0))
+        if unit_kwh > 0.0:
+            told_kwh = np.round(told_kwh / unit_kwh) * unit_kwh
+        told_kwh = np.where(intentions.station[:, None] >= 0, told_kwh, 0.0)
+        return Intentions(intentions.station, intentions.arrival, told_kwh)
 
-    def _in_units(self, offer_kwh: Floats) -> Floats:
-        """Offers in whole units."""
-        return offer_kwh if self._unit_kwh == 0.0 else np.round(offer_kwh / self._unit_kwh) * self._unit_kwh
+    def _show(self, replica: Ints, ev: Ints, told: Intentions) -> None:
+        """Put messages that have arrived in the place of those before."""
+        self.withdraw(replica, ev)
+        self.station[replica, ev] = told.station
+        self.arrival[replica, ev] = told.arrival
+        self._offer_kwh[replica, ev] = told.offer_kwh
+        self._add(replica, ev, +1)
 
     def withdraw(self, replica: Ints, ev: Ints) -> None:
         """Take the intentions of some EVs off the board.

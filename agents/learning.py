@@ -19,6 +19,7 @@ from agents.episode_replay import Arrays, Shapes
 from agents.exploration import Exploration
 from agents.moves import Moves
 from agents.options import Outlook
+from agents.telling import EXACTLY, Telling
 from agents.turns import Order, Turn, turns
 from cosim.interface import Action, Episodes, FleetSpec, Observation, Outcome
 
@@ -30,8 +31,7 @@ class FleetDecider:
         spec: The fleet.
         algorithm: Its networks.
         order: Whether EVs decide one after another.
-        offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
-        offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
+        telling: How they tell each other what they intend.
     """
 
     def __init__(
@@ -39,13 +39,12 @@ class FleetDecider:
         spec: FleetSpec,
         algorithm: Algorithm,
         order: Order,
-        offer_unit_kwh: float = 0.0,
-        offer_noise_kwh: float = 0.0,
+        telling: Telling = EXACTLY,
     ) -> None:
         self._spec = spec
         self._algorithm = algorithm
         self._order: Order = order
-        self.board = IntentionBoard.of_fleet(spec, offer_unit_kwh=offer_unit_kwh, offer_noise_kwh=offer_noise_kwh)
+        self.board = IntentionBoard.of_fleet(spec, telling)
         """Intentions of the episodes that run."""
 
     def decide(

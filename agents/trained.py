@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from agents.learning import FleetDecider
+from agents.telling import Telling
 from agents.weights import load_weights
 from cosim.errors import ControllerError
 from cosim.interface import Action, FleetSpec, Observation
@@ -22,13 +23,22 @@ class TrainedFleet:
         weights: The weights file; default: those that ship.
         offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
         offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
+        message_latency_slots: Slots until a message arrives.
+        message_loss: Share of the messages that never arrive.
     """
 
     LINE = ""
 
     def __init__(
-        self, spec: FleetSpec, weights: str = "", offer_unit_kwh: float = 0.0, offer_noise_kwh: float = 0.0
+        self,
+        spec: FleetSpec,
+        weights: str = "",
+        offer_unit_kwh: float = 0.0,
+        offer_noise_kwh: float = 0.0,
+        message_latency_slots: int = 0,
+        message_loss: float = 0.0,
     ) -> None:
+        telling = Telling(offer_unit_kwh, offer_noise_kwh, message_latency_slots, message_loss)
         # One thread: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
         path = Path(weights) if weights else FOLDER / f"{self.LINE}.safetensors"
@@ -37,7 +47,7 @@ class TrainedFleet:
                 f"no weights of {self.LINE!r} ship; train it and set controller.options.weights=DIR/best.safetensors"
             )
         algorithm, self.card = load_weights(path, spec, self.LINE)
-        self._decider = FleetDecider(spec, algorithm, self.card.order, offer_unit_kwh, offer_noise_kwh)
+        self._decider = FleetDecider(spec, algorithm, self.card.order, telling)
         self.board = self._decider.board
 
     def act(self, observation: Observation) -> Action:

@@ -6,6 +6,7 @@ import numpy as np
 
 from agents.baselines.plan import SMALLEST_KWH, Bools, discharge_share, go_and_serve, kept_kwh, trip_slots
 from agents.board import IntentionBoard, Intentions
+from agents.telling import Telling
 from agents.trips import Trips, station_outlook
 from cosim.interface import Action, EvState, FleetSpec, Floats, Ints, Observation
 
@@ -28,11 +29,16 @@ class CoordinatedController:
     """
 
     def __init__(
-        self, spec: FleetSpec, return_reserve: bool = True, offer_unit_kwh: float = 0.0, offer_noise_kwh: float = 0.0
+        self,
+        spec: FleetSpec,
+        return_reserve: bool = True,
+        offer_unit_kwh: float = 0.0,
+        offer_noise_kwh: float = 0.0,
     ) -> None:
+        telling = Telling(offer_unit_kwh, offer_noise_kwh)
         self._spec = spec
         self._return_reserve = return_reserve
-        self.board = IntentionBoard.of_fleet(spec, offer_unit_kwh=offer_unit_kwh, offer_noise_kwh=offer_noise_kwh)
+        self.board = IntentionBoard.of_fleet(spec, telling)
         """Intentions of the episodes that run."""
 
     def act(self, observation: Observation) -> Action:

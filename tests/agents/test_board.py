@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agents.board import IntentionBoard, Intentions
+from agents.telling import Telling
 from cosim.errors import ControllerError
 from cosim.interface import Visibility
 
@@ -102,7 +103,7 @@ def test_what_is_shared_is_derived_never_raw() -> None:
 
 
 def test_offers_are_told_in_whole_units() -> None:
-    board = IntentionBoard(1, 2, 3, offer_unit_kwh=5.0)
+    board = IntentionBoard(1, 2, 3, telling=Telling(offer_unit_kwh=5.0))
     board.begin(1)
     board.publish(
         np.array([0]), np.array([0]), Intentions(np.array([1]), np.array([0]), np.array([[-12.4, -2.6, 2.4]]))
@@ -112,4 +113,4 @@ def test_offers_are_told_in_whole_units() -> None:
     board.withdraw(np.array([0]), np.array([0]))
     assert not board.fed_kwh.any()
     with pytest.raises(ControllerError, match="offer_unit_kwh must be a number of at least 0, got -1"):
-        IntentionBoard(1, 1, 1, offer_unit_kwh=-1.0)
+        Telling(offer_unit_kwh=-1.0)

@@ -11,6 +11,7 @@ from line_fleet import fleet, observe
 from agents.baselines.coordinated import CoordinatedController
 from agents.board import IntentionBoard, Intentions
 from agents.offer_noise import OfferNoise
+from agents.telling import Telling
 from cosim.errors import ControllerError
 
 SPEC = fleet(2)
@@ -79,7 +80,7 @@ def test_replicas_side_by_side_have_the_noise_of_one_alone() -> None:
 
 
 def test_a_board_rounds_what_is_told_and_takes_it_back_without_trace() -> None:
-    board = IntentionBoard.of_fleet(SPEC, offer_unit_kwh=5.0, offer_noise_kwh=4.0)
+    board = IntentionBoard.of_fleet(SPEC, Telling(offer_unit_kwh=5.0, offer_noise_kwh=4.0))
     board.begin_slot(observe([[12, 12]], 28.0))
     evs = np.array([0])
     board.publish(evs, evs, Intentions(np.array([1]), np.array([0]), np.full((1, SPEC.slots), -10.0)))
