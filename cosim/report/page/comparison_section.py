@@ -21,9 +21,9 @@ from cosim.report.page.chart import (
     plain_name,
     upwards,
 )
+from cosim.report.page.run_labels import value_at, varied_number
 from cosim.report.page.section import Note, Part, Section, TableView
 from cosim.report.page.shown_run import ShownRun
-from cosim.report.page.variation import value_at, varied_number
 from cosim.report.page.wording import percent
 from cosim.statistics import bootstrap, mean_difference
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.records.table import Records
-from cosim.report.page.replay import ReplayTerms, replay_of
+from cosim.report.page.map_replay import ReplayTerms, replay_of
 
 if TYPE_CHECKING:
     import altair

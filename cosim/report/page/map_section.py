@@ -6,7 +6,7 @@ import numpy as np
 
 from cosim.report.page.chart import Chart
 from cosim.report.page.map_chart import map_chart
-from cosim.report.page.replay import ReplayTerms, replay_of
+from cosim.report.page.map_replay import ReplayTerms, replay_of
 from cosim.report.page.section import Part, Replay, Section
 from cosim.report.page.shown_run import ShownRun
 from cosim.report.page.wording import percent

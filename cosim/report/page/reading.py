@@ -11,9 +11,9 @@ from cosim.records.metadata import read_metadata
 from cosim.records.store import is_run_folder
 from cosim.records.stored_training import is_training_folder, read_training
 from cosim.report.page.contents import Contents, contents_of
+from cosim.report.page.run_labels import labels_of
 from cosim.report.page.shown_run import Progress, show_run
 from cosim.report.page.soundness import check_scenario
-from cosim.report.page.variation import labels_of
 
 
 def read_contents(folders: Sequence[Path], episode: int | None, progress: Progress | None) -> Contents:

@@ -14,7 +14,7 @@ import pytest
 
 import cosim
 from cosim.records.table import Records
-from cosim.report.page.replay import ReplayTerms, replay_of
+from cosim.report.page.map_replay import ReplayTerms, replay_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")

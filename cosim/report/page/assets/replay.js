@@ -1,6 +1,6 @@
 /* The replayed map of an episode: Replay.mount(root, data) builds it inside an element.
 
-   `data` is what cosim/report/page/replay.py gives. Times are seconds since the episode's start. All texts go in as
+   `data` is what cosim/report/page/map_replay.py gives. Times are seconds since the episode's start. All texts go in as
    texts. What is drawn depends on the time alone: `stateAt` tells what is so at a time, `draw` shows it. */
 "use strict";
 

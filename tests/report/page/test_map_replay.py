@@ -12,7 +12,7 @@ import pytest
 import cosim
 from cosim.records.table import Records, Table
 from cosim.report.page.map_chart import map_chart
-from cosim.report.page.replay import ReplayTerms, replay_of
+from cosim.report.page.map_replay import ReplayTerms, replay_of
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios"
 #: Slow roads, so that drives go on over slots' ends and beyond the last one; few chargers, so that EVs queue.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cosim.report.page.variation import labels_of, varied_number
+from cosim.report.page.run_labels import labels_of, varied_number
 
 
 def scenario(size: int = 30, controller: str = "greedy", **others: Any) -> dict[str, Any]:
