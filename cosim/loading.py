@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agents.learning import FleetInTraining as FleetInTraining
     from agents.track import Track as Track
     from agents.training import Trainer as Trainer
+    from agents.twins.accountant import Guarantee as Guarantee
     from agents.twins.attack import Attacker as Attacker
     from agents.twins.attack import Reconstruction as Reconstruction
     from agents.twins.eavesdropper import Eavesdropper as Eavesdropper
@@ -208,8 +209,10 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
 
 def eavesdrop(
     system: System, *, allow_code: bool
-) -> tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]]]:
+) -> tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]], Guarantee | None]:
     """Make a scenario's controller with somebody who listens, who attacks with what is heard, and who counts it.
+
+    Beside them stands what the fleet's noise guarantees, None without noise.
 
     Args:
         system: The scenario, built.
@@ -221,6 +224,7 @@ def eavesdrop(
     fleet = load_controller(system, allow_code=allow_code)
     try:
         from agents.catalogue import LINES, Shares
+        from agents.twins.accountant import guarantee_of
         from agents.twins.attack import Attacker
         from agents.twins.eavesdropper import Eavesdropper
         from agents.twins.flows import flows_of
@@ -231,7 +235,9 @@ def eavesdrop(
     name = system.scenario.controller.name
     shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
     count = partial(flows_of, system.spec, shares=shares)
-    return Eavesdropper(system.spec, fleet, name), Attacker(system.spec), count
+    listener = Eavesdropper(system.spec, fleet, name)
+    guarantee = None if listener.noise is None else guarantee_of(listener.noise)
+    return listener, Attacker(system.spec), count, guarantee
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

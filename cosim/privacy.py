@@ -13,13 +13,16 @@ from cosim.experiment import Progress, Tally, default_replicas, run_episodes, sl
 from cosim.loading import choices, eavesdrop, load, permit
 from cosim.metrics import Estimate
 from cosim.schedule import Schedule
+from cosim.statistics import bootstrap, mean
 from cosim.system import System
 
 if TYPE_CHECKING:
-    from cosim.loading import Attacker, Overheard, Reconstruction
+    from cosim.loading import Attacker, Guarantee, Overheard, Reconstruction
 
 #: Held-out episodes; half of them the attacker knows all about.
 DEFAULT_EPISODES = 128
+#: Parts of what is found that are more than numbers and words.
+STRUCTURED = ("metrics", "attacks", "membership", "guarantee")
 ATTACKERS = {"neighbours": False, "network": True}
 
 
@@ -51,6 +54,9 @@ class Privacy:
         traffic: What went over the bus, and in training would; see `agents.twins.bus.MessageBus.report`.
         metrics: What the fleet restores in these episodes.
         attacks: What attackers find out.
+        membership: How well the sums tell a vehicle that was in a run from one that was not: the probability that it
+            looks likelier, 0.5 for a guess; see `agents.twins.membership`.
+        guarantee: What the noise on messages guarantees, see `agents.twins.accountant`; None without noise.
         wall_s: Time that it took [s].
     """
 
@@ -62,14 +68,18 @@ class Privacy:
     traffic: dict[str, Any]
     metrics: dict[str, Estimate]
     attacks: Sequence[Attack]
+    membership: Estimate
+    guarantee: Guarantee | None
     wall_s: float
 
     def summary(self) -> dict[str, Any]:
         """Everything that `cosim privacy --json` prints."""
         return {
-            **{name: value for name, value in vars(self).items() if name not in ("metrics", "attacks")},
+            **{name: value for name, value in vars(self).items() if name not in STRUCTURED},
             "metrics": {name: asdict(estimate) for name, estimate in self.metrics.items()},
             "attacks": [{"hears": a.hears, "attacker": a.attacker, **asdict(a.found)} for a in self.attacks],
+            "membership": asdict(self.membership),
+            "guarantee": None if self.guarantee is None else asdict(self.guarantee),
         }
 
 
@@ -109,7 +119,7 @@ def privacy(
     assignments = [*choices(seed=seed, controller=controller, engine=engine), *overrides]
     system = permit(scenario if isinstance(scenario, System) else load(scenario, assignments), allow_code=allow_code)
     begun_s = time.perf_counter()
-    listener, attacker, count = eavesdrop(system, allow_code=allow_code)
+    listener, attacker, count, guarantee = eavesdrop(system, allow_code=allow_code)
     tally, slots = Tally(system, keep=False), system.clock.slots
     run_episodes(
         system,
@@ -122,6 +132,8 @@ def privacy(
         on_batch=lambda numbers, records, _: tally.add(numbers, records),
     )
     heard = listener.overheard()
+    known, asked = heard.episodes(0, episodes // 2), heard.episodes(episodes // 2, episodes)
+    found = attacker.find_members(known, asked)
     return Privacy(
         scenario=system.scenario.name,
         controller=system.scenario.controller.name,
@@ -130,16 +142,17 @@ def privacy(
         fleet_size=system.spec.fleet_size,
         traffic=count(heard),
         metrics=tally.totals.estimates(system.scenario.seed),
-        attacks=_attacks(heard, attacker, episodes // 2),
+        attacks=_attacks(attacker, known, asked),
+        membership=bootstrap(mean, found[None], seed=system.scenario.seed),
+        guarantee=guarantee,
         wall_s=time.perf_counter() - begun_s,
     )
 
 
-def _attacks(heard: Overheard, attacker: Attacker, known: int) -> list[Attack]:
-    """All attackers on the second half of the episodes, who have learned from the first."""
-    before, asked = heard.episodes(0, known), heard.episodes(known, 2 * known)
+def _attacks(attacker: Attacker, known: Overheard, asked: Overheard) -> list[Attack]:
+    """All attackers on some episodes, who have learned from others."""
     return [
-        Attack(hears, name, attacker.reconstruct(before, asked, hears, network=network))
+        Attack(hears, name, attacker.reconstruct(known, asked, hears, network=network))
         for hears in attacker.observers
         for name, network in ATTACKERS.items()
     ]

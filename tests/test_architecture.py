@@ -59,6 +59,7 @@ FOREIGN = {
     "torch": ("agents",),
     "safetensors": ("agents",),
     "msgpack": ("agents.twins",),
+    "opendp": ("agents.twins",),
     "tensorboard": ("agents",),
     "pyarrow": ("cosim.records",),
     "yaml": ("cosim.scenario", "cosim.records"),

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from agents.twins.eavesdropper import Overheard
+from agents.twins.membership import members_found
 from cosim.interface import FleetSpec, Floats, Ints
 
 #: Samples that an attacker learns from, at most, and is asked about.
@@ -111,6 +112,10 @@ class Attacker:
     def observers(self) -> Sequence[str]:
         """What he may hear, see `OBSERVERS`."""
         return tuple(OBSERVERS)
+
+    def find_members(self, known: Overheard, asked: Overheard) -> Floats:
+        """How well he tells by the sums who was in an episode, shape [E]; see `agents.twins.membership`."""
+        return members_found(self._spec, known, asked)
 
     def reconstruct(self, known: Overheard, asked: Overheard, hears: str, *, network: bool) -> Reconstruction:
         """Guess what vehicles keep for themselves.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.board import IntentionBoard
+from agents.offer_noise import OfferNoise
 from cosim.errors import ControllerError
 from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, Observation
 
@@ -62,6 +63,11 @@ class Eavesdropper:
         self._fleet = fleet
         self._board = board
         self._episodes: list[list[dict[str, NDArray[Any]]]] = []
+
+    @property
+    def noise(self) -> OfferNoise | None:
+        """Noise on what its EVs say, None for none."""
+        return self._board.noise
 
     def act(self, observation: Observation) -> Action:
         """What the fleet decides."""

@@ -38,10 +38,36 @@ def privacy_view(summary: Mapping[str, Any]) -> Group:
         "how far attackers are off who know all about half of the episodes, in the other half",
     ]
     heard = [f"{word}: {about}" for word, about in HEARERS.values()]
-    remarks = ["", *heard, "charge in points of the battery"]
+    remarks = ["", *heard, "charge in points of the battery", "", _membership(summary), _guarantee(summary)]
     return Group(
         *map(Text, lines), _traffic(summary["traffic"]), *map(Text, question), _attacks(summary), *map(Text, remarks)
     )
+
+
+def _membership(summary: Mapping[str, Any]) -> str:
+    found = summary["membership"]
+    if found["mean"] is None:
+        return "in the run or not: too few episodes to ask"
+    interval = "" if found["low"] is None else f" ({found['low']:.2f} to {found['high']:.2f})"
+    return (
+        f"in the run or not: by sums, a vehicle that was looks likelier than one that was not with probability "
+        f"{found['mean']:.2f}{interval}; a guess: 0.50; a message bears the vehicle's number"
+    )
+
+
+def _guarantee(summary: Mapping[str, Any]) -> str:
+    promised = summary["guarantee"]
+    if promised is None:
+        return "differential privacy: none, for messages bear no noise"
+    return (
+        f"differential privacy of the energies that a vehicle tells in an episode: epsilon {_epsilon(promised)} "
+        f"for delta {promised['delta']:g}, by noise of {promised['noise_kwh']:g} kWh; station, arrival, side: none"
+    )
+
+
+def _epsilon(promised: Mapping[str, Any]) -> str:
+    epsilon = promised["epsilon"]
+    return "of tens of thousands" if epsilon is None else f"{epsilon:,.{0 if epsilon >= 10.0 else 2}f}"
 
 
 def _traffic(traffic: Mapping[str, Any]) -> Table:

@@ -28,6 +28,7 @@ class Line:
         low: Lower edge of its band; empty for none.
         high: Upper edge.
         dashed: Whether it is dashed.
+        marks: A word at each of its points, which is drawn then; empty for none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Line:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     dashed: bool = False
+    marks: Sequence[str] = ()
 
 
 def svg(lines: Sequence[Line], x_label: str, y_label: str) -> str:
@@ -88,6 +90,9 @@ def svg(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         pen = f'stroke="{colour}" stroke-width="2"' + (' stroke-dasharray="6 4"' if line.dashed else "")
         x, y = WIDTH - RIGHT + 2 * GAP, TOP + ROW * (row + 0.5)
         drawn.append(f'<polyline points="{points(line.x, line.y)}" fill="none" {pen}/>')
+        for at, mark in zip(map(place, line.x, line.y), line.marks, strict=False):
+            drawn.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3" fill="{colour}"/>')
+            drawn.append(f'<text x="{at[0] + 5:.1f}" y="{at[1] - 5:.1f}" fill="{colour}">{escape(mark)}</text>')
         drawn.append(f'<path d="M{x} {y}h{SAMPLE}" {pen}/>')
         drawn.append(f'<text x="{x + SAMPLE + GAP}" y="{y + 4.5}">{escape(line.name)}</text>')
     return "\n".join([*drawn, "</svg>", ""])

@@ -47,3 +47,11 @@ def test_ticks_are_few_and_hold_all_values(values: list[float]) -> None:
     assert found[0] <= min(values)
     assert found[-1] >= max(values)
     assert found[0] < found[-1]
+
+
+def test_marks_stand_at_their_points() -> None:
+    root = ElementTree.fromstring(svg([Line("rounded", [1.0, 2.0], [0.9, 0.8], marks=["0", "5 <"])], "x [1]", "y [1]"))
+    (line,) = (places(element) for element in root.iter(f"{NAMESPACE}polyline"))
+    dots = [(float(dot.get("cx", "")), float(dot.get("cy", ""))) for dot in root.iter(f"{NAMESPACE}circle")]
+    assert dots == line
+    assert "5 <" in [text.text for text in root.iter(f"{NAMESPACE}text")]
