@@ -13,8 +13,11 @@ from rich.text import Text
 #: Who hears what: a word for it, and what is meant.
 HEARERS = {
     "nothing": ("guess", "hears nothing: what any message must be held against"),
-    "sums": ("core", "hears sums of all messages by station and slot"),
-    "messages": ("station", "hears a vehicle's message; so does who reads the board before and after it decides"),
+    "sums": (
+        "core",
+        "hears sums of all by station and slot; so does who reads the board only at a slot's end",
+    ),
+    "messages": ("station", "hears a vehicle's message; so does a neighbour who reads the board before and after it"),
     "messages of four slots": ("stations", "hear its messages of four slots, and know that they are of one vehicle"),
 }
 

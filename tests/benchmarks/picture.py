@@ -92,7 +92,7 @@ def svg(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         drawn.append(f'<polyline points="{points(line.x, line.y)}" fill="none" {pen}/>')
         for at, mark in zip(map(place, line.x, line.y), line.marks, strict=False):
             drawn.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3" fill="{colour}"/>')
-            drawn.append(f'<text x="{at[0] + 5:.1f}" y="{at[1] - 5:.1f}" fill="{colour}">{escape(mark)}</text>')
+            drawn.append(f'<text x="{at[0] + GAP:.1f}" y="{at[1] + 4.5:.1f}" fill="{colour}">{escape(mark)}</text>')
         drawn.append(f'<path d="M{x} {y}h{SAMPLE}" {pen}/>')
         drawn.append(f'<text x="{x + SAMPLE + GAP}" y="{y + 4.5}">{escape(line.name)}</text>')
     return "\n".join([*drawn, "</svg>", ""])
