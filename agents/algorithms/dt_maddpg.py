@@ -175,12 +175,12 @@ class DtMaddpg(maddpg.Maddpg):
         seen = self._seen(replay, episode, slot)
         done, decided = self._head.done(seen), self._head.decided(seen)
         with torch.no_grad():
-            residual = super()._values(self.critic, seen, done, done)[decided]
-            model = (seen["model"] * done).sum(dim=-1)[decided]
-        spread = float((residual + model).var())
-        if not spread > 0.0:
+            residual = super()._values(self.critic, seen, done, done)
+            model = (seen["model"] * done).sum(dim=-1)
+        of_residual, of_model, of_both = (_spread(part, decided) for part in (residual, model, residual + model))
+        if not of_both > 0.0:
             return {"residual_share": 0.0, "model_share": 0.0}
-        return {"residual_share": float(residual.var()) / spread, "model_share": float(model.var()) / spread}
+        return {"residual_share": of_residual / of_both, "model_share": of_model / of_both}
 
     def _errors_kwh(self, replay: EpisodeReplay, newest: Ints) -> dict[str, float]:
         """Mean error of what messages predicted to be served, k slots before [kWh], over some episodes."""
@@ -196,6 +196,13 @@ class DtMaddpg(maddpg.Maddpg):
             counts = np.asarray(anybody)[:, : slots - k]
             errors[f"model_error_{k}_kwh"] = float(off_kwh[counts].mean()) if counts.any() else 0.0
         return errors
+
+
+def _spread(values: Tensor, of: Tensor) -> float:
+    """The variance of those values that count."""
+    count = of.sum().clamp(min=1)
+    mean = (values * of).sum() / count
+    return float(((values - mean).square() * of).sum() / count)
 
 
 #: The last episodes, over which it is told how good the model is.
