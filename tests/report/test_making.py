@@ -14,6 +14,8 @@ import yaml
 
 import cosim
 from cosim.cli import main
+from cosim.errors import ReportError
+from cosim.report import making
 
 pytest.importorskip("altair")
 
@@ -280,3 +282,15 @@ def test_odd_runs_give_pages(capsys: pytest.CaptureFixture[str], tmp_path: Path,
     visible = re.sub("<script.*?</script>", "", page, flags=re.S)
     for wrong in ("1 episodes", "1 EVs", "0 EVs", "1 trips", "nan", "None"):
         assert not re.search(rf"\b{wrong}\b", visible), wrong
+
+
+@pytest.mark.parametrize("package", ["altair", "vl_convert", "matplotlib", "fontTools"])
+def test_what_draws_is_asked_for_where_it_is_missing(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "find_spec", lambda name: None if name == package else object())
+    for make in (making.make_report, making.make_figures):
+        with pytest.raises(ReportError) as missing:
+            make([tmp_path], tmp_path / "out.html")  # type: ignore[operator]
+        assert str(missing.value) == f'pictures need {package}: python -m pip install "ev-cosim[figures]"'
+    assert not list(tmp_path.iterdir())
