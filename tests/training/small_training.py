@@ -22,6 +22,8 @@ FEW: Mapping[str, Mapping[str, Any]] = {
     "admaddpg-literal": {"updates": 2, "slots": 2, "replay_episodes": 8},
     "maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8},
     "maddpg-pointer": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "maddpg-messages": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "dt-maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8},
     "independent": {"updates": 2, "rows": 8, "replay_episodes": 8},
 }
 SMALL = ("network.engine=lindistflow", "fleet.size=5")
