@@ -75,8 +75,6 @@ class DtMaddpg(maddpg.Maddpg):
     def __init__(self, spec: FleetSpec, settings: Settings, seed: int) -> None:
         super().__init__(spec, settings, seed)
         self._model = GlobalModel(settings.horizon, settings.gamma)
-        self._diagnosed_at = 0
-        self._diagnosis: dict[str, float] = {}
 
     def shapes(self, slots: int, evs: int) -> Shapes:
         """What is kept of an episode."""
@@ -146,12 +144,10 @@ class DtMaddpg(maddpg.Maddpg):
     # ----------------------------------------------------------------------------------------------------- update
 
     def update(self, replay: EpisodeReplay, progress: float, generator: np.random.Generator) -> dict[str, float]:
-        """One update as MADDPG's, (B6) to (B8); and once a round how good the model is."""
-        if replay.stored != self._diagnosed_at:
-            self._diagnosed_at = replay.stored
-            newest = (replay.stored - 1 - np.arange(min(len(replay), DIAGNOSED))) % replay.capacity
-            self._diagnosis = {**self._errors_kwh(replay, newest), **self._shares(replay, newest)}
-        return {**super().update(replay, progress, generator), **self._diagnosis}
+        """One update as MADDPG's, (B6) to (B8); and how good the model is."""
+        some = _some_of_the_last(replay)
+        diagnosis = {**self._errors_kwh(replay, some), **self._shares(replay, some)}
+        return {**super().update(replay, progress, generator), **diagnosis}
 
     def logits(self, actor: nn.Module, seen: Mapping[str, Tensor]) -> Tensor:
         """What an actor says, and what the model says."""
@@ -168,10 +164,10 @@ class DtMaddpg(maddpg.Maddpg):
         residual = super()._values(critic, seen, action, of_others)
         return residual + (seen["model"] * action).sum(dim=-1)
 
-    def _shares(self, replay: EpisodeReplay, newest: Ints) -> dict[str, float]:
+    def _shares(self, replay: EpisodeReplay, episodes: Ints) -> dict[str, float]:
         """The variance of Q_res over that of Q, for what was done in some episodes; and of R_sim likewise."""
         slots = replay.arrays["reward"].shape[1]
-        episode, slot = (grid.ravel() for grid in np.meshgrid(newest, np.arange(slots), indexing="ij"))
+        episode, slot = (grid.ravel() for grid in np.meshgrid(episodes, np.arange(slots), indexing="ij"))
         seen = self._seen(replay, episode, slot)
         done, decided = self._head.done(seen), self._head.decided(seen)
         with torch.no_grad():
@@ -182,13 +178,13 @@ class DtMaddpg(maddpg.Maddpg):
             return {"residual_share": 0.0, "model_share": 0.0}
         return {"residual_share": of_residual / of_both, "model_share": of_model / of_both}
 
-    def _errors_kwh(self, replay: EpisodeReplay, newest: Ints) -> dict[str, float]:
+    def _errors_kwh(self, replay: EpisodeReplay, episodes: Ints) -> dict[str, float]:
         """Mean error of what messages predicted to be served, k slots before [kWh], over some episodes."""
-        decided = replay.arrays["choice"][newest] >= 0
+        decided = replay.arrays["choice"][episodes] >= 0
         # All EVs of a slot know the same sums; the first that decided stands for them.
         first = np.argmax(decided, axis=2)[..., None, None]
-        expected_kwh = np.take_along_axis(replay.arrays["expected_kwh"][newest], first, axis=2)[:, :, 0]
-        restored_kwh = replay.arrays["restored_kwh"][newest].sum(axis=-1)
+        expected_kwh = np.take_along_axis(replay.arrays["expected_kwh"][episodes], first, axis=2)[:, :, 0]
+        restored_kwh = replay.arrays["restored_kwh"][episodes].sum(axis=-1)
         anybody, slots = np.any(decided, axis=2), restored_kwh.shape[1]
         errors = {}
         for k in range(self.settings.horizon):
@@ -198,6 +194,12 @@ class DtMaddpg(maddpg.Maddpg):
         return errors
 
 
+def _some_of_the_last(replay: EpisodeReplay) -> Ints:
+    """A few of the last episodes, the same for all updates of a round, also for one that goes on from a checkpoint."""
+    last = (replay.stored - 1 - np.arange(min(len(replay), LAST))) % replay.capacity
+    return np.random.default_rng(replay.stored).permutation(last)[:DIAGNOSED]
+
+
 def _spread(values: Tensor, of: Tensor) -> float:
     """The variance of those values that count."""
     count = of.sum().clamp(min=1)
@@ -205,5 +207,5 @@ def _spread(values: Tensor, of: Tensor) -> float:
     return float(((values - mean).square() * of).sum() / count)
 
 
-#: The last episodes, over which it is told how good the model is.
-DIAGNOSED = 64
+#: Out of how many of the last episodes how many are taken to tell how good the model is.
+LAST, DIAGNOSED = 64, 4
