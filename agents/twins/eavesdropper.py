@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.board import IntentionBoard
 from agents.offer_noise import OfferNoise
 from cosim.errors import ControllerError
-from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, Observation
+from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, LearningController, Observation
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,16 @@ class Overheard:
         return Overheard(**{f.name: getattr(self, f.name)[first:last] for f in fields(self)})
 
 
+def board_of(fleet: Controller) -> IntentionBoard | None:
+    """The board that a fleet's EVs talk over; None if they tell each other nothing."""
+    board = getattr(fleet, "board", None)
+    return board if isinstance(board, IntentionBoard) else None
+
+
 class Eavesdropper:
     """A controller that lets another one decide, and writes down what its EVs say.
+
+    If the other one learns, so does this one.
 
     Args:
         spec: The fleet.
@@ -56,13 +64,15 @@ class Eavesdropper:
     """
 
     def __init__(self, spec: FleetSpec, fleet: Controller, name: str) -> None:
-        board = getattr(fleet, "board", None)
-        if not isinstance(board, IntentionBoard):
+        board = board_of(fleet)
+        if board is None:
             raise ControllerError(f"controller {name!r} shares nothing: its EVs have no board of intentions")
         self._spec = spec
         self._fleet = fleet
         self._board = board
         self._episodes: list[list[dict[str, NDArray[Any]]]] = []
+        if isinstance(fleet, LearningController):
+            self.learn = fleet.learn
 
     @property
     def noise(self) -> OfferNoise | None:
