@@ -33,7 +33,7 @@ ROOMS = (
     ("cosim.simulators",),
     ("cosim.world",),
     ("cosim.plain_loop",),
-    ("cosim.effort", "cosim.metrics"),
+    ("cosim.effort", "cosim.metrics", "cosim.disclosure"),
     ("cosim.workers", "cosim.statistics"),
     ("cosim.report", "cosim.summary"),
     ("cosim.queueing",),
