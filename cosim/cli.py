@@ -124,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from cosim.bound import ratio_bounds
-    from cosim.evaluation import check_request, compare
+    from cosim.evaluation import check_privacy, check_request, compare
 
     controllers = [name.strip() for name in options.controllers.split(",")]
     try:
@@ -132,6 +132,7 @@ def _compare(options: argparse.Namespace) -> int:
             raise ValueError("--vary can be given once")
         weights = _weights(options.weights)
         check_request(controllers, options.against, options.episodes, options.replicas, options.workers, weights)
+        check_privacy(options.privacy, options.workers)
         _check_new_file(options.csv)
     except ValueError as error:
         print(f"cosim compare: {error}", file=sys.stderr)
@@ -151,6 +152,7 @@ def _compare(options: argparse.Namespace) -> int:
             overrides=options.overrides,
             allow_code=options.allow_code,
             bound=ratio_bounds if options.bound else None,
+            privacy=options.privacy,
             progress=progress,
         )
     if options.csv:

@@ -74,6 +74,11 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show what part of the bound each reaches; takes about a second per episode and point, see `cosim bound`",
     )
+    compare.add_argument(
+        "--privacy",
+        action="store_true",
+        help="show what EVs disclose and send, in use and in training, as `cosim privacy` counts it; in one process",
+    )
     compare.add_argument("--episodes", type=_count, default=256, metavar="N", help="number of episodes (default: 256)")
     compare.add_argument("--csv", metavar="FILE", help="write the ratios of every episode to a new file")
     _add_run_options(compare)

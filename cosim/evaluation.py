@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cosim.contenders import Contender, WeightsFiles, contenders_of
+from cosim.disclosure import Disclosure, disclosure_of, mean_disclosure
 from cosim.effort import Effort
 from cosim.episodes import held_out_episodes
 from cosim.experiment import DEFAULT_REPLICAS, Progress, Tally, default_replicas, run_episodes, slot_counter
-from cosim.interface import Floats
-from cosim.loading import choices, load_as_typed, load_controller, permit, typed_choices, with_controller
+from cosim.interface import Controller, Floats
+from cosim.loading import (
+    choices,
+    is_trained,
+    load_as_typed,
+    load_controller,
+    overhear,
+    permit,
+    typed_choices,
+    with_controller,
+)
 from cosim.metrics import Estimate
 from cosim.processes import refuse_unguarded_script
 from cosim.records.files import write_text
@@ -52,6 +62,8 @@ class Evaluation:
         fraction_of_bound: Mean load restoration ratio over the mean bound; None without a bound.
         seed_means: Mean of each ratio with each training seed, shape [S]; NaN where it is undefined.
         decision_time_s: CPU time that one slot of one episode takes to decide, observation and checks included [s].
+        privacy: What its EVs disclose and send, each number's mean over the training seeds; None if that was not
+            counted, or they tell each other nothing.
     """
 
     values: Mapping[str, Floats] = field(repr=False)
@@ -61,6 +73,7 @@ class Evaluation:
     fraction_of_bound: Estimate | None
     seed_means: Mapping[str, Floats]
     decision_time_s: float
+    privacy: Disclosure | None = None
 
     @property
     def training_seeds(self) -> int:
@@ -110,6 +123,7 @@ class Comparison:
         contenders: Who is compared.
         against: Name of the controller that the others are held against.
         points: The variants of the scenario, in order.
+        privacy: Whether it was counted what EVs disclose and send.
     """
 
     scenario: str
@@ -118,6 +132,7 @@ class Comparison:
     contenders: Sequence[Contender]
     against: str
     points: Sequence[Point]
+    privacy: bool = False
 
     @property
     def episodes(self) -> pandas.DataFrame:
@@ -153,6 +168,7 @@ class Comparison:
             "first_episode": self.episode[0],
             "against": self.against,
             "contenders": [asdict(contender) for contender in self.contenders],
+            "privacy": self.privacy,
             "points": [_summary_of(point) for point in self.points],
         }
 
@@ -172,6 +188,7 @@ def compare(
     overrides: Sequence[str] = (),
     allow_code: bool = False,
     bound: Bound | None = None,
+    privacy: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare controllers on the same held-out episodes.
@@ -194,6 +211,7 @@ def compare(
         overrides: Assignments such as `fleet.size=40`; options of controllers set here are meant for all of them.
         allow_code: Whether controllers that are not part of this distribution may be loaded.
         bound: Gives the highest load restoration ratio of each episode, shape [E]; default: none is known.
+        privacy: Whether to count what EVs disclose and send in these episodes; in one process only.
         progress: Called while this goes on, with slots of all points, controllers, training seeds and episodes; those
             of the bound count too.
 
@@ -202,12 +220,14 @@ def compare(
 
     Raises:
         ScenarioError: If the scenario, a controller's name or what varies is wrong.
-        ControllerError: If a controller or its weights cannot be loaded, or it returns something that is no action.
+        ControllerError: If a controller, its weights, or a package that counts messages cannot be loaded, or it returns
+            something that is no action.
         SimulationError: If a run cannot go on.
-        ValueError: If a number is out of range, controllers or weights are named twice or not at all, or weights are
-            given for somebody else.
+        ValueError: If a number is out of range, controllers or weights are named twice or not at all, weights are
+            given for somebody else, or messages are to be counted in several processes.
     """
     contenders, against = check_request(controllers, against, episodes, replicas, workers, weights or {})
+    check_privacy(privacy, workers)
     if workers > 1:
         refuse_unguarded_script()
     typed = typed_choices(seed=seed, engine=engine)
@@ -216,9 +236,6 @@ def compare(
     typed += [(override, override_source(override)) for override in overrides]
     # All of them before the first one runs: what is wrong with the last one should be said now.
     variants = list(_variants(scenario, typed, vary, contenders, allow_code))
-    for _, by_name in variants:
-        for system in _each(by_name):
-            load_controller(system, allow_code=allow_code)
     runs_of_point = sum(len(contender.weights) or 1 for contender in contenders) + (bound is not None)
     slots = sum(by_name[against][0].clock.slots for _, by_name in variants)
     conditions = _Conditions(
@@ -226,8 +243,12 @@ def compare(
         replicas=min(replicas or default_replicas(episodes, workers), episodes),
         workers=workers,
         allow_code=allow_code,
+        privacy=privacy,
         on_slots=slot_counter(0, episodes * runs_of_point * slots, progress),
     )
+    for _, by_name in variants:
+        for system in _each(by_name):
+            conditions.controller(system)
     points = []
     for varied, by_name in variants:
         runs = {name: conditions.run(systems) for name, systems in by_name.items()}
@@ -239,7 +260,7 @@ def compare(
         }
         points.append(Point(varied, system.scenario.seed, evaluations, bounds))
     about = variants[0][1][against][0].scenario
-    return Comparison(about.name, about.power_flow, conditions.episodes, contenders, against, tuple(points))
+    return Comparison(about.name, about.power_flow, conditions.episodes, contenders, against, tuple(points), privacy)
 
 
 def check_request(
@@ -278,6 +299,20 @@ def check_request(
     return found, against or names[0]
 
 
+def check_privacy(privacy: bool, workers: int) -> None:
+    """Refuse to count messages in several processes: they are heard in the one that runs the episodes.
+
+    Args:
+        privacy: Whether they are to be counted.
+        workers: Number of processes.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if privacy and workers > 1:
+        raise ValueError(f"privacy is counted in one process: workers must be 1, got {workers}")
+
+
 @dataclass(frozen=True)
 class _Run:
     """What is kept of a controller's episodes.
@@ -285,10 +320,12 @@ class _Run:
     Attributes:
         values: Each ratio, shape [S, E].
         decision_time_s: CPU time per slot and episode [s].
+        privacy: What its EVs disclose and send; None if that was not counted, or they tell each other nothing.
     """
 
     values: Mapping[str, Floats]
     decision_time_s: float
+    privacy: Disclosure | None
 
 
 @dataclass(frozen=True)
@@ -300,6 +337,7 @@ class _Conditions:
         replicas: Episodes side by side.
         workers: Number of processes.
         allow_code: Whether controllers that are not part of this distribution may be loaded.
+        privacy: Whether to count what EVs disclose and send.
         on_slots: Called while they run.
     """
 
@@ -307,18 +345,28 @@ class _Conditions:
     replicas: int
     workers: int
     allow_code: bool
+    privacy: bool
     on_slots: OnSlots
+
+    def controller(self, system: System) -> tuple[Controller, Callable[[], dict[str, Any]] | None]:
+        """Who decides, and what counts all that was said; None if nobody listens, or there is nothing to hear."""
+        if self.privacy:
+            return overhear(system, allow_code=self.allow_code)
+        return load_controller(system, allow_code=self.allow_code), None
 
     def run(self, systems: Sequence[System]) -> _Run:
         """Run the episodes with each training seed of a controller, one after another."""
-        totals, effort = [], Effort()
+        totals, effort, disclosures = [], Effort(), []
         for system in systems:
-            tally, of_seed = self._run(system)
+            controller, count = self.controller(system)
+            tally, of_seed = self._run(system, controller)
             totals.append(tally.totals)
             effort = effort.plus(of_seed)
+            if count is not None:
+                disclosures.append(disclosure_of(count(), trained=is_trained(system)))
         ratios = [ratio for ratio in (*RATIOS, *CUSTOMER_RATIOS) if ratio in totals[0].metric]
         values = {ratio: np.array([total.metric[ratio] for total in totals]) for ratio in ratios}
-        return _Run(values, effort.by_component["controller"] / effort.slots)
+        return _Run(values, effort.by_component["controller"] / effort.slots, mean_disclosure(disclosures))
 
     def bounds(self, bound: Bound, system: System) -> Floats:
         """The bound of each episode, shape [E]; some episodes at a time, so that progress is told."""
@@ -329,11 +377,11 @@ class _Conditions:
             self.on_slots(len(part) * system.clock.slots)
         return np.concatenate(parts)
 
-    def _run(self, system: System) -> tuple[Tally, Effort]:
+    def _run(self, system: System, controller: Controller) -> tuple[Tally, Effort]:
         tally = Tally(system, keep=False)
         effort = run_episodes(
             system,
-            load_controller(system, allow_code=self.allow_code),
+            controller,
             Schedule(self.episodes, self.replicas, system.clock.slots),
             workers=self.workers,
             complete=False,
@@ -384,6 +432,7 @@ def _evaluate(run: _Run, against: _Run | None, bounds: Floats | None, seed: int)
         fraction_of_bound=None if bounds is None else bootstrap(mean_fraction, restoration, bounds[None], seed=seed),
         seed_means={ratio: means_of_seeds(values[ratio]) for ratio in values},
         decision_time_s=run.decision_time_s,
+        privacy=run.privacy,
     )
 
 
@@ -397,6 +446,7 @@ def _summary_of(point: Point) -> dict[str, Any]:
             name: {
                 **_by_ratio(evaluation.means),
                 "fraction_of_bound": _ends(evaluation.fraction_of_bound) if evaluation.fraction_of_bound else None,
+                "privacy": asdict(evaluation.privacy) if evaluation.privacy else None,
             }
             for name, evaluation in controllers
         },

@@ -6,8 +6,8 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -198,12 +198,8 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
         ControllerError: If what is asked cannot be trained, or a package is missing.
     """
     _check_owner_of_agents()
-    try:
+    with _needs("training needs", "torch", "safetensors"):
         from agents.training import Trainer
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise ControllerError(f"training needs {error.name!r}: pip install 'ev-cosim[learn]'") from error
     return Trainer([system.spec for system in systems], **asked)
 
 
@@ -222,22 +218,55 @@ def eavesdrop(
         ControllerError: If its EVs share nothing, it cannot be loaded, or a package is missing.
     """
     fleet = load_controller(system, allow_code=allow_code)
-    try:
-        from agents.catalogue import LINES, Shares
+    with _needs("attacks need", "torch", "msgpack"):
         from agents.twins.accountant import guarantee_of
         from agents.twins.attack import Attacker
-        from agents.twins.eavesdropper import Eavesdropper
-        from agents.twins.flows import flows_of
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "msgpack"):
-            raise
-        raise ControllerError(f"attacks need {error.name!r}: pip install 'ev-cosim[learn]'") from error
-    name = system.scenario.controller.name
-    shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
-    count = partial(flows_of, system.spec, shares=shares)
-    listener = Eavesdropper(system.spec, fleet, name)
+
+        listener, count = _listener(system, fleet)
     guarantee = None if listener.noise is None else guarantee_of(listener.noise)
     return listener, Attacker(system.spec), count, guarantee
+
+
+def overhear(system: System, *, allow_code: bool) -> tuple[Controller, Callable[[], dict[str, Any]] | None]:
+    """Make a scenario's controller with somebody who listens and counts, where there is something to hear.
+
+    Args:
+        system: The scenario, built.
+        allow_code: Whether code of other distributions may be loaded.
+
+    Returns:
+        Who decides, and what counts all that was said so far, as `agents.twins.bus.MessageBus.report` gives it; None
+        if its EVs tell each other nothing.
+
+    Raises:
+        ControllerError: If the controller cannot be loaded, or a package is missing.
+    """
+    fleet = load_controller(system, allow_code=allow_code)
+    from agents.twins.eavesdropper import board_of
+
+    if board_of(fleet) is None:
+        return fleet, None
+    with _needs("counting messages needs", "torch", "msgpack"):
+        listener, count = _listener(system, fleet)
+    return listener, lambda: count(listener.overheard())
+
+
+def is_trained(system: System) -> bool:
+    """Whether a scenario's controller is one that `cosim train` trains; needs the packages of a training."""
+    from agents.catalogue import LINES
+
+    return any(line.name == system.scenario.controller.name for line in LINES)
+
+
+def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable[[Overheard], dict[str, Any]]]:
+    """Who listens to a fleet, and who counts what is heard."""
+    from agents.catalogue import LINES, Shares
+    from agents.twins.eavesdropper import Eavesdropper
+    from agents.twins.flows import flows_of
+
+    name = system.scenario.controller.name
+    shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
+    return Eavesdropper(system.spec, fleet, name), partial(flows_of, system.spec, shares=shares)
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:
@@ -263,6 +292,17 @@ def make_track(folder: Path, episodes: int) -> Track:
     from agents.track import Track
 
     return Track(folder, episodes)
+
+
+@contextmanager
+def _needs(what: str, *packages: str) -> Iterator[None]:
+    """Say how to install a package of the extra `learn` that an import lacks."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in packages:
+            raise
+        raise ControllerError(f"{what} {error.name!r}: pip install 'ev-cosim[learn]'") from error
 
 
 def _check_owner_of_agents() -> None:

@@ -461,7 +461,9 @@ def test_compare_prints_one_object_with_these_keys(said: Any) -> None:
     assert (code, err) == (0, "")
     assert out.count("\n") == 1
     comparison = json.loads(out, parse_constant=pytest.fail)
-    assert list(comparison) == ["scenario", "engine", "episodes", "first_episode", "against", "contenders", "points"]
+    about = ["scenario", "engine", "episodes", "first_episode", "against", "contenders", "privacy"]
+    assert list(comparison) == [*about, "points"]
+    assert comparison["privacy"] is False
     assert comparison["contenders"][1] == {"name": "random", "controller": "random", "weights": []}
     assert (comparison["episodes"], comparison["first_episode"], comparison["against"]) == (2, 2_000_000, "idle")
     assert [point["vary"] for point in comparison["points"]] == [{"fleet.size": 3}, {"fleet.size": 5}]
@@ -475,8 +477,8 @@ def test_compare_prints_one_object_with_these_keys(said: Any) -> None:
         assert list(point["controllers"]) == list(point["interquartile_means"]) == ["idle", "random"]
         assert list(point["differences"]) == ["random"]
         for estimates in point["controllers"].values():
-            assert list(estimates) == [*ratios, "fraction_of_bound"]
-            assert estimates.pop("fraction_of_bound") is None
+            assert list(estimates) == [*ratios, "fraction_of_bound", "privacy"]
+            assert estimates.pop("fraction_of_bound") is estimates.pop("privacy") is None
         for part in ("controllers", "interquartile_means", "differences"):
             for estimates in point[part].values():
                 assert list(estimates) == ratios
@@ -499,6 +501,45 @@ def test_compare_shows_a_table_per_point_on_80_columns(
     assert out.count("95 % interval") == 2 * 2
     assert "…" not in out
     assert "fraction of bound" not in out
+
+
+def test_compare_shows_what_is_disclosed_and_explains_what_is_not(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*COMPARE, "--controllers", "maddpg-messages,coordinated,greedy", "--privacy")
+    for columns in ("80", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        code, out, err = said(*words)
+        assert (code, err) == (0, "")
+        assert max(map(len, out.splitlines())) <= int(columns)
+        # One row per controller, of ratios and of what it discloses.
+        assert [out.count(f"\n{indent}greedy ") for indent in ("  ", "")] == [3, 1]
+        text = " ".join(out.split())
+        assert "1.00/1.00 2.0/ 2.0 67/ 67" in text
+        assert "greedy none none none none none none" in text
+        assert "none: its EVs send no messages that could be counted" in text
+        assert "none after the stroke: `cosim train` does not train it" in text
+    code, out, err = said(*words, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert found["privacy"] is True
+    of_name = {name: each["privacy"] for name, each in found["points"][0]["controllers"].items()}
+    assert of_name["greedy"] is of_name["coordinated"]["training"] is None
+    for phase in ("execution", "training"):
+        assert list(of_name["maddpg-messages"][phase]) == [
+            "raw_bytes_left_per_ev_and_slot",
+            "data_decentralisation",
+            "sent_messages_per_ev_and_slot",
+            "sent_bytes_per_ev_and_slot",
+            "jain_index",
+            "busiest_over_mean",
+        ]
+
+
+def test_counting_says_which_package_it_lacks() -> None:
+    words = [str(word) for word in (*COMPARE, "--controllers", "idle,coordinated", "--privacy")]
+    program = f"import sys; sys.modules['msgpack'] = None; from cosim.cli import main; sys.exit(main({words}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    problem = "counting messages needs 'msgpack': pip install 'ev-cosim[learn]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", problem)
 
 
 def test_compare_takes_weights_by_name_and_writes_every_episode(said: Any, tmp_path: Path) -> None:
@@ -588,6 +629,10 @@ def test_a_comparison_that_is_wrong_ends_with_2(said: Any, words: tuple[str, ...
         (("--controllers", "idle", "--csv", __file__), f"--csv {__file__}: must be a new file"),
         (("--controllers", "idle", "--csv", "/no/ratios.csv"), "--csv /no/ratios.csv: there is no folder /no"),
         (("--controllers", "idle", "--against", "greedy"), "'greedy' is none of the controllers to compare: idle"),
+        (
+            ("--controllers", "idle", "--privacy", "--workers", "2"),
+            "privacy is counted in one process: workers must be 1, got 2",
+        ),
         (("--controllers", "idle", "--vary", "seed=1,2", "--vary", "fleet.size=1,2"), "--vary can be given once"),
         (("--controllers", "idle", "--episodes", "1000001"), "episodes must be 1 to 1,000,000, got 1,000,001"),
     ],

@@ -73,13 +73,18 @@ def test_learning_guide_runs(
 def test_comparison_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     guide = ROOT / "docs" / "guides" / "comparison.md"
-    (code,), (command,) = fenced(guide, "python"), fenced(guide, "sh")
+    (code,), (command, disclosing) = fenced(guide, "python"), fenced(guide, "sh")
     names: dict[str, object] = {}
     exec(code.replace("episodes=64", "episodes=2"), names)
     assert len(names["comparison"].episodes) == 3 * 2 * 2  # type: ignore[attr-defined]
     words = command.replace("20:60:10", "30").split()[1:]
     assert main([*words, "--json", "--episodes", "2"]) == 0
     assert json.loads(capsys.readouterr().out)["points"][0]["vary"] == {"fleet.size": 30}
+    assert main([*disclosing.split()[1:], "--json", "--episodes", "2"]) == 0
+    found = json.loads(capsys.readouterr().out)["points"][0]["controllers"]["maddpg-pointer"]["privacy"]["training"]
+    assert names["told"].training.raw_bytes_left_per_ev_and_slot == found["raw_bytes_left_per_ev_and_slot"] == 976.0  # type: ignore[attr-defined]
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    assert [name for name in found if f"| `{name}` |" not in page] == []
 
 
 def test_training_guide_runs(

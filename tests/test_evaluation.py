@@ -15,12 +15,14 @@ import pytest
 import cosim
 from agents.trained import FOLDER
 from agents.weights import load_weights, save_weights
+from cosim.disclosure import mean_disclosure
 from cosim.errors import ControllerError, ScenarioError
 from cosim.evaluation import RATIOS
 from cosim.experiment import Tally, run_episodes
 from cosim.grid import case
 from cosim.interface import Floats
 from cosim.loading import load_controller
+from cosim.privacy import privacy
 from cosim.report.terminal import comparison_view
 from cosim.schedule import Schedule
 from cosim.statistics import bootstrap, mean, mean_difference
@@ -266,6 +268,57 @@ def test_training_seeds_count_as_values_of_one_controller(seeds: list[Path]) -> 
     shown = [str(part) for part in comparison_view(comparison.summary()).renderables]
     line = f"load restoration of mine with each of its 2 training seeds: {means[0]:.3f}, {means[1]:.3f}"
     assert line in shown
+
+
+def test_what_is_disclosed_is_what_privacy_counts() -> None:
+    names = ("independent", "maddpg-pointer", "dt-maddpg", "coordinated")
+    heard, silent = (compare((*names, "greedy"), privacy=each).points[0] for each in (True, False))
+    for name in names:
+        counted = privacy(SCENARIO, controller=name, episodes=EPISODES, engine="lindistflow").traffic
+        found = heard.controllers[name].privacy
+        assert found is not None
+        assert (found.training is None) == (name == "coordinated")
+        for phase, of_phase in (("execution", found.execution), ("training", found.training)):
+            if of_phase is None:
+                continue
+            wanted = counted[phase]["without_weights"]
+            left_bytes = counted[phase]["raw_bytes_left"] / (counted["evs"] * counted["slots"])
+            assert of_phase.raw_bytes_left_per_ev_and_slot == left_bytes
+            assert of_phase.data_decentralisation == counted[phase]["data_decentralisation"]
+            assert of_phase.sent_messages_per_ev_and_slot == wanted["per_ev_and_slot"]["sent_messages"]
+            assert of_phase.sent_bytes_per_ev_and_slot == wanted["per_ev_and_slot"]["sent_bytes"]
+            assert of_phase.jain_index == wanted["balance"]["jain"]
+            assert of_phase.busiest_over_mean == wanted["balance"]["busiest_over_mean"]
+    trained = {name: heard.controllers[name].privacy.training for name in names[:3]}  # type: ignore[union-attr]
+    left = [each.raw_bytes_left_per_ev_and_slot for each in trained.values()]  # type: ignore[union-attr]
+    assert left == [0.0, 976.0, 0.0]
+    assert heard.controllers["greedy"].privacy is None
+    for name in (*names, "greedy"):
+        assert silent.controllers[name].privacy is None
+        # Who is heard decides as it would unheard.
+        for ratio, values in silent.controllers[name].values.items():
+            assert heard.controllers[name].values[ratio].tobytes() == values.tobytes()
+
+
+def test_episodes_side_by_side_change_nothing_of_what_is_disclosed() -> None:
+    found = [
+        compare(("maddqn",), privacy=True, replicas=replicas).points[0].controllers["maddqn"] for replicas in (1, 4)
+    ]
+    assert found[0].privacy == found[1].privacy
+
+
+def test_what_is_disclosed_is_the_mean_over_training_seeds(seeds: list[Path]) -> None:
+    both, *alone = (
+        compare(("maddqn",), weights={"maddqn": files}, privacy=True).points[0].controllers["maddqn"].privacy
+        for files in (seeds, seeds[:1], seeds[1:])
+    )
+    assert alone[0] != alone[1]
+    assert both == mean_disclosure([each for each in alone if each is not None])
+
+
+def test_messages_are_not_counted_in_several_processes() -> None:
+    with pytest.raises(ValueError, match="privacy is counted in one process: workers must be 1, got 2"):
+        compare(("coordinated",), privacy=True, workers=2)
 
 
 def test_progress_counts_every_training_seed(seeds: list[Path]) -> None:

@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from cosim.report.disclosure_view import disclosure_remarks, disclosure_view
+
 COST_NAMES = {
     "dg": "diesel",
     "shedding": "shedding",
@@ -70,7 +72,7 @@ def comparison_view(comparison: Mapping[str, Any]) -> Group:
     """
     first, count = comparison["first_episode"], comparison["episodes"]
     held_out = f"held-out episodes {first} to {first + count - 1}" if count > 1 else f"held-out episode {first}"
-    parts: list[Text | Table] = [Text(f"{comparison['scenario']}: {held_out}, engine {comparison['engine']}")]
+    parts: list[Text | Table | Group] = [Text(f"{comparison['scenario']}: {held_out}, engine {comparison['engine']}")]
     points = comparison["points"]
     for point in points:
         varied = [f"{path} = {value}" for path, value in point["vary"].items() if path != "seed"]
@@ -79,9 +81,14 @@ def comparison_view(comparison: Mapping[str, Any]) -> Group:
             _ratios(point, comparison["against"]),
             *_training_seeds(point),
         ]
+        if comparison["privacy"]:
+            parts.append(disclosure_view({name: found["privacy"] for name, found in point["controllers"].items()}))
     if len(points) == 1:
         parts.append(Text(f"CPU time to decide, per slot of an episode: {_decision_times(points[0])}"))
     parts.append(Text("\nIQM: interquartile mean; differences: of means, on the same episodes"))
+    if comparison["privacy"]:
+        disclosed = [found["privacy"] for point in points for found in point["controllers"].values()]
+        parts += disclosure_remarks(disclosed)
     return Group(*parts, *(_overview(points) if len(points) > 1 else ()))
 
 
