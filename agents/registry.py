@@ -36,6 +36,11 @@ CONTROLLERS = (
     Entry("idle", "agents.baselines.idle:IdleController", "no EV ever moves or charges"),
     Entry("random", "agents.baselines.random:RandomController", "uniform over all actions"),
     Entry(
+        "on_arrival",
+        "agents.baselines.on_arrival:OnArrivalController",
+        "no EV ever moves; who is at a station charges until it is full",
+    ),
+    Entry(
         "greedy",
         "agents.baselines.greedy:GreedyController",
         "to the nearest deficit, then to the nearest surplus; every EV for itself",

@@ -11,7 +11,7 @@ import numpy as np
 from agents.board import IntentionBoard
 from agents.moves import Moves
 from agents.options import Choices, Outlook
-from cosim.interface import EvState, Ints
+from cosim.interface import Ints, can_decide
 
 Order = Literal["sequential", "simultaneous"]
 
@@ -62,7 +62,7 @@ def turns(order: Order, board: IntentionBoard, outlook: Outlook) -> Iterator[Tur
         board: Everybody's intentions.
         outlook: What is known as the slot begins.
     """
-    choosing = outlook.observation.state != int(EvState.DRIVING)
+    choosing = can_decide(outlook.observation.state)
     if order == "simultaneous":
         replica, ev = np.nonzero(choosing)
         if len(ev):

@@ -182,6 +182,7 @@ def episode_bounds(system: System, episodes: Sequence[int], levels: int = LEVELS
     between = trips.from_some(system.station_node)
     numbers = iter(episodes)
     _refuse_shared_islands(system)
+    _refuse_commuters(system)
     while batch := list(islice(numbers, SIDE_BY_SIDE)):
         grid = _GridEpisodes.of(system, batch)
         traffic = system.traffic_model(keep_trips=False)
@@ -209,6 +210,12 @@ def _refuse_shared_islands(system: System) -> None:
                 "the bound knows no islands with stations or storage in several microgrids; leave out what joins these"
             )
             raise ScenarioError([ScenarioIssue("network.timetable", problem)])
+
+
+def _refuse_commuters(system: System) -> None:
+    """The program does not know that EVs come and leave."""
+    if system.scenario.fleet.commute is not None:
+        raise ScenarioError([ScenarioIssue("fleet.commute", "the bound knows no EVs that commute; leave it out")])
 
 
 def earliest_trips(system: System) -> Trips:

@@ -278,7 +278,10 @@ class OutageParallelEnv(ParallelEnv):  # type: ignore[misc]
     def _seen_at_end(self, loop: PlainLoop) -> Observation:
         """What is known when the outage is over: where everything is, and that nobody needs energy any more."""
         grid, traffic = loop.simulators.grid, loop.simulators.traffic
-        nothing = {name: np.zeros_like(values) for name, values in vars(grid.ports["outlook"]).items()}
+        outlook: dict[str, Any] = vars(grid.ports["outlook"])
+        nothing: dict[str, Any] = {
+            name: None if values is None else np.zeros_like(values) for name, values in outlook.items()
+        }
         state = vars(traffic.ports["end"])
         return replace(self._begun(), slot=self.spec.slots, **state, **nothing)
 

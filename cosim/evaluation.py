@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 DEFAULT_EPISODES = 256
 #: What controllers are compared by; the first one is what a bound is a bound of.
 RATIOS = ("load_restoration_ratio", "restoration_fairness", "energy_consumption_ratio")
+#: Where EVs commute, nothing is restored, and these take their place.
+DAY_RATIOS = (
+    "renewable_utilisation",
+    "fossil_kwh",
+    "net_load_std_kw",
+    "net_load_peak_ratio",
+    "net_load_ramp_kw",
+    "satisfaction",
+    "energy_cost_cny",
+)
 #: And in scenarios with customers, who have the same chargers.
 CUSTOMER_RATIOS = ("customer_waiting_time_p90_h", "customers_lost_share")
 
@@ -78,7 +88,7 @@ class Evaluation:
     @property
     def training_seeds(self) -> int:
         """Number of training seeds S; 1 where nothing was trained."""
-        return len(self.values[RATIOS[0]])
+        return len(next(iter(self.values.values())))
 
     def columns(self, episode: Sequence[int]) -> dict[str, Any]:
         """Training seed, episode and ratios, one row per training seed and episode.
@@ -364,7 +374,8 @@ class _Conditions:
             effort = effort.plus(of_seed)
             if count is not None:
                 disclosures.append(disclosure_of(count(), trained=is_trained(system)))
-        ratios = [ratio for ratio in (*RATIOS, *CUSTOMER_RATIOS) if ratio in totals[0].metric]
+        first = DAY_RATIOS if DAY_RATIOS[0] in totals[0].metric else RATIOS
+        ratios = [ratio for ratio in (*first, *CUSTOMER_RATIOS) if ratio in totals[0].metric]
         values = {ratio: np.array([total.metric[ratio] for total in totals]) for ratio in ratios}
         return _Run(values, effort.by_component["controller"] / effort.slots, mean_disclosure(disclosures))
 
@@ -422,14 +433,17 @@ def _each(by_name: Mapping[str, Sequence[System]]) -> Iterator[System]:
 
 
 def _evaluate(run: _Run, against: _Run | None, bounds: Floats | None, seed: int) -> Evaluation:
-    values, restoration = run.values, run.values[RATIOS[0]]
+    values, restoration = run.values, run.values.get(RATIOS[0])
     others = against.values if against is not None else {}
+    fraction = None
+    if bounds is not None and restoration is not None:
+        fraction = bootstrap(mean_fraction, restoration, bounds[None], seed=seed)
     return Evaluation(
         values=values,
         means={ratio: bootstrap(mean, values[ratio], seed=seed) for ratio in values},
         interquartile_means={ratio: bootstrap(interquartile_mean, values[ratio], seed=seed) for ratio in values},
         differences={ratio: bootstrap(mean_difference, values[ratio], others[ratio], seed=seed) for ratio in others},
-        fraction_of_bound=None if bounds is None else bootstrap(mean_fraction, restoration, bounds[None], seed=seed),
+        fraction_of_bound=fraction,
         seed_means={ratio: means_of_seeds(values[ratio]) for ratio in values},
         decision_time_s=run.decision_time_s,
         privacy=run.privacy,

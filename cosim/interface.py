@@ -31,6 +31,18 @@ class EvState(IntEnum):
     QUEUEING = 2
     CHARGING = 3
     DISCHARGING = 4
+    AWAY = 5
+    """It commutes, and is not at home."""
+
+
+def can_decide(state: Ints) -> NDArray[np.bool_]:
+    """Which EVs can be told where to go and what to do: those that neither drive nor are away.
+
+    Args:
+        state: What each is doing, numbers of `EvState`, any shape.
+    """
+    told: NDArray[np.bool_] = (state != int(EvState.DRIVING)) & (state != int(EvState.AWAY))
+    return told
 
 
 class Visibility:
@@ -46,6 +58,10 @@ class Visibility:
 
 def _seen(visibility: str, about: str) -> Any:
     return field(metadata={"visibility": visibility, "about": about})
+
+
+def _seen_at_times(visibility: str, about: str) -> Any:
+    return field(default=None, metadata={"visibility": visibility, "about": about})
 
 
 class Navigator(Protocol):
@@ -89,6 +105,44 @@ class Navigator(Protocol):
 
 
 @dataclass(frozen=True)
+class DayRule:
+    """What a day of EVs that commute is judged by; all of it is public.
+
+    With net load x = load - renewable power to be had + power of the EVs, each EV earns in a slot
+
+        - stability ((x - m) / s)^2 - fossil f / n + renewable u + satisfaction dq + revenue c / k,
+
+    where f is power that is not renewable, u the share of renewable energy that is used, dq the gain in
+    min(1, energy / `energy_needed_kwh`), and c what the EV is paid for energy, less what it pays.
+
+    Attributes:
+        stability: Weight of the squared distance of the net load from its mean.
+        fossil: Weight of power that is not renewable.
+        renewable: Weight of the share of renewable energy that is used.
+        satisfaction: Weight of the gain in charge, up to what is needed.
+        revenue: Weight of what an EV is paid, less what it pays.
+        net_mean_kw: Mean net load of the expected day without EVs [kW], m.
+        net_spread_kw: Its standard deviation [kW], s.
+        fossil_mean_kw: Mean power that is not renewable of that day [kW], n.
+        trade_most_cny: What the most that an EV can draw in a slot costs at the highest price [CNY], k.
+        energy_needed_kwh: Energy that an EV should leave with [kWh].
+        feed_in_share: What EVs are paid for energy that they feed in, share of the price.
+    """
+
+    stability: float
+    fossil: float
+    renewable: float
+    satisfaction: float
+    revenue: float
+    net_mean_kw: float
+    net_spread_kw: float
+    fossil_mean_kw: float
+    trade_most_cny: float
+    energy_needed_kwh: float
+    feed_in_share: float
+
+
+@dataclass(frozen=True)
 class FleetSpec:
     """What a controller knows before the first slot: the fleet, the stations, the map; no state.
 
@@ -116,6 +170,7 @@ class FleetSpec:
         road_position_km: Middle of each directed road on the map [km], shape [E, 2].
         road_capacity_vph: Capacity of each directed road [vehicles/h], shape [E].
         navigator: Distances and headings along the roads.
+        day: What a day of EVs that commute is judged by; None if they do not.
     """
 
     slots: int
@@ -141,6 +196,7 @@ class FleetSpec:
     road_position_km: Floats
     road_capacity_vph: Floats
     navigator: Navigator
+    day: DayRule | None = None
 
 
 class RandomSource(Protocol):
@@ -184,6 +240,18 @@ class Observation:
         Visibility.PUBLIC, "[R, M, T] Power that EVs could draw, k slots from now [kW]."
     )
     random: RandomSource = _seen(Visibility.PUBLIC, "Random generator of a replica's episode.")
+    departure_h: Floats | None = _seen_at_times(
+        Visibility.RAW, "[R, I] Time until the EV leaves for the day [h], 0 once it has; None if EVs do not commute."
+    )
+    load_forecast_kw: Floats | None = _seen_at_times(
+        Visibility.PUBLIC, "[R, T] Load of all microgrids, k slots from now [kW]; None without a tariff."
+    )
+    renewable_forecast_kw: Floats | None = _seen_at_times(
+        Visibility.PUBLIC, "[R, T] Renewable power to be had in all of them [kW]; None without a tariff."
+    )
+    price_cny_per_kwh: Floats | None = _seen_at_times(
+        Visibility.PUBLIC, "[R, T] Price of energy, k slots from now [CNY/kWh]; None without a tariff."
+    )
 
     @property
     def replicas(self) -> int:
@@ -242,10 +310,18 @@ class Outcome:
     station: Ints = _seen(Visibility.RAW, "[R, I] Station at the slot's end, -1 elsewhere.")
     shed_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Load shed [kW].")
     reference_shed_kw: Floats = _seen(Visibility.PUBLIC, "[R, M] Load that would be shed without EVs [kW].")
+    day_reward: Floats | None = _seen_at_times(
+        Visibility.RAW, "[R, I] Reward of a day of EVs that commute, all terms; None without `form: v2g`."
+    )
+    net_load_kw: Floats | None = _seen_at_times(
+        Visibility.PUBLIC, "[R] Load less renewable power to be had, with EVs [kW]; None without `form: v2g`."
+    )
 
     @property
     def reward(self) -> Floats:
         """All terms together, shape [R, I]."""
+        if self.day_reward is not None:
+            return self.day_reward
         return self.shedding_reward + self.cost_reward + self.penalty_reward
 
 
@@ -265,7 +341,7 @@ class TrainingRound:
     Attributes:
         episodes: Episodes of training so far.
         validates: Whether it was one of validation.
-        restoration: Mean load restoration ratio.
+        restoration: Mean load restoration ratio; None where EVs commute and nothing is restored.
         reward: Mean over EVs and episodes of the sum of an episode's credits.
         logged: Means of what the updates logged.
         variant: Variant of the scenario that it ran; empty if there is one only, `all` for a mean over all.
@@ -278,6 +354,17 @@ class TrainingRound:
     logged: dict[str, float] = field(default_factory=dict)
     variant: str = ""
 
+    @property
+    def score(self) -> float:
+        """What weights are selected by: what is restored, or else what is earned."""
+        return self.reward if self.restoration is None else self.restoration
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All that it brought, by name."""
+        restoration = {} if self.restoration is None else {"restoration": self.restoration}
+        return {"reward": self.reward, **restoration, **self.logged}
+
 
 @dataclass(frozen=True)
 class Episodes:
@@ -285,7 +372,7 @@ class Episodes:
 
     Attributes:
         validates: Whether they were of validation.
-        restoration: Mean load restoration ratio.
+        restoration: Mean load restoration ratio; None where EVs commute and nothing is restored.
         reward: Mean over EVs and episodes of the sum of an episode's credits.
         kept: What was seen, chosen and earned, by name, shape [R, T, ...]; of validation only what was earned.
     """

@@ -41,6 +41,7 @@ class MetricContext:
         consumption_kwh_per_km: Energy for driving [kWh/km].
         customers: Whether anybody but the fleet comes to the stations.
         critical: Whether any load is critical.
+        energy_needed_kwh: Energy that EVs that commute should leave with [kWh]; None if they do not.
     """
 
     slot_h: float
@@ -49,12 +50,14 @@ class MetricContext:
     consumption_kwh_per_km: float
     customers: bool = False
     critical: bool = False
+    energy_needed_kwh: float | None = None
 
     @property
     def metrics(self) -> Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]]:
         """The metrics that a scenario has."""
         of_customers = CUSTOMER_METRICS if self.customers else {}
-        return {**METRICS, **(CRITICAL_METRICS if self.critical else {}), **of_customers}
+        of_day = {} if self.energy_needed_kwh is None else DAY_METRICS
+        return {**METRICS, **(CRITICAL_METRICS if self.critical else {}), **of_customers, **of_day}
 
 
 def shed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
@@ -189,6 +192,65 @@ def voltage_max_pu(records: Records, context: MetricContext) -> Floats:
     return highest
 
 
+def net_load_std_kw(records: Records, context: MetricContext) -> Floats:
+    """Standard deviation of the net load, load and EVs less renewable power to be had, over an episode [kW]."""
+    spread_kw: Floats = net_load_kw(records).std(axis=1)
+    return spread_kw
+
+
+def net_load_peak_ratio(records: Records, context: MetricContext) -> Floats:
+    """Highest net load over its mean; undefined where the mean is not above zero."""
+    net_kw = net_load_kw(records)
+    return _ratio(net_kw.max(axis=1), net_kw.mean(axis=1))
+
+
+def net_load_ramp_kw(records: Records, context: MetricContext) -> Floats:
+    """Mean change of the net load from slot to slot, without its sign [kW]."""
+    ramp_kw: Floats = np.abs(np.diff(net_load_kw(records), axis=1)).mean(axis=1)
+    return ramp_kw
+
+
+def renewable_utilisation(records: Records, context: MetricContext) -> Floats:
+    """Renewable energy used over that which was to be had; undefined where there was none."""
+    slots = records["microgrid_slots"]
+    used, available = slots.total("pv_kw") + slots.total("wt_kw"), _renewable_kw(records).sum(axis=1)
+    return _ratio(used, available)
+
+
+def fossil_kwh(records: Records, context: MetricContext) -> Floats:
+    """Energy from the utility and from diesel [kWh]."""
+    slots = records["microgrid_slots"]
+    return (slots.total("supply_kw") + slots.total("dg_kw")) * context.slot_h
+
+
+def satisfaction(records: Records, context: MetricContext) -> Floats:
+    """Mean over EVs of min(1, energy at departure over energy needed); who is there at the end leaves then."""
+    if context.energy_needed_kwh is None:
+        raise ValueError("EVs that do not commute need no energy to leave with")
+    left_kwh = records["ev_slots"].cube("energy_end_kwh")[:, -1]
+    satisfied: Floats = np.minimum(left_kwh / context.energy_needed_kwh, 1.0)
+    return _ratio(satisfied.sum(axis=1), np.full(len(satisfied), float(satisfied.shape[1])))
+
+
+def energy_cost_cny(records: Records, context: MetricContext) -> Floats:
+    """What all EVs pay for energy by the tariff, less what they are paid [CNY]."""
+    return records["ev_slots"].total("energy_cny")
+
+
+def net_load_kw(records: Records) -> Floats:
+    """Load and EVs less renewable power to be had, of all microgrids [kW], shape [episodes, T]."""
+    slots = records["microgrid_slots"]
+    net_kw: Floats = (slots.cube("load_kw") + slots.cube("ev_kw")).sum(axis=2) - _renewable_kw(records)
+    return net_kw
+
+
+def _renewable_kw(records: Records) -> Floats:
+    """Renewable power to be had in all microgrids [kW], shape [episodes, T]."""
+    slots = records["microgrid_slots"]
+    renewable_kw: Floats = (slots.cube("pv_available_kw") + slots.cube("wt_available_kw")).sum(axis=2)
+    return renewable_kw
+
+
 #: Metrics by name, with their units; the order is that of reports.
 METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
     "load_restoration_ratio": (load_restoration_ratio, "1"),
@@ -216,7 +278,17 @@ CUSTOMER_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats],
 CRITICAL_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
     "critical_restoration_ratio": (critical_restoration_ratio, "1"),
 }
-ALL_METRICS = {**METRICS, **CRITICAL_METRICS, **CUSTOMER_METRICS}
+#: Metrics of scenarios whose EVs commute, likewise.
+DAY_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
+    "net_load_std_kw": (net_load_std_kw, "kW"),
+    "net_load_peak_ratio": (net_load_peak_ratio, "1"),
+    "net_load_ramp_kw": (net_load_ramp_kw, "kW"),
+    "renewable_utilisation": (renewable_utilisation, "1"),
+    "fossil_kwh": (fossil_kwh, "kWh"),
+    "satisfaction": (satisfaction, "1"),
+    "energy_cost_cny": (energy_cost_cny, "CNY"),
+}
+ALL_METRICS = {**METRICS, **CRITICAL_METRICS, **CUSTOMER_METRICS, **DAY_METRICS}
 
 
 @dataclass(frozen=True)

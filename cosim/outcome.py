@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cosim.day_reward import net_load_kw
 from cosim.grid.accounts import GridSlot
 from cosim.interface import Floats, Outcome
 from cosim.reward import RewardModel
@@ -40,6 +41,7 @@ class Outcomes:
         rewards = self._reward.of_slots(evs, microgrids, reference, self._restored_kwh, self._reference_kwh)
         so_far = self._reward.so_far(microgrids, reference, self._restored_kwh, self._reference_kwh)
         self._restored_kwh, self._reference_kwh = (kwh[-1] for kwh in so_far)
+        paid_by_day = self._reward.of_days
         return Outcome(
             slot=slot,
             episode=np.array(episodes, dtype=np.int64),
@@ -52,4 +54,6 @@ class Outcomes:
             station=evs.station[0],
             shed_kw=microgrids.shed_kw[0],
             reference_shed_kw=reference.shed_kw[0],
+            day_reward=rewards.total[0] if paid_by_day else None,
+            net_load_kw=net_load_kw(microgrids)[0] if paid_by_day else None,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
-from cosim.interface import Floats, Ints
+from cosim.day_reward import DayTerms, day_terms
+from cosim.interface import DayRule, Floats, Ints
 from cosim.records.schema import EvSlots, MicrogridSlots, Rewards
 from cosim.scenario.schema import RewardSection
 from cosim.sums import sum_by_column
@@ -23,16 +26,28 @@ class RewardModel:
         slot_h: Length of a slot [h].
         station_microgrid: Microgrid that feeds each station, shape [H].
         penalised: Outcomes of an action that cost `move_penalty`.
+        day: What a day of EVs that commute is judged by, for `form: v2g`.
     """
 
     def __init__(
-        self, section: RewardSection, slot_h: float, station_microgrid: Ints, penalised: tuple[int, ...]
+        self,
+        section: RewardSection,
+        slot_h: float,
+        station_microgrid: Ints,
+        penalised: tuple[int, ...],
+        day: DayRule | None = None,
     ) -> None:
         self._section = section
         self._slot_h = slot_h
         # The last entry is that of no station, -1.
         self._microgrid_at = np.append(station_microgrid, -1)
         self._penalised = penalised
+        self._day = day if section.form == "v2g" else None
+
+    @property
+    def of_days(self) -> bool:
+        """Whether it pays for a day of EVs that commute."""
+        return self._day is not None
 
     def of_slots(
         self,
@@ -62,6 +77,8 @@ class RewardModel:
             Wu, Cai, Li 2025, eq. (21); `literal` as printed, `avoided` and `ratio` with the sign that rewards
             fairness, see docs/model.md.
         """
+        if self._day is not None:
+            return _of_day(day_terms(self._day, evs, microgrids))
         # Fairness is that of all that was restored so far.
         fairness = jain_fairness(*self.so_far(microgrids, reference, restored_kwh, reference_kwh))
         avoided_cny = reference.shedding_cny - microgrids.shedding_cny
@@ -79,7 +96,8 @@ class RewardModel:
             shedding = np.broadcast_to(self._section.scale * term_cny[..., None] / fleet, cost_cny.shape).copy()
         cost = -self._section.scale * cost_cny
         penalty = np.where(np.isin(evs.outcome, self._penalised), -self._section.move_penalty, 0.0)
-        return Rewards(shedding=shedding, cost=cost, penalty=penalty, total=shedding + cost + penalty)
+        terms = {"shedding": shedding, "cost": cost, "penalty": penalty}
+        return Rewards(**terms, **_nothing(DayTerms, cost), total=shedding + cost + penalty)
 
     def so_far(
         self,
@@ -110,6 +128,18 @@ class RewardModel:
         left_cny = np.where(fed, 0.0, value_cny).sum(axis=-1)
         of_each: Floats = own_cny + left_cny[..., None] / max(evs.outcome.shape[-1], 1)
         return of_each
+
+
+def _of_day(terms: DayTerms) -> Rewards:
+    """The reward of a day, in which nothing is paid for load that is served."""
+    nothing = np.zeros_like(terms.stability)
+    return Rewards(shedding=nothing, cost=nothing, penalty=nothing, **vars(terms), total=terms.total)
+
+
+def _nothing(terms: type, like: Floats) -> dict[str, Floats]:
+    """Zeros for all terms of a kind."""
+    nothing = np.zeros_like(like)
+    return {term.name: nothing for term in fields(terms)}
 
 
 def jain_fairness(restored_kwh: Floats, reference_kwh: Floats) -> Floats:

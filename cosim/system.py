@@ -11,17 +11,18 @@ import numpy as np
 
 from cosim.clock import Clock, parse_time_of_day
 from cosim.couplings.simulator import check_simulator, open_simulator
+from cosim.day_reward import day_rule
 from cosim.errors import CouplingError, ScenarioError, ScenarioIssue
 from cosim.foreign_code import is_foreign
 from cosim.grid.case import load_net
 from cosim.grid.feeder import Feeder
-from cosim.grid.microgrid import Microgrids, build_microgrids
+from cosim.grid.microgrid import Microgrids, build_microgrids, expected_availability
 from cosim.grid.model import GridModel, StationSupply
 from cosim.grid.network import Network, build_network, check_station_buses
 from cosim.grid.power_flow import PowerFlow, find_engine, open_engine
 from cosim.grid.staged_flow import StagedFlow
 from cosim.inputs import InputFile, InputFiles, sha256_of
-from cosim.interface import FleetSpec, Floats, Ints
+from cosim.interface import DayRule, FleetSpec, Floats, Ints
 from cosim.reward import RewardModel
 from cosim.sampling.group import Group, Span, make_group
 from cosim.scenario.loader import ParsedScenario, ScenarioFile, parse_scenario
@@ -149,11 +150,17 @@ class System:
             keep_trips: Whether trips are kept until their episode ends, for the records.
         """
         parts = (self.scenario, self.clock, self.roads, self.router, self.station_node, self.base_flow_vph)
-        return TrafficModel(*parts, customers=self.customers, demand=self.demand, keep_trips=keep_trips)
+        return TrafficModel(
+            *parts,
+            customers=self.customers,
+            demand=self.demand,
+            price_cny_per_kwh=_price(self.scenario, self.profiles),
+            keep_trips=keep_trips,
+        )
 
     def reward_model(self) -> RewardModel:
         """What turns slots into rewards."""
-        return RewardModel(self.scenario.reward, self.clock.slot_h, self.supply.microgrid, PENALISED)
+        return RewardModel(self.scenario.reward, self.clock.slot_h, self.supply.microgrid, PENALISED, self.spec.day)
 
 
 #: Says what is wrong with a controller's name and options: the field and the problem, or None.
@@ -304,6 +311,9 @@ def _assemble(
     supply = _supply(scenario.stations, network)
     usual_time_s = TravelTime(roads).of_all_s(base_flow_vph.mean(axis=0))
     navigator = RoadNavigator(roads, router, station_node, usual_time_s, scenario.fleet.max_move_km)
+    expected = expected_availability(network.sections, microgrids, profiles)
+    renewable_kw = (expected.pv_kw + expected.wt_kw).sum(axis=1)
+    day = day_rule(scenario, clock, expected.load_kw.sum(axis=1), renewable_kw, _price(scenario, profiles))
     return System(
         file=file,
         clock=clock,
@@ -315,8 +325,13 @@ def _assemble(
         router=router,
         station_node=station_node,
         base_flow_vph=base_flow_vph,
-        spec=_spec(scenario, clock, microgrids, supply, roads, station_node, navigator),
+        spec=_spec(scenario, clock, microgrids, supply, roads, station_node, navigator, day),
     )
+
+
+def _price(scenario: Scenario, profiles: Mapping[str, Floats]) -> Floats | None:
+    """Price of energy [CNY/kWh], shape [T]; None without a tariff."""
+    return None if scenario.tariff is None else profiles[scenario.tariff.profile]
 
 
 def _supply(stations: Sequence[StationSection], network: Network) -> StationSupply:
@@ -335,6 +350,7 @@ def _spec(
     roads: RoadNetwork,
     station_node: Ints,
     navigator: RoadNavigator,
+    day: DayRule | None,
 ) -> FleetSpec:
     fleet = scenario.fleet
     return FleetSpec(
@@ -361,4 +377,5 @@ def _spec(
         road_position_km=roads.middle_km,
         road_capacity_vph=roads.capacity_vph,
         navigator=navigator,
+        day=day,
     )

@@ -26,6 +26,7 @@ ROOMS = (
     ("cosim.charging", "cosim.grid"),
     ("cosim.sampling",),
     ("cosim.traffic", "cosim.couplings"),
+    ("cosim.day_reward",),
     ("cosim.ledger", "cosim.reward"),
     ("cosim.outcome",),
     ("cosim.system",),

@@ -124,6 +124,11 @@ def test_dark_load_stays_dark_whatever_a_fleet_does() -> None:
     assert bound.least_shed_kwh >= dark_kwh
 
 
+def test_commuters_have_no_bound() -> None:
+    with pytest.raises(ScenarioError, match=r"fleet\.commute: the bound knows no EVs that commute"):
+        restoration_bound(SCENARIOS / "v2g_day.yaml", episodes=1)
+
+
 def test_islands_of_several_microgrids_have_no_bound() -> None:
     with pytest.raises(ScenarioError, match="islands with stations or storage in several microgrids"):
         restoration_bound(SCENARIOS / "day_33bus.yaml", episodes=1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cosim import metrics
-from cosim.metrics import METRICS, EpisodeTotals, Estimate, MetricContext, estimate
+from cosim.metrics import DAY_METRICS, METRICS, EpisodeTotals, Estimate, MetricContext, estimate
 from cosim.records.schema import table_kind
 from cosim.records.table import Records, Table, row_table, slot_table
 
@@ -225,3 +225,43 @@ def test_every_metric_says_what_it_is() -> None:
         assert metric is getattr(metrics, name)
         assert metric.__doc__
         assert unit == ("h" if name.endswith("_h") else "p.u." if name.endswith("_pu") else "1")
+
+
+def of_day(name: str, given: Records) -> list[float]:
+    context = replace(CONTEXT, energy_needed_kwh=48.0)
+    metric, _ = context.metrics[name]
+    return metric(given, context).tolist()
+
+
+# Two slots of two microgrids: net load 100 + 0 + 20 - 30 = 90 kW, then 100 + 60 - 10 = 150 kW.
+DAY = {
+    "microgrid_slots": {
+        "load_kw": [[[100, 0], [100, 60]]],
+        "ev_kw": [[[20, 0], [0, -10]]],
+        "pv_available_kw": [[[30, 0], [0, 0]]],
+        "pv_kw": [[[24, 0], [0, 0]]],
+        "supply_kw": [[[96, 0], [150, 0]]],
+        "dg_kw": [[[0, 4], [0, 0]]],
+    },
+    "ev_slots": {"energy_end_kwh": [[[10, 10], [24, 60]]], "energy_cny": [[[3, -1], [0, 2]]]},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("net_load_std_kw", 30.0),
+        ("net_load_peak_ratio", 150.0 / 120.0),
+        ("net_load_ramp_kw", 60.0),
+        ("renewable_utilisation", 0.8),
+        ("fossil_kwh", 125.0),
+        ("satisfaction", (0.5 + 1.0) / 2.0),
+        ("energy_cost_cny", 4.0),
+    ],
+)
+def test_metrics_of_a_day_of_commuters(name: str, expected: float) -> None:
+    assert of_day(name, records(**DAY)) == [pytest.approx(expected)]
+
+
+def test_who_does_not_commute_has_no_day() -> None:
+    assert not set(CONTEXT.metrics) & set(DAY_METRICS)

@@ -8,7 +8,7 @@ from agents.baselines.plan import SMALLEST_KWH, Bools, discharge_share, go_and_s
 from agents.board import IntentionBoard, Intentions
 from agents.telling import Telling
 from agents.trips import Trips, station_outlook
-from cosim.interface import Action, EvState, FleetSpec, Floats, Ints, Observation
+from cosim.interface import Action, FleetSpec, Floats, Ints, Observation, can_decide
 
 
 class CoordinatedController:
@@ -49,7 +49,7 @@ class CoordinatedController:
         station = np.full(observation.station.shape, -1, dtype=np.int64)
         power_share = np.zeros(observation.station.shape)
 
-        choosing = observation.state != EvState.DRIVING
+        choosing = can_decide(observation.state)
         nearest_km = np.where(choosing, np.min(trips.distance_km, axis=-1), np.inf)
         order = np.argsort(nearest_km, axis=1, kind="stable")
         turns = choosing.sum(axis=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.interface import SMALLEST_MOVE_KM, Action, EvState, FleetSpec, Floats, Ints, Observation
+from cosim.interface import SMALLEST_MOVE_KM, Action, FleetSpec, Floats, Ints, Observation, can_decide
 
 Bools = NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ def go_and_serve(spec: FleetSpec, observation: Observation, station: Ints, power
         Heading and distance as near to the station as one slot's kilometres allow; none for EVs that drive.
     """
     heading_rad, distance_km = np.zeros((2, *station.shape))
-    goes = (station >= 0) & (station != observation.station) & (observation.state != int(EvState.DRIVING))
+    goes = (station >= 0) & (station != observation.station) & can_decide(observation.state)
     if goes.any():
         place = (observation.edge[goes], observation.node[goes], observation.offset_km[goes])
         heading_rad[goes], distance_km[goes] = spec.navigator.aim(*place, station[goes])

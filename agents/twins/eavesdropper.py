@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.board import IntentionBoard
 from agents.offer_noise import OfferNoise
 from cosim.errors import ControllerError
-from cosim.interface import Action, Controller, EvState, FleetSpec, Floats, Ints, LearningController, Observation
+from cosim.interface import Action, Controller, FleetSpec, Floats, Ints, LearningController, Observation, can_decide
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ class Eavesdropper:
     def __init__(self, spec: FleetSpec, fleet: Controller, name: str) -> None:
         board = board_of(fleet)
         if board is None:
-            raise ControllerError(f"controller {name!r} shares nothing: its EVs have no board of intentions")
+            alone = f"controller {name!r} shares nothing: its EVs have no board of intentions"
+            if spec.day is not None:
+                alone += "; what EVs that commute send is counted by cosim compare --privacy"
+            raise ControllerError(alone)
         self._spec = spec
         self._fleet = fleet
         self._board = board
@@ -89,7 +92,7 @@ class Eavesdropper:
         offers, fed, drawn = (kwh.astype(np.float32) for kwh in (board.offer_kwh, board.fed_kwh, board.drawn_kwh))
         self._episodes[-1].append(
             {
-                "decided": (observation.state != int(EvState.DRIVING)).astype(np.int64),
+                "decided": can_decide(observation.state).astype(np.int64),
                 "station": board.station.copy(),
                 "arrival": board.arrival.copy(),
                 "offer_kwh": offers,

@@ -58,6 +58,9 @@ class Outlook:
         station_limit_kw: Charging and discharging limit of each station [kW], >= 0, shape [R, H, 2].
         deficit_forecast_kw: Deficit k slots from now [kW], shape [R, M, T].
         surplus_forecast_kw: Surplus k slots from now [kW], shape [R, M, T].
+        load_forecast_kw: Load of all microgrids, k slots from now [kW], shape [R, T]; None without a tariff.
+        renewable_forecast_kw: Renewable power to be had in all of them [kW], shape [R, T]; None without a tariff.
+        price_cny_per_kwh: Price of energy, k slots from now [CNY/kWh], shape [R, T]; None without a tariff.
     """
 
     shed_kw: Floats
@@ -65,6 +68,9 @@ class Outlook:
     station_limit_kw: Floats
     deficit_forecast_kw: Floats
     surplus_forecast_kw: Floats
+    load_forecast_kw: Floats | None = None
+    renewable_forecast_kw: Floats | None = None
+    price_cny_per_kwh: Floats | None = None
 
 
 class GridModel:
@@ -107,6 +113,8 @@ class GridModel:
             wt_kw=expected.wt_kw * self._conditions.wt_works,
         )
         self._forecaster = Forecaster(scenario.forecast, self._limits, self._expected, scenario.seed)
+        tariff = scenario.tariff
+        self._price_cny_per_kwh = None if tariff is None else profiles[tariff.profile]
         self._accounts = GridAccounts(scenario.network.costs, clock.slot_h)
         self._dispatcher = self._dispatcher_of(scenario.network.dispatch)
         self._by_program = scenario.network.dispatch.kind == "slot"
@@ -163,7 +171,16 @@ class GridModel:
         supply = self._supply
         limits_kw = self._limits_kw[self._slot, :2, : len(self._episodes)]
         station_limit_kw = np.ascontiguousarray((limits_kw[..., supply.microgrid] * supply.share).transpose(1, 2, 0))
-        return Outlook(*self._last_slot_kw, station_limit_kw, *self._forecaster.forecast(self._slot))
+        forecast = self._forecaster.forecast(self._slot)
+        return Outlook(*self._last_slot_kw, station_limit_kw, *forecast, *self._market())
+
+    def _market(self) -> tuple[Floats, ...]:
+        """Load, renewable power and price of the slots to come, if there is a tariff."""
+        if self._price_cny_per_kwh is None:
+            return ()
+        price = np.zeros((len(self._episodes), self._clock.slots))
+        price[:, : self._clock.slots - self._slot] = self._price_cny_per_kwh[self._slot :]
+        return *self._forecaster.totals(self._slot), price
 
     def step(self, station_power_kw: Floats) -> GridSlot:
         """Go through one slot.

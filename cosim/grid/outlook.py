@@ -104,6 +104,7 @@ class Forecaster:
             actual: What they really bring, shape [R, T, M].
         """
         self._actual = actual
+        self._foretold: tuple[int, Availability] | None = None
         if self._kind == "noisy":
             self._generators = [stream(self._seed, e, self._name) for e in episodes]
         elif self._kind == "shape":
@@ -128,6 +129,25 @@ class Forecaster:
         deficit_kw, surplus_kw = self._limits.deficit_kw(foretold, slot), self._limits.surplus_kw(foretold, slot)
         return _ahead(deficit_kw, shape), _ahead(surplus_kw, shape)
 
+    def totals(self, slot: int) -> tuple[Floats, Floats]:
+        """Load of all microgrids, and renewable power to be had in all of them.
+
+        Args:
+            slot: The slot that begins.
+
+        Returns:
+            Load and renewable power [kW], each of shape [R, T]; index k is k slots from now, 0 beyond the end.
+        """
+        shape = self._actual.load_kw.shape
+        if self._kind == "none":
+            load_kw, renewable_kw = np.zeros((2, *shape[:2]))
+            if slot:
+                last = self._actual.slot(slot - 1)
+                load_kw[:, 0], renewable_kw[:, 0] = last.load_kw.sum(axis=1), (last.pv_kw + last.wt_kw).sum(axis=1)
+            return load_kw, renewable_kw
+        foretold = self.foretold(slot)
+        return _ahead(foretold.load_kw, shape).sum(axis=1), _ahead(foretold.pv_kw + foretold.wt_kw, shape).sum(axis=1)
+
     def foretold(self, slot: int) -> Availability:
         """Load and renewables from a slot that begins on; nothing else of it is foretold.
 
@@ -137,6 +157,12 @@ class Forecaster:
         Returns:
             Powers of shape [R, K, M], the present slot first, as it is.
         """
+        # Once per slot: an error is drawn.
+        if self._foretold is None or self._foretold[0] != slot:
+            self._foretold = slot, self._foretell(slot)
+        return self._foretold[1]
+
+    def _foretell(self, slot: int) -> Availability:
         actual = self._actual
         if self._kind == "shape":
             load_kw, pv_kw, wt_kw = self._shapes[:, None, slot:] * self._factor[:, :, slot, None]

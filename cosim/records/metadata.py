@@ -14,7 +14,7 @@ from cosim.records.files import write_text
 from cosim.scenario.source import parse_yaml
 
 METADATA = "metadata.yaml"
-FORMAT = 1
+FORMAT = 2
 
 #: Top-level keys and their types.
 _KEYS = {

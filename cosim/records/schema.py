@@ -115,7 +115,7 @@ class EvSlots:
     outcome: Ints = _column("", "What became of the action, see `ActionOutcome`.", "int")
     x_km: Floats = _column("km", "Position at the slot's end, eastwards.")
     y_km: Floats = _column("km", "Position at the slot's end, northwards.")
-    station: Ints = _count("Station at the slot's end, -1 elsewhere.")
+    station: Ints = _count("Station at the slot's end, or the one left for the day within it; -1 elsewhere.")
     state: Ints = _count("State at the slot's end, see `EvState`.")
     energy_start_kwh: Floats = _column("kWh", "Energy in the battery at the slot's start.")
     energy_end_kwh: Floats = _column("kWh", "Energy in the battery at the slot's end.")
@@ -126,6 +126,7 @@ class EvSlots:
     battery_cny: Floats = _column("CNY", "Cost of battery wear.")
     distance_cny: Floats = _column("CNY", "Cost of driving by distance.")
     time_cny: Floats = _column("CNY", "Cost of driving by time.")
+    energy_cny: Floats = _column("CNY", "Cost of energy by the tariff, < 0 where the EV is paid; 0 without a tariff.")
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,11 @@ class Rewards:
     shedding: Floats = _column("", "Share in the shedding term, whatever its form.")
     cost: Floats = _column("", "Own dispatch cost, <= 0.")
     penalty: Floats = _column("", "Penalty for a move that cannot be made, <= 0.")
+    stability: Floats = _column("", "With `v2g`: for the net load's distance from its mean, <= 0; the same for all.")
+    fossil: Floats = _column("", "With `v2g`: for power that is not renewable, <= 0; the same for all.")
+    renewable: Floats = _column("", "With `v2g`: for the share of renewable energy that is used; the same for all.")
+    satisfaction: Floats = _column("", "With `v2g`: for the gain in charge, up to what is needed.")
+    revenue: Floats = _column("", "With `v2g`: for what it is paid for energy, less what it pays.")
     total: Floats = _column("", "Sum of the terms.")
 
 

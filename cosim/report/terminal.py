@@ -36,10 +36,19 @@ RATIO_NAMES = {
     "energy_consumption_ratio": "energy consumption",
     "customer_waiting_time_p90_h": "customer wait p90 [h]",
     "customers_lost_share": "customers lost",
+    "renewable_utilisation": "renewables used",
+    "fossil_kwh": "fossil energy [kWh]",
+    "net_load_std_kw": "net load std [kW]",
+    "net_load_peak_ratio": "net load peak/mean",
+    "net_load_ramp_kw": "net load ramp [kW]",
+    "satisfaction": "satisfaction",
+    "energy_cost_cny": "energy cost [CNY]",
 }
 
 #: The one that a bound is a bound of.
 BOUNDED_RATIO = "load_restoration_ratio"
+#: Decimals of numbers of narrow tables, from a size on; below that three.
+DIGITS = ((100.0, 0), (10.0, 1))
 #: Points whose means stand in one table.
 POINTS_SIDE_BY_SIDE = 8
 
@@ -125,8 +134,9 @@ def _training_seeds(point: Mapping[str, Any]) -> list[Text]:
     lines = []
     for name, count in point["training_seeds"].items():
         if count > 1:
-            means = ", ".join(_short(mean) for mean in point["seed_means"][name][BOUNDED_RATIO])
-            lines.append(Text(f"load restoration of {name} with each of its {count} training seeds: {means}"))
+            ratio, of_seeds = next(iter(point["seed_means"][name].items()))
+            means = ", ".join(_short(mean) for mean in of_seeds)
+            lines.append(Text(f"{RATIO_NAMES[ratio]} of {name} with each of its {count} training seeds: {means}"))
     return lines
 
 
@@ -176,7 +186,10 @@ def _cells(estimate: Mapping[str, float | None], sign: str = "") -> tuple[str, s
 
 def _short(value: float | None, sign: str = "") -> str:
     """A number of a narrow table; with sign "+" also positive ones have theirs."""
-    return "none" if value is None else f"{value:{sign}.3f}"
+    if value is None:
+        return "none"
+    digits = next((digits for least, digits in DIGITS if abs(value) >= least), 3)
+    return f"{value:{sign},.{digits}f}"
 
 
 def bound_view(bound: Mapping[str, Any]) -> Group:

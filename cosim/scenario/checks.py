@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from cosim.clock import parse_time_of_day
 from cosim.errors import ScenarioIssue
+from cosim.scenario.commute import commute_span_h
 from cosim.scenario.names import Issues, unique_names
 from cosim.scenario.schema import (
     CapacityShareFlow,
+    ClockSection,
     CongestionSection,
     ControllerSection,
     EquilibriumFlow,
@@ -21,10 +24,13 @@ from cosim.scenario.schema import (
     Roads,
     SimulatedFlow,
     StationSection,
+    StepProfile,
+    TariffSection,
     TntpFlow,
 )
 from cosim.scenario.station_checks import check_customers, check_features, check_places
 from cosim.scenario.wording import dotted, shown, suggestion
+from cosim.units import hours
 
 # Sums such as 0.6 - 0.5 may miss a bound by rounding.
 TOLERANCE: Final = 1e-9
@@ -54,7 +60,7 @@ def check_sections(sections: Mapping[str, Any], checks: Checks | None = None) ->
     ]
 
 
-def check_hourly(name: str, profile: HourlyProfile) -> Issues:
+def check_hourly(name: str, profile: HourlyProfile | StepProfile) -> Issues:
     """Check that the hours of a profile increase and that each has a value.
 
     Args:
@@ -79,7 +85,7 @@ def check_hourly(name: str, profile: HourlyProfile) -> Issues:
 
 def _hourly_profiles(profiles: Mapping[str, Profile]) -> Issues:
     for name, profile in profiles.items():
-        if isinstance(profile, HourlyProfile):
+        if isinstance(profile, HourlyProfile | StepProfile):
             yield from check_hourly(name, profile)
 
 
@@ -267,6 +273,50 @@ def _reward_credit(reward: RewardSection) -> Issues:
         yield ScenarioIssue("reward.credit", f"'individual' needs form 'avoided', got {reward.form!r}")
 
 
+def _commute(fleet: FleetSection, clock: ClockSection) -> Issues:
+    """Every stay must lie within the episode, and last for a slot at least, whatever is drawn."""
+    commute = fleet.commute
+    if commute is None:
+        return
+    if fleet.start.place == "random_node":
+        yield ScenarioIssue(
+            "fleet.start.place", "must be 'round_robin' or 'random_station', where EVs that commute are at home"
+        )
+    if commute.soc_needed > fleet.soc_max:
+        yield ScenarioIssue(
+            "fleet.commute.soc_needed", f"must be at most soc_max, {fleet.soc_max:g}, got {commute.soc_needed:g}"
+        )
+    slot_h = hours(clock.slot_s)
+    first_h = hours(parse_time_of_day(clock.start))
+    last_h = first_h + clock.slots * slot_h
+    spans = {"arrival": commute_span_h(commute.arrival), "departure": commute_span_h(commute.departure)}
+    for name, (earliest_h, latest_h) in spans.items():
+        if earliest_h < first_h - TOLERANCE or latest_h > last_h + TOLERANCE:
+            yield ScenarioIssue(
+                f"fleet.commute.{name}",
+                f"within three standard deviations must be from hour {first_h:g} to {last_h:g}, got {earliest_h:g} to "
+                f"{latest_h:g}",
+            )
+    if spans["departure"][0] < spans["arrival"][1] + slot_h - TOLERANCE:
+        yield ScenarioIssue(
+            "fleet.commute.departure",
+            f"must be a slot after the latest arrival, hour {spans['arrival'][1]:g}, also where it is earliest, got "
+            f"{spans['departure'][0]:g}",
+        )
+
+
+def _tariff_profile(tariff: TariffSection | None, profiles: Mapping[str, Profile]) -> Issues:
+    if tariff is not None:
+        yield from _profile_exists("tariff.profile", tariff.profile, profiles)
+
+
+def _day_reward(reward: RewardSection, fleet: FleetSection, tariff: TariffSection | None) -> Issues:
+    if reward.form == "v2g" and fleet.commute is None:
+        yield ScenarioIssue("reward.form", "'v2g' needs EVs that commute; give fleet.commute")
+    if reward.form == "v2g" and tariff is None:
+        yield ScenarioIssue("reward.form", "'v2g' needs a price of energy; give tariff")
+
+
 CHECKS: Final[Checks] = (
     (_hourly_profiles, ("profiles",)),
     (_network_origin, ("network",)),
@@ -288,4 +338,7 @@ CHECKS: Final[Checks] = (
     (_flow_profile, ("congestion", "profiles")),
     (_controller_name, ("controller",)),
     (_reward_credit, ("reward",)),
+    (_commute, ("fleet", "clock")),
+    (_tariff_profile, ("tariff", "profiles")),
+    (_day_reward, ("reward", "fleet", "tariff")),
 )

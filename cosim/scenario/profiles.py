@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cosim.clock import Clock
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.scenario.checks import check_hourly
-from cosim.scenario.schema import CsvProfile, HourlyProfile, Profile
+from cosim.scenario.schema import CsvProfile, HourlyProfile, Profile, StepProfile
 from cosim.scenario.text_file import UnreadableError, read_text
 from cosim.scenario.wording import dotted, one_line, shown, suggestion
 
@@ -48,8 +48,8 @@ def read_profiles(
     tables: _Tables = {}
     for name, profile in profiles.items():
         try:
-            if isinstance(profile, HourlyProfile):
-                values[name] = _read_hourly(name, profile, clock)
+            if isinstance(profile, HourlyProfile | StepProfile):
+                values[name] = _read_hours(name, profile, clock)
             else:
                 values[name] = _read_csv(name, profile, clock, resolve(profile.file), tables)
         except ScenarioError as error:
@@ -59,19 +59,24 @@ def read_profiles(
     return values
 
 
-def _read_hourly(name: str, profile: HourlyProfile, clock: Clock) -> FloatArray:
-    """Interpolate between the hours, in the middle of each slot; nothing wraps around at midnight."""
+def _read_hours(name: str, profile: HourlyProfile | StepProfile, clock: Clock) -> FloatArray:
+    """Values in the middle of each slot, linear between the hours or in steps; nothing wraps around at midnight."""
     issues = list(check_hourly(name, profile))
     if issues:
         raise ScenarioError(issues)
     middles = np.array([clock.middle_h(slot) for slot in range(clock.slots)])
     first, last = profile.hours[0], profile.hours[-1]
-    if middles[0] < first or middles[-1] > last:
+    steps = isinstance(profile, StepProfile)
+    if middles[0] < first or (middles[-1] > last and not steps):
+        until = "" if steps else f" to {last:g}"
         raise _error(
             name,
             "hours",
-            f"the outage is read from hour {middles[0]:g} to {middles[-1]:g}, got hours {first:g} to {last:g}",
+            f"the outage is read from hour {middles[0]:g} to {middles[-1]:g}, got hours {'from ' if steps else ''}"
+            f"{first:g}{until}",
         )
+    if steps:
+        return np.array(profile.values)[np.searchsorted(profile.hours, middles, side="right") - 1]
     values: FloatArray = np.interp(middles, profile.hours, profile.values)
     return values
 

@@ -52,6 +52,18 @@ class HourlyProfile(Section):
     )
 
 
+class StepProfile(Section):
+    """Values that hold from an hour of the day until the next one that is given, read in the middle of each slot."""
+
+    kind: Literal["steps"] = Field(description="Values from hours of the day on.")
+    hours: list[Annotated[float, Field(ge=0, le=8784)]] = Field(
+        min_length=1, description="Hours since midnight from which each value holds, increasing [h]."
+    )
+    values: list[Annotated[float, Field(ge=0, le=1e6)]] = Field(
+        min_length=1, description="Value from each hour on, per unit of what the profile scales."
+    )
+
+
 class CsvProfile(Section):
     """A column of a CSV file with one row per slot of time."""
 
@@ -63,7 +75,7 @@ class CsvProfile(Section):
     scale: Positive = Field(1.0, description="Factor on the values.")
 
 
-Profile = Annotated[HourlyProfile | CsvProfile, Field(discriminator="kind")]
+Profile = Annotated[HourlyProfile | StepProfile | CsvProfile, Field(discriminator="kind")]
 
 
 # ----------------------------------------------------------------------------------------------- network
@@ -435,6 +447,21 @@ class FleetStart(Section):
     soc_spread: Share = Field(0.1, description="Uniform within this much on either side of `soc`.")
 
 
+class CommuteTime(Section):
+    """A time of day, drawn anew for each EV and episode from a normal distribution."""
+
+    mean: HourMinute = Field(description="Mean, HH:MM; 32:00 is 08:00 of the next day.")
+    std_h: NonNegative = Field(1.0, description="Standard deviation [h]; drawn values lie within three of them.")
+
+
+class CommuteSection(Section):
+    """EVs that are away but for one stay: each comes home to its station and leaves it again, and never drives else."""
+
+    arrival: CommuteTime = Field(description="When an EV comes home.")
+    departure: CommuteTime = Field(description="When it leaves.")
+    soc_needed: PositiveShare = Field(0.8, description="State of charge that it should leave with.")
+
+
 class FleetSection(Section):
     """Identical electric vehicles."""
 
@@ -460,6 +487,11 @@ class FleetSection(Section):
     p_sch_max: Share = Field(0.7, description="Highest share of the discharging power that may be scheduled.")
     costs: FleetCosts = Field(default_factory=lambda: FleetCosts(), description="Prices.")
     start: FleetStart = Field(default_factory=lambda: FleetStart(), description="Start of an episode.")
+    commute: CommuteSection | None = Field(
+        None,
+        description="When EVs come and leave, if they commute; `start` then says where each is at home, and how full "
+        "it comes.",
+    )
 
     @property
     def energy_min_kwh(self) -> float:
@@ -509,6 +541,13 @@ class ForecastSection(Section):
     )
 
 
+class TariffSection(Section):
+    """What EVs pay for energy, and are paid; controllers know it for the whole episode."""
+
+    profile: Name = Field(description="Profile of the price [CNY/kWh].")
+    feed_in_share: Share = Field(1.0, description="What EVs are paid for energy that they feed in, share of the price.")
+
+
 class ControllerSection(Section):
     """Who decides for the EVs."""
 
@@ -516,13 +555,24 @@ class ControllerSection(Section):
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the controller.")
 
 
+class DayWeights(Section):
+    """What the terms of a day's reward weigh; see `form: v2g`."""
+
+    stability: NonNegative = Field(1.0, description="On the squared distance of the net load from its daily mean.")
+    fossil: NonNegative = Field(1.0, description="On energy that is not renewable.")
+    renewable: NonNegative = Field(1.0, description="On the share of renewable energy that is used.")
+    satisfaction: NonNegative = Field(10.0, description="On the gain in charge up to what an EV needs.")
+    revenue: NonNegative = Field(0.5, description="On what an EV is paid for energy, less what it pays.")
+
+
 class RewardSection(Section):
     """The reward that is recorded for each EV and slot."""
 
-    form: Literal["avoided", "literal", "ratio"] = Field(
+    form: Literal["avoided", "literal", "ratio", "v2g"] = Field(
         "avoided",
         description="Fairness times avoided shedding cost; fairness times shedding cost, as printed in the paper; "
-        "or shedding cost divided by fairness.",
+        "shedding cost divided by fairness; or, for a day of EVs that commute, grid stability, renewable and fossil "
+        "energy, satisfaction and revenue.",
     )
     credit: Literal["team", "individual"] = Field(
         "team",
@@ -531,6 +581,7 @@ class RewardSection(Section):
     )
     scale: Positive = Field(1e-3, description="Factor on the money terms [1/CNY].")
     move_penalty: NonNegative = Field(0.1, description="Taken off for a move that leaves the area or finds no road.")
+    weights: DayWeights = Field(default_factory=lambda: DayWeights(), description="Weights of the terms of `v2g`.")
 
 
 Command = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
@@ -659,6 +710,7 @@ class Scenario(Section):
         description="Who else comes to them, and uses the same chargers as the fleet; drawn anew in each episode.",
     )
     fleet: FleetSection = Field(default_factory=lambda: FleetSection(), description="The electric vehicles.")
+    tariff: TariffSection | None = Field(None, description="The price at which EVs buy and sell energy, if any.")
     forecast: ForecastSection = Field(default_factory=lambda: ForecastSection(), description="The forecast.")
     uncertainty: UncertaintySection = Field(
         default_factory=lambda: UncertaintySection(), description="Noise on the profiles."

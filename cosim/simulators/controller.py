@@ -101,12 +101,13 @@ class ControllerSimulator(SlotSimulator):
             received: Value of each input port.
         """
         episodes, slot = self.schedule.batch_at(tick), self.schedule.slot(tick)
-        seen = {**vars(received["state"]), **vars(received["outlook"])}
+        seen: dict[str, Any] = {**vars(received["state"]), **vars(received["outlook"])}
+        # Ports are shared by reference; a controller may work on its observation, but never on them.
+        own: dict[str, Any] = {name: None if values is None else values.copy() for name, values in seen.items()}
         return Observation(
             slot=slot,
             episode=np.array(episodes, dtype=np.int64),
-            # Ports are shared by reference; a controller may work on its observation, but never on them.
-            **{name: values.copy() for name, values in seen.items()},
+            **own,
             random=lambda replica: self._generator(episodes[replica]),
         )
 

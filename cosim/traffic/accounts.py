@@ -47,12 +47,13 @@ class EvBook:
         energy_start_kwh: Energy in the battery at the slot's start [kWh].
         energy_end_kwh: Energy in the battery at the slot's end [kWh].
         position_km: Position at the slot's end [km], shape [R, I, 2].
-        station: Station at the slot's end, -1 elsewhere.
+        station: Station at the slot's end, or the one that it left for the day in this slot; -1 elsewhere.
         state: What it is doing at the slot's end.
         charged_kwh: Energy drawn at chargers [kWh].
         discharged_kwh: Energy fed in at chargers [kWh].
         driven_km: Distance driven [km].
         driven_s: Time spent driving [s].
+        energy_cny: Cost of energy by the tariff [CNY], < 0 where the EV is paid.
     """
 
     heading_rad: Floats
@@ -68,6 +69,7 @@ class EvBook:
     discharged_kwh: Floats
     driven_km: Floats
     driven_s: Floats
+    energy_cny: Floats
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class TrafficSlot:
             battery_cny=costs.battery_cny_per_kwh * (book.charged_kwh + book.discharged_kwh),
             distance_cny=costs.distance_cny_per_km * book.driven_km,
             time_cny=costs.time_cny_per_h * hours(1.0) * book.driven_s,
+            energy_cny=book.energy_cny,
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from cosim.traffic.routing import Place
 from cosim.traffic.trip import Trip
 
 #: Plain numbers are written into an array more quickly.
-DRIVING, PARKED = int(EvState.DRIVING), int(EvState.PARKED)
+DRIVING, PARKED, AWAY = int(EvState.DRIVING), int(EvState.PARKED), int(EvState.AWAY)
 
 
 def wanted_kw(power_share: Floats, charge_kw: float, discharge_kw: float) -> Floats:
@@ -41,7 +41,7 @@ class FleetColumns:
         offset_km: Distance from the road's start [km], 0 at a node.
         station: Station that it is at, -1 elsewhere.
         destination: Station that it drives to, -1 for none.
-        state: Whether it drives or is parked, numbers of `EvState`; stations know better who is served.
+        state: Whether it drives, is parked or away, numbers of `EvState`; stations know better who is served.
         wanted_kw: The standing order: power at a station [kW], > 0 charges.
         driven_km: Driven since the slot began [km].
         driven_s: Time driven since the slot began [s].
@@ -123,6 +123,13 @@ class Fleet:
         self.visit[ev] = visit
         self.station[ev] = visit.station if visit is not None else -1
         self._state[ev] = PARKED
+        self.put(ev, place)
+
+    def leave(self, ev: int, place: Place) -> None:
+        """Let an EV be away from all that is simulated; a place stands for where it will come back to."""
+        self.trip[ev], self.destination[ev] = None, -1
+        self.visit[ev], self.station[ev] = None, -1
+        self._state[ev] = AWAY
         self.put(ev, place)
 
     def put(self, ev: int, place: Place) -> None:

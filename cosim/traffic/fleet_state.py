@@ -23,6 +23,7 @@ class FleetState:
         queue_length: EVs waiting, shape [R, H].
         chargers_busy: Chargers in use, shape [R, H].
         road_flow_vph: Flow on each directed road [vehicles/h], shape [R, E].
+        departure_h: Time until an EV leaves for the day [h], 0 once it has, shape [R, I]; None if EVs do not commute.
     """
 
     position_km: Floats
@@ -36,3 +37,4 @@ class FleetState:
     queue_length: Ints
     chargers_busy: Ints
     road_flow_vph: Floats
+    departure_h: Floats | None = None

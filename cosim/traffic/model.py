@@ -13,6 +13,7 @@ from cosim.sampling.group import Group
 from cosim.scenario.schema import Scenario
 from cosim.scenario.uncertainty import draw_factors, factor_range
 from cosim.traffic.accounts import EvBook, StationBook, TrafficAccounts, TrafficSlot
+from cosim.traffic.commute import draw_stays
 from cosim.traffic.congestion import base_time_range
 from cosim.traffic.demand import Demand, Departure
 from cosim.traffic.fleet import Fleet, FleetColumns, wanted_kw
@@ -27,6 +28,7 @@ from cosim.traffic.start import start_fleet
 from cosim.traffic.station_set import StationSet, span_of
 from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
 from cosim.traffic.travel_time import TravelTime
+from cosim.units import hours
 
 
 class TrafficModel:
@@ -41,6 +43,7 @@ class TrafficModel:
         base_flow_vph: Flow of other vehicles without noise [vehicles/h], shape [T, E].
         customers: Who else comes to the stations.
         demand: Trips of other vehicles, if they are simulated.
+        price_cny_per_kwh: Price of energy, shape [T]; None without a tariff.
         keep_trips: Whether trips are kept until their episode ends.
     """
 
@@ -55,6 +58,7 @@ class TrafficModel:
         *,
         customers: Sequence[Group] = (),
         demand: Demand | None = None,
+        price_cny_per_kwh: Floats | None = None,
         keep_trips: bool = True,
     ) -> None:
         fleet = scenario.fleet
@@ -63,6 +67,7 @@ class TrafficModel:
         self._roads = roads
         self._station_node = station_node
         self._expected_flow_vph = base_flow_vph
+        self._price_cny_per_kwh = price_cny_per_kwh
         self._accounts = TrafficAccounts(fleet.costs, clock.slot_s)
         self._travel_time = TravelTime(roads)
         self._target_finder = TargetFinder(roads, station_node, fleet.max_move_km)
@@ -111,14 +116,21 @@ class TrafficModel:
         noise = scenario.uncertainty.traffic
         factors = [draw_factors(noise, scenario.seed, e, "uncertainty.traffic", 1) for e in episodes]
         self._flow_factor = np.array(factors)
+        commute = fleet.commute
+        stays = [
+            None if commute is None else draw_stays(commute, self._clock, fleet.size, scenario.seed, episode)
+            for episode in episodes
+        ]
+        self._depart_s = None if commute is None else np.array([s.depart_s for s in stays if s is not None])
         self._replicas = [
             TrafficReplica(
                 self._surroundings,
                 Fleet(*start, self._columns, replica),
                 episode,
                 self._departures(episode, float(factor[0])),
+                stay,
             )
-            for replica, (start, episode, factor) in enumerate(zip(starts, episodes, factors, strict=True))
+            for replica, (start, episode, factor, stay) in enumerate(zip(starts, episodes, factors, stays, strict=True))
         ]
         self._batteries = [battery for batteries, _ in starts for battery in batteries]
 
@@ -152,7 +164,15 @@ class TrafficModel:
             queue_length=queue_length,
             chargers_busy=chargers_busy,
             road_flow_vph=self._flow_now_vph(),
+            departure_h=self._departure_h(),
         )
+
+    def _departure_h(self) -> Floats | None:
+        """Time until EVs that commute leave [h], 0 once they have, shape [R, I]."""
+        if self._depart_s is None:
+            return None
+        left_s: Floats = np.maximum(self._depart_s - self._slot * self._clock.slot_s, 0.0)
+        return hours(1.0) * left_s
 
     def step(self, action: Action, station_limit_kw: Floats) -> TrafficSlot:
         """Go through one slot.
@@ -165,7 +185,9 @@ class TrafficModel:
             What happened.
         """
         start = self.state()
-        drives = start.state == int(EvState.DRIVING)
+        # Who commutes drives to and from elsewhere, and never here.
+        commutes = self._scenario.fleet.commute is not None
+        drives = (start.state == int(EvState.DRIVING)) | (commutes & (action.distance_km > 0.0))
         distance_km = np.where(drives, 0.0, action.distance_km)
         targets = self._target_finder.find(start.position_km, action.heading_rad, distance_km)
         fleet = self._scenario.fleet
@@ -194,6 +216,9 @@ class TrafficModel:
             for ev, why in refused.items():
                 of_replica[ev] = why
         end = self.state()
+        charged_kwh = self._of_evs([battery.drawn_kwh for battery in self._batteries])
+        discharged_kwh = self._of_evs([battery.fed_kwh for battery in self._batteries])
+        left = (end.state == int(EvState.AWAY)) & (start.station >= 0)
         return TrafficSlot(
             self._accounts,
             EvBook(
@@ -204,12 +229,13 @@ class TrafficModel:
                 energy_start_kwh=start.energy_kwh,
                 energy_end_kwh=end.energy_kwh,
                 position_km=end.position_km,
-                station=end.station,
+                station=np.where(left, start.station, end.station) if commutes else end.station,
                 state=end.state,
-                charged_kwh=self._of_evs([battery.drawn_kwh for battery in self._batteries]),
-                discharged_kwh=self._of_evs([battery.fed_kwh for battery in self._batteries]),
+                charged_kwh=charged_kwh,
+                discharged_kwh=discharged_kwh,
                 driven_km=self._columns.driven_km.copy(),
                 driven_s=self._columns.driven_s.copy(),
+                energy_cny=self._energy_cny(self._slot - 1, charged_kwh, discharged_kwh),
             ),
             StationBook(station_limit_kw, np.array([[tally.row() for tally in tallies] for _, tallies in ran])),
             base_flow_vph,
@@ -217,6 +243,14 @@ class TrafficModel:
             [replica.visits for replica in self._replicas],
             [replica.guests for replica in self._replicas],
         )
+
+    def _energy_cny(self, slot: int, charged_kwh: Floats, discharged_kwh: Floats) -> Floats:
+        """Cost of energy by the tariff [CNY], shape [R, I]."""
+        tariff = self._scenario.tariff
+        if tariff is None or self._price_cny_per_kwh is None:
+            return np.zeros(charged_kwh.shape)
+        cost_cny: Floats = self._price_cny_per_kwh[slot] * (charged_kwh - tariff.feed_in_share * discharged_kwh)
+        return cost_cny
 
     def _of_evs(self, values: list[float]) -> Floats:
         """Values of all EVs, replica after replica, as an array of shape [R, I]."""

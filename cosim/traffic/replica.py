@@ -17,6 +17,7 @@ from cosim.charging.tally import StationTally
 from cosim.charging.timing import call_after
 from cosim.charging.visit import Visit
 from cosim.interface import EvState, Floats
+from cosim.traffic.commute import Stays
 from cosim.traffic.demand import Departure
 from cosim.traffic.fleet import Fleet
 from cosim.traffic.live_traffic import LiveTraffic, OtherVehicles
@@ -81,10 +82,16 @@ class TrafficReplica:
         fleet: The EVs at the episode's beginning.
         episode: Number of the episode.
         departures: Of other vehicles, if they are simulated.
+        stays: When EVs come home and leave, if they commute.
     """
 
     def __init__(
-        self, surroundings: Surroundings, fleet: Fleet, episode: int, departures: Sequence[Departure] = ()
+        self,
+        surroundings: Surroundings,
+        fleet: Fleet,
+        episode: int,
+        departures: Sequence[Departure] = (),
+        stays: Stays | None = None,
     ) -> None:
         self._around = surroundings
         self._env = simpy.Environment(0.0)
@@ -97,7 +104,12 @@ class TrafficReplica:
         """Stays at stations, in order of arrival."""
         self._slot_start_s = 0.0
         for ev, place in enumerate(fleet.place):
-            self._stop(ev, place, self._station_at(place), 0.0)
+            if stays is None:
+                self._stop(ev, place, self._station_at(place), 0.0)
+            else:
+                fleet.leave(ev, place)
+                call_after(self._env, float(stays.arrive_s[ev]), self._come_home, ev)
+                call_after(self._env, float(stays.depart_s[ev]), self._leave_home, ev)
 
     def run_slot(
         self,
@@ -192,10 +204,7 @@ class TrafficReplica:
     def _depart(self, ev: int, drive: Drive, planned_s: float) -> None:
         visit, from_station = self.fleet.visit[ev], -1
         if visit is not None:
-            request = visit.open_request
-            if request is not None:
-                self.stations[visit.station].withdraw(request)
-            visit.depart_s = self._slot_start_s
+            self._end_visit(visit, self._slot_start_s)
             from_station = visit.station
         trip = Trip(ev, drive, self._slot_start_s, planned_s, from_station, self._station_at(drive.end))
         if self._around.chooses_again:
@@ -249,6 +258,24 @@ class TrafficReplica:
         wanted_kw = self.fleet.wanted_kw[ev]
         if wanted_kw != 0.0 and self.stations[station].serves(self.fleet.battery[ev], wanted_kw):
             call_after(self._env, time_s - self._env.now, self._ask_on_arrival, visit)
+
+    def _come_home(self, event: simpy.Event) -> None:
+        ev = cast(int, event.value)
+        place = self.fleet.place[ev]
+        self._stop(ev, place, self._station_at(place), float(self._env.now))
+
+    def _leave_home(self, event: simpy.Event) -> None:
+        """Free the charger, or the place in the queue, of an EV that leaves for the day."""
+        ev = cast(int, event.value)
+        visit = cast(Visit, self.fleet.visit[ev])
+        self._end_visit(visit, float(self._env.now))
+        self.fleet.leave(ev, self.fleet.place[ev])
+
+    def _end_visit(self, visit: Visit, depart_s: float) -> None:
+        request = visit.open_request
+        if request is not None:
+            self.stations[visit.station].withdraw(request)
+        visit.depart_s = depart_s
 
     def _ask_on_arrival(self, event: simpy.Event) -> None:
         self._ask(cast(Visit, event.value))

@@ -29,7 +29,7 @@ class ActionOutcome(IntEnum):
     DEPARTED = 1
     """It left for its target."""
     IGNORED = 2
-    """It was still driving when the slot began."""
+    """It was still driving when the slot began, or commutes and does not drive here."""
     OUTSIDE = 3
     """The target is outside the area; penalised, the EV stays."""
     OFF_ROAD = 4

@@ -226,7 +226,7 @@ def test_replica_has_the_same_bits_among_1_7_and_16(engine: str, band: list[str]
         for _ in range(slots):
             published, slot = model.outlook(), model.step(station_kw)
             for record in (published, slot.microgrids, slot.reference, slot.buses):
-                bits += [value[0].tobytes() for value in vars(record).values()]
+                bits += [value[0].tobytes() for value in vars(record).values() if value is not None]
         found.append(bits)
     assert found[0] == found[1] == found[2]
 

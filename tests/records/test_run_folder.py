@@ -15,6 +15,7 @@ from small_records import same_bits, small_fixed, small_records
 
 from cosim.errors import RecordError
 from cosim.records import parquet, run_folder
+from cosim.records.metadata import FORMAT
 from cosim.records.run_folder import RunFolder
 from cosim.records.schema import TABLES
 from cosim.records.store import StoredRun, read_records
@@ -25,7 +26,7 @@ TABLE_FILES = {f"{kind.name}.parquet" for kind in TABLES}
 
 def about(episodes: int, **changes: Any) -> dict[str, Any]:
     return {
-        "format": 1,
+        "format": FORMAT,
         "scenario_file": "/a/outage.yaml",
         "scenario_sha256": "0",
         "episodes": episodes,

@@ -21,7 +21,7 @@ UNITS = {
 }
 #: Numbers that are not whole and have no unit: shares, means of counts, rewards.
 PURE = {"power_share", "queue_mean", "busy_mean", "shedding", "cost", "penalty", "total"}
-PURE |= {"x", "y", "bpr_b", "bpr_power"}
+PURE |= {"stability", "fossil", "renewable", "satisfaction", "revenue", "x", "y", "bpr_b", "bpr_power"}
 COLUMNS = [pytest.param(column, id=f"{kind.name}.{column.name}") for kind in TABLES for column in columns_of(kind)]
 
 

@@ -131,7 +131,7 @@ def scenario(*path: str, value: object) -> Damage:
 
 def of_format_2(folder: Path) -> None:
     file = folder / "metadata.yaml"
-    file.write_text(re.sub("^format: 1$", "format: 2", file.read_text(encoding="utf-8"), flags=re.M), encoding="utf-8")
+    file.write_text(re.sub("^format: 2$", "format: 3", file.read_text(encoding="utf-8"), flags=re.M), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

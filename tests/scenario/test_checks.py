@@ -8,6 +8,51 @@ from cosim.scenario.loader import parse_scenario
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
 
 
+DAY = SCENARIO.with_name("v2g_day.yaml")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "issues"),
+    [
+        ([], []),
+        (
+            ["fleet.start.place=random_node"],
+            ["fleet.start.place: must be 'round_robin' or 'random_station', where EVs that commute are at home"],
+        ),
+        (["fleet.commute.soc_needed=0.97"], ["fleet.commute.soc_needed: must be at most soc_max, 0.95, got 0.97"]),
+        (
+            ["fleet.commute.departure.mean=08:00"],
+            [
+                "fleet.commute.departure: within three standard deviations must be from hour 12 to 36, got 5 to 11",
+                "fleet.commute.departure: must be a slot after the latest arrival, hour 21, also where it is earliest, "
+                "got 5",
+            ],
+        ),
+        (
+            ["fleet.commute.arrival.std_h=4"],
+            [
+                "fleet.commute.arrival: within three standard deviations must be from hour 12 to 36, got 6 to 30",
+                "fleet.commute.departure: must be a slot after the latest arrival, hour 30, also where it is earliest, "
+                "got 29",
+            ],
+        ),
+        (
+            ["tariff.profile=prize"],
+            [
+                "tariff.profile: no profile is named 'prize'; did you mean 'price'? "
+                "(known: load, price, pv, traffic, wt)"
+            ],
+        ),
+        (["tariff=null"], ["reward.form: 'v2g' needs a price of energy; give tariff"]),
+        (["fleet.commute=null"], ["reward.form: 'v2g' needs EVs that commute; give fleet.commute"]),
+    ],
+)
+def test_mistakes_of_a_day_of_commuters(overrides, issues):
+    parsed = parse_scenario(DAY, overrides)
+    found = check_sections(parsed.sections)
+    assert [str(issue) for issue in found] == issues
+
+
 @pytest.mark.parametrize(
     ("overrides", "issues"),
     [

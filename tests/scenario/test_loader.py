@@ -156,7 +156,7 @@ def test_overrides_are_applied(write):
             "got 3"]),
         ("{name: greedy}", "{'[key]': 3}", ["outage.yaml:31: controller.[key]: unknown key; known: name, options"]),
         ("  load:\n    kind: hourly", "  '[key]':\n    kind: x", [
-            "outage.yaml:6: profiles.[key].kind: must be one of 'hourly', 'csv', got 'x'"]),
+            "outage.yaml:6: profiles.[key].kind: must be one of 'hourly', 'steps', 'csv', got 'x'"]),
         ('"10:00"', "10", ["outage.yaml:3: clock.start: must be text, got 10"]),
         (
             '"10:00"',
@@ -169,14 +169,14 @@ def test_overrides_are_applied(write):
             "outage.yaml:1: name: is required (Name of the scenario.)",
             "outage.yaml:2: nmae: unknown key; did you mean 'name'? (known: clock, congestion, controller, "
             "customers, description, fleet, forecast, grid, name, network, profiles, reward, roads, seed, stations, "
-            "uncertainty, version)",
+            "tariff, uncertainty, version)",
         ]),
         ("  load:\n    kind: hourly", "  '':\n    kind: hourly", [
             "outage.yaml:5: profiles.'': must have 1 or more characters, "
             "got ''"]),
         ("  load:\n    kind: hourly", '  "a\\nb":\n    kind: x', [
             "outage.yaml:5: profiles.a\\nb: must be printable text on one line, got 'a\\nb'",
-            "outage.yaml:6: profiles.a\\nb.kind: must be one of 'hourly', 'csv', got 'x'"]),
+            "outage.yaml:6: profiles.a\\nb.kind: must be one of 'hourly', 'steps', 'csv', got 'x'"]),
     ],
 )  # fmt: skip
 def test_damaged_files(write, old, new, issues):
@@ -197,7 +197,7 @@ def test_mistakes_in_overrides_name_the_override(write):
     assert mistakes(write(GOOD), ["fleet.size=x", "stations.1.node=3", "fleet.sise=3"])[:2] == [
         "--set fleet.size=x: fleet.size: must be a whole number, got 'x'",
         "--set fleet.sise=3: fleet.sise: unknown key; did you mean 'size'? (known: battery_kwh, charge_efficiency, "
-        "charge_kw, consumption_kwh_per_km, costs, discharge_efficiency, discharge_kw, l_max, move_scale_km, "
+        "charge_kw, commute, consumption_kwh_per_km, costs, discharge_efficiency, discharge_kw, l_max, move_scale_km, "
         "p_sch_max, priority, routing, size, soc_max, soc_min, start)",
     ]  # fmt: skip
 

@@ -4,7 +4,7 @@ import pytest
 from cosim.clock import Clock
 from cosim.errors import ScenarioError
 from cosim.scenario.profiles import read_profiles
-from cosim.scenario.schema import CsvProfile, HourlyProfile
+from cosim.scenario.schema import CsvProfile, HourlyProfile, StepProfile
 
 TEN_TO_NOON = Clock(36_000, 1800, 4)
 
@@ -53,6 +53,22 @@ def test_hourly_values_are_read_in_the_middle_of_slots():
 
 def test_hourly_values_may_begin_and_end_in_the_middle_of_slots():
     assert read(hourly([10.25, 11.75], [1, 1]), TEN_TO_NOON) == [1, 1, 1, 1]
+
+
+def test_steps_hold_until_the_next_one():
+    steps = StepProfile(kind="steps", hours=[10, 10.5, 11.5], values=[3, 1, 2])
+    assert read(steps, TEN_TO_NOON) == [3, 1, 1, 2]
+
+
+def test_the_last_step_goes_on():
+    assert read(StepProfile(kind="steps", hours=[9], values=[7]), TEN_TO_NOON) == [7] * 4
+
+
+def test_steps_must_begin_before_the_outage():
+    steps = StepProfile(kind="steps", hours=[10.5], values=[1])
+    assert mistakes({"price": steps}, TEN_TO_NOON, None) == [
+        "profiles.price.hours: the outage is read from hour 10.25 to 11.75, got hours from 10.5"
+    ]
 
 
 def test_hours_past_midnight_are_above_24():

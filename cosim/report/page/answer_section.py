@@ -29,6 +29,13 @@ METRIC_NAMES = {
     "customer_waiting_time_mean_h": "Wait of customers, mean",
     "customer_waiting_time_p90_h": "Wait of customers, 90 % below",
     "customer_energy_kwh": "Energy sold to customers",
+    "net_load_std_kw": "Standard deviation of the net load",
+    "net_load_peak_ratio": "Highest net load over its mean",
+    "net_load_ramp_kw": "Change of the net load from slot to slot, mean",
+    "renewable_utilisation": "Renewable energy used, share of what was to be had",
+    "fossil_kwh": "Energy from the utility and from diesel",
+    "satisfaction": "Energy at departure over what EVs need, at most 1, mean",
+    "energy_cost_cny": "What EVs paid for energy, less what they were paid",
 }
 
 
@@ -46,6 +53,8 @@ def _sentence(run: ShownRun) -> str:
     count = len(run.totals.episode)
     episodes = "1 episode" if count == 1 else f"{count} episodes"
     restored = run.estimates["load_restoration_ratio"]
+    if "satisfaction" in run.estimates and restored.mean is None:
+        return _of_day(run, episodes)
     if restored.mean is None:
         return f"In {episodes} nothing would have been shed without EVs, so there was nothing to restore."
     if not run.scenario["fleet"]["size"]:
@@ -56,6 +65,19 @@ def _sentence(run: ShownRun) -> str:
     return (
         f"With {_fleet(run)} deciding by {run.scenario['controller']['name']}, {percent(restored.mean)} of the load "
         f"that would have stayed unserved was served{interval}, over {episodes}."
+    )
+
+
+def _of_day(run: ShownRun, episodes: str) -> str:
+    """What commuters came to."""
+    used, satisfied = run.estimates["renewable_utilisation"].mean, run.estimates["satisfaction"].mean
+    fossil, spread = run.estimates["fossil_kwh"].mean, run.estimates["net_load_std_kw"].mean
+    of_sun_and_wind = "" if used is None else f"{percent(used)} of the renewable energy was used, "
+    left = "" if satisfied is None else f"EVs left with {percent(satisfied)} of what they need, "
+    return (
+        f"With {_fleet(run)} that commute deciding by {run.scenario['controller']['name']}, {of_sun_and_wind}{left}"
+        f"{fossil or 0.0:,.0f} kWh a day came from the utility and diesel, and the net load spread by "
+        f"{spread or 0.0:,.0f} kW, over {episodes}."
     )
 
 

@@ -21,8 +21,11 @@ def fleet_section(run: ShownRun) -> Section:
     """
     if not _size(run):
         return Section("fleet", "Fleet", "There are no EVs in this scenario.")
-    parts: list[Part] = [_fan(run), _restored(run) or _NOTHING_DONE, _fairness(run) or _NOTHING_TO_SHARE, _table(run)]
-    return Section("fleet", "Fleet", _sentence(run), parts)
+    parts: list[Part] = [_fan(run)]
+    # Who commutes drives nowhere on the map, and there is nothing to restore.
+    if not run.scenario["fleet"].get("commute"):
+        parts += [_restored(run) or _NOTHING_DONE, _fairness(run) or _NOTHING_TO_SHARE]
+    return Section("fleet", "Fleet", _sentence(run), [*parts, _table(run)])
 
 
 #: Least length of an axis of distances [km].

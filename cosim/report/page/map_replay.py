@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.interface import Floats, Ints
+from cosim.interface import EvState, Floats, Ints
 from cosim.records.table import Records, Table
 from cosim.report.page.occupancy import occupancy
 
@@ -80,7 +80,8 @@ def replay_of(records: Records, terms: ReplayTerms) -> dict[str, Any]:
     - `microgrids`: each has `name`, and `shed_kw`, `surplus_kw` and `dark` by slot.
     - `evs`: each has `motion` as `[times, x_km, y_km]` and `energy` as `[times, kWh]`, both straight lines between
       the times; `stays` as `[begin, end, station, x_km, y_km]` with station -1 elsewhere; `plugged` and `waiting`
-      as `[begin, end, station]`; `events` as `[time, what, station]`.
+      as `[begin, end, station]`; `away` as `[begin, end]`, when one that commutes is nowhere; `events` as
+      `[time, what, station]`.
 
     A battery's energy falls with each kilometre that is driven. What else changes it in a slot is spread evenly over
     the time in which it is plugged in then: that is exact where its power is constant within the slot.
@@ -174,7 +175,7 @@ def _ev(
     trips: Sequence[Mapping[str, Any]],
     visits: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    way = _way(records, ev, trips, visits, terms.end_s)
+    way, away = _way(records, ev, trips, visits, terms.end_s), _away(records["ev_slots"], ev, visits, terms)
     plugged = [_span(visit, "plug_in_s", "plug_out_s", terms.end_s) for visit in visits if _is(visit["plug_in_s"])]
     return {
         "motion": [
@@ -183,7 +184,8 @@ def _ev(
             _rounded(way.y_km, KM_DECIMALS),
         ],
         "energy": _energy(records["ev_slots"], ev, way, plugged, terms),
-        "stays": _stays(way, trips, visits, terms.end_s),
+        "stays": _stays(way, trips, visits, terms.end_s, commutes=bool(away)),
+        "away": away,
         "plugged": [_rounded_span(span) for span in plugged],
         "waiting": [_rounded_span(span) for span in _waits(visits, terms.end_s)],
         "events": _events(trips, visits, terms.end_s),
@@ -288,11 +290,11 @@ def _thinned(times_s: Sequence[float], values: Sequence[float]) -> list[list[flo
 
 
 def _stays(
-    way: _Way, trips: Sequence[Mapping[str, Any]], visits: Sequence[Mapping[str, Any]], end_s: float
+    way: _Way, trips: Sequence[Mapping[str, Any]], visits: Sequence[Mapping[str, Any]], end_s: float, *, commutes: bool
 ) -> list[list[float]]:
-    """Where an EV stands between its drives, as `[begin, end, station, x_km, y_km]`."""
+    """Where an EV stands between its drives, as `[begin, end, station, x_km, y_km]`; one that commutes, at home."""
     arrivals = {float(trip["depart_s"]): int(trip["to_station"]) for trip in trips}
-    at_start = next((int(visit["station"]) for visit in visits if visit["arrive_s"] == 0.0), -1)
+    at_start = next((int(visit["station"]) for visit in visits if commutes or visit["arrive_s"] == 0.0), -1)
     begins = [(0.0, at_start), *((end, arrivals[begin]) for begin, end in way.drives)]
     ends = [*(begin for begin, _ in way.drives), float(end_s)]
     stays = []
@@ -303,6 +305,19 @@ def _stays(
             times = (round(begin_s, S_DECIMALS), round(until_s, S_DECIMALS))
             stays.append([*times, station, round(x_km, KM_DECIMALS), round(y_km, KM_DECIMALS)])
     return stays
+
+
+def _away(
+    ev_slots: Table, ev: int, visits: Sequence[Mapping[str, Any]], terms: ReplayTerms
+) -> list[tuple[float, float]]:
+    """When an EV that commutes is not at home: before it comes, and after it has left."""
+    away = np.flatnonzero(ev_slots.cube("state")[0, :, ev] == int(EvState.AWAY))
+    if not len(away):
+        return []
+    begins = min((float(visit["arrive_s"]) for visit in visits), default=float(terms.end_s))
+    ends = [float(visit["depart_s"]) for visit in visits if _is(visit["depart_s"])]
+    spans = [(0.0, begins), *((end, float(terms.end_s)) for end in ends[:1])]
+    return [(round(begin, S_DECIMALS), round(end, S_DECIMALS)) for begin, end in spans]
 
 
 def _waits(visits: Iterable[Mapping[str, Any]], end_s: float) -> list[tuple[float, float, int]]:

@@ -194,15 +194,17 @@ def _clock(stored: StoredRun) -> Clock:
 
 
 def _context(stored: StoredRun) -> MetricContext:
-    clock = _clock(stored)
+    clock, fleet = _clock(stored), _section(stored, "fleet")
+    commute = fleet.get("commute")
     tables = stored.read([0], ("stations", "reference_slots"))
     return MetricContext(
         slot_h=clock.slot_h,
         slots=clock.slots,
         chargers=[int(chargers) for chargers in tables["stations"].columns["chargers"]],
-        consumption_kwh_per_km=_section(stored, "fleet")["consumption_kwh_per_km"],
+        consumption_kwh_per_km=fleet["consumption_kwh_per_km"],
         customers=bool(stored.metadata["scenario"].get("customers")),
         critical=bool(tables["reference_slots"].cube("critical_kw").any()),
+        energy_needed_kwh=None if commute is None else commute["soc_needed"] * fleet["battery_kwh"],
     )
 
 

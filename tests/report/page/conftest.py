@@ -63,7 +63,14 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _run_into(folder, "day_33bus", "coordinated", 1)
 
 
-@pytest.fixture(params=["outage", "customers", "day"])
+@pytest.fixture(scope="session")
+def commuters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of commuters."""
+    folder = tmp_path_factory.mktemp("runs") / "commuters"
+    return _run_into(folder, "v2g_day", "on_arrival", 2)
+
+
+@pytest.fixture(params=["outage", "customers", "day", "commuters"])
 def shown(request: pytest.FixtureRequest) -> ShownRun:
     """Each of them, read."""
     return show_run(request.getfixturevalue(request.param), request.param)

@@ -18,7 +18,9 @@
   const FADE_S = 45;
   const LANES = [0, 1, -1, 2, -2];
   const SMALL_KW = 0.05;
-  const STATES = { driving: "driving", waiting: "waiting", plugged: "plugged in", parked: "parked" };
+  const STATES = {
+    driving: "driving", waiting: "waiting", plugged: "plugged in", parked: "parked", away: "away",
+  };
   let mounted = 0;
 
   // ---------------------------------------------------------------- what is so at a time
@@ -62,7 +64,8 @@
     const plugged = spanAt(ev.plugged, moment);
     const waiting = spanAt(ev.waiting, moment);
     const stay = spanAt(ev.stays, moment);
-    const state = !stay ? "driving" : plugged ? "plugged" : waiting ? "waiting" : "parked";
+    const away = spanAt(ev.away, moment);
+    const state = away ? "away" : !stay ? "driving" : plugged ? "plugged" : waiting ? "waiting" : "parked";
     return {
       x_km: lineAt(times, x, time),
       y_km: lineAt(times, y, time),
@@ -126,7 +129,7 @@
 
   function evText(data, ev) {
     const place = ev.station >= 0 ? ` at ${placeName(data, ev.station)}` : " on the road";
-    const at = ev.state === "driving" ? "" : place;
+    const at = ev.state === "driving" || ev.state === "away" ? "" : place;
     const flow = Math.abs(ev.power_kw) < SMALL_KW ? "" : ev.power_kw > 0 ? ", charging" : ", feeding in";
     return `${STATES[ev.state]}${at}${flow}`;
   }
@@ -702,7 +705,7 @@
       list("Roads: flow over capacity [%]", ...ROAD_STEP_NAMES.map((name, step) => entry(road(step), name))),
       list(
         `EVs: a full disc is ${round(high, 1)} kWh, an empty one ${round(low, 1)} kWh`,
-        ...Object.entries(STATES).map(([state, text]) => entry(ev(state, 0.65), text))
+        ...Object.entries(STATES).filter(([state]) => state !== "away" || data.evs.some((ev) => ev.away.length)).map(([state, text]) => entry(ev(state, 0.65), text))
       ),
       list(
         "Stations and their microgrids",
