@@ -25,41 +25,15 @@ from cosim.interface import Ints, Observation
 
 
 class Algorithm(ABC):
-    """Trains a fleet, and decides for it."""
+    """Trains a fleet; how it decides depends on whether EVs choose where to go, or commute."""
 
     settings: Any
-    credit: str
-    """`individual` or `team`: what EVs are rewarded by in training."""
-    looks_back: bool = False
-    """Whether critics see what all have chosen in a slot in sequential order too, once the last one has."""
     on_policy: bool = False
     """Whether it learns from the last round's episodes only, not from all that a replay holds."""
     decides: nn.Module
     """The network that decides."""
     device: torch.device = CPU
     """Where it learns; only on the CPU does it decide too."""
-
-    # --------------------------------------------------------------------------------------------------- decision
-
-    @abstractmethod
-    def shapes(self, slots: int, evs: int) -> Shapes:
-        """What is kept of an episode beside choices and rewards: shape and type by name."""
-
-    def begin_slot(self, observation: Observation) -> Arrays:
-        """Look at a slot before anybody decides; what is kept of it, shape [R, ...]. Slot 0 begins new episodes."""
-        return {}
-
-    @abstractmethod
-    def inputs(self, turn: Turn, learns: bool) -> Arrays:
-        """What the networks see as the EVs of a turn decide, shape [N, ...]; what only updates need, if it learns."""
-
-    @abstractmethod
-    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
-        """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
-
-    def afterwards(self, turn: Turn) -> Arrays:
-        """What critics see anew when all have chosen, by name as in `inputs`, shape [N, ...]."""
-        return {}
 
     # ----------------------------------------------------------------------------------------------------- update
 
@@ -109,3 +83,32 @@ class Algorithm(ABC):
 
     def renew(self) -> None:  # noqa: B027 - most have nothing to renew
         """Take note that the network that decides has changed."""
+
+
+class FleetAlgorithm(Algorithm):
+    """Decides for EVs that choose where to go, in turn or all at once."""
+
+    credit: str
+    """`individual` or `team`: what EVs are rewarded by in training."""
+    looks_back: bool = False
+    """Whether critics see what all have chosen in a slot in sequential order too, once the last one has."""
+
+    @abstractmethod
+    def shapes(self, slots: int, evs: int) -> Shapes:
+        """What is kept of an episode beside choices and rewards: shape and type by name."""
+
+    def begin_slot(self, observation: Observation) -> Arrays:
+        """Look at a slot before anybody decides; what is kept of it, shape [R, ...]. Slot 0 begins new episodes."""
+        return {}
+
+    @abstractmethod
+    def inputs(self, turn: Turn, learns: bool) -> Arrays:
+        """What the networks see as the EVs of a turn decide, shape [N, ...]; what only updates need, if it learns."""
+
+    @abstractmethod
+    def choose(self, turn: Turn, seen: Arrays, exploration: Exploration | None) -> Ints | Moves:
+        """The choice of each EV by the networks, shape [N], or its literal action; the best one without exploration."""
+
+    def afterwards(self, turn: Turn) -> Arrays:
+        """What critics see anew when all have chosen, by name as in `inputs`, shape [N, ...]."""
+        return {}

@@ -34,6 +34,7 @@ class Line:
         orders: Orders of decision in which it can be trained.
         own_networks: Whether each EV has a network of its own, so that weights fit one size of the fleet.
         shares: What whoever trains is told: all that EVs saw and did (`raw`), their `messages`, or `nothing`.
+        commutes: Whether it guides EVs that commute, instead of those that choose where to go.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Line:
     orders: tuple[Order, ...] = ORDERS
     own_networks: bool = False
     shares: Shares = "raw"
+    commutes: bool = False
 
 
 LINES = (
@@ -106,6 +108,36 @@ LINES = (
         own_networks=True,
         shares="nothing",
     ),
+    Line(
+        "v2g-il",
+        "agents.algorithms.v2g_ddpg",
+        "V2gDdpg",
+        "commuters: actor and critic of its own for each EV, which know nothing of the others",
+        {"critic": "own", "networks": "own"},
+        orders=("simultaneous",),
+        own_networks=True,
+        shares="nothing",
+        commutes=True,
+    ),
+    Line(
+        "v2g-maddpg",
+        "agents.algorithms.v2g_ddpg",
+        "V2gDdpg",
+        "commuters: MADDPG, a central critic that is told all that EVs see and do",
+        {"critic": "raw", "networks": "shared"},
+        orders=("simultaneous",),
+        commutes=True,
+    ),
+    Line(
+        "v2g-dt-maddpg",
+        "agents.algorithms.v2g_dt_maddpg",
+        "V2gDtMaddpg",
+        "commuters: digital twins tell predictions, and a model of the day pays for them",
+        {"critic": "messages", "networks": "shared"},
+        orders=("simultaneous",),
+        shares="messages",
+        commutes=True,
+    ),
 )
 
 
@@ -120,6 +152,27 @@ def find_line(name: str) -> Line:
             return line
     names = ", ".join(repr(line.name) for line in LINES)
     raise ControllerError(f"there is no algorithm {name!r}; there are {names}")
+
+
+def check_fleet(line: Line, *, spec_commutes: bool) -> None:
+    """Make sure that a line guides such a fleet.
+
+    Args:
+        line: Which.
+        spec_commutes: Whether the fleet's EVs commute.
+
+    Raises:
+        ControllerError: If it guides the other kind.
+    """
+    if line.commutes and not spec_commutes:
+        raise ControllerError(
+            f"{line.name} guides EVs that commute; give the scenario fleet.commute, as in v2g_day.yaml"
+        )
+    if spec_commutes and not line.commutes:
+        names = ", ".join(other.name for other in LINES if other.commutes)
+        raise ControllerError(
+            f"{line.name} guides EVs that choose where to go, but these commute; for them there are {names}"
+        )
 
 
 def make_settings(line: Line, given: Mapping[str, Any]) -> Any:

@@ -49,6 +49,11 @@ class Exploration:
         moved = (outputs + noise).astype(np.float32)
         return np.concatenate([moved[:, :1] % 1.0, np.clip(moved[:, 1:], 0.0, 1.0)], axis=1)
 
+    def jittered(self, share: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shares of power with Gaussian noise, shape [R, I], from -1 to 1."""
+        noise = self.generator.normal(size=share.shape) * self._rate[:, None]
+        return np.clip(share + noise, -1.0, 1.0).astype(np.float32)
+
 
 def exploring(settings: Any, progress: float, replicas: int, generator: np.random.Generator) -> Exploration:
     """The random choices of episodes side by side.

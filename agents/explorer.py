@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agents.catalogue import find_line, make_algorithm, make_settings
 from agents.exploration import Exploration, exploring
-from agents.learning import FleetInTraining
+from agents.students import Student, make_student
 from agents.turns import Order
 from cosim.interface import Episodes, FleetSpec
 
@@ -49,9 +49,9 @@ class Explorer:
         self._specs, self._order, self._episodes, self._seed = specs, order, episodes, seed
         self._number, self._progress = 0, 0.0
 
-    def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+    def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> Student:
         """A fleet that explores and decides; see `agents.training.Trainer.fleet`."""
-        return FleetInTraining(
+        return make_student(
             self._specs[variant],
             self._deciding[variant],
             order=self._order,

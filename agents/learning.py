@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.baselines.plan import go_and_serve
 from agents.board import IntentionBoard
 from agents.credit import Credit, TeamCredit
@@ -37,7 +37,7 @@ class FleetDecider:
     def __init__(
         self,
         spec: FleetSpec,
-        algorithm: Algorithm,
+        algorithm: FleetAlgorithm,
         order: Order,
         telling: Telling = EXACTLY,
     ) -> None:
@@ -99,7 +99,7 @@ class FleetDecider:
         return action, outlook
 
 
-def kept_shapes(spec: FleetSpec, algorithm: Algorithm) -> Shapes:
+def kept_shapes(spec: FleetSpec, algorithm: FleetAlgorithm) -> Shapes:
     """What is kept of an episode of a fleet: shape and type by name."""
     of_evs = (spec.slots, spec.fleet_size)
     shapes = algorithm.shapes(*of_evs)
@@ -123,7 +123,7 @@ class FleetInTraining:
     def __init__(
         self,
         spec: FleetSpec,
-        algorithm: Algorithm,
+        algorithm: FleetAlgorithm,
         *,
         order: Order,
         validation_from: int,

@@ -76,6 +76,15 @@ CONTROLLERS = (
         "dt-maddpg", "agents.trained:DtMaddpgFleet", "trained: digital twins that share predictions", "learn", "torch"
     ),
     Entry("independent", "agents.trained:IndependentFleet", "trained: a network of its own per EV", "learn", "torch"),
+    Entry("v2g-il", "agents.trained:V2gIlFleet", "trained: commuters, each by itself", "learn", "torch"),
+    Entry("v2g-maddpg", "agents.trained:V2gMaddpgFleet", "trained: commuters by MADDPG", "learn", "torch"),
+    Entry(
+        "v2g-dt-maddpg",
+        "agents.trained:V2gDtMaddpgFleet",
+        "trained: commuters whose digital twins share predictions",
+        "learn",
+        "torch",
+    ),
     Entry(
         "mpc",
         "agents.baselines.mpc:MpcController",
@@ -93,6 +102,11 @@ def is_own(name: str) -> bool:
     """Whether a controller's code belongs to this distribution."""
     module = name.partition(":")[0]
     return ":" not in name or module == "agents" or module.startswith("agents.")
+
+
+def guides_commuters(name: str) -> bool:
+    """Whether a controller that ships guides EVs that commute, with networks that have learned it."""
+    return name in {entry.name for entry in CONTROLLERS if entry.name.startswith("v2g-")}
 
 
 def problem_with(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:

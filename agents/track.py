@@ -26,8 +26,7 @@ class Track:
     def add(self, of_round: TrainingRound, best: float | None) -> None:
         """Write a round."""
         kind = " ".join(["validation" if of_round.validates else "training", of_round.variant]).strip()
-        numbers = {"restoration": of_round.restoration, "reward": of_round.reward, **of_round.logged}
-        for name, value in numbers.items():
+        for name, value in of_round.numbers.items():
             self._writer.add_scalar(f"{kind}/{name}", value, of_round.episodes)
 
     def close(self) -> None:

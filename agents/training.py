@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
 
-from agents.catalogue import ORDERS, Line, find_line, make_algorithm, make_settings
+from agents.catalogue import ORDERS, Line, check_fleet, find_line, make_algorithm, make_settings
 from agents.checkpoint import read_state, write_state
 from agents.device import array, decides_apart, device_name, learning_device
 from agents.episode_replay import episode_bytes
 from agents.learner import Learner
-from agents.learning import FleetInTraining, kept_shapes
+from agents.students import Student, kept_of, make_student
+from agents.turns import Order
 from agents.weights import FleetCard, load_weights, save_weights
 from cosim.errors import ControllerError
 from cosim.interface import Episodes, FleetSpec
@@ -32,7 +33,7 @@ class Trainer:
         specs: The fleet, or the fleets that one policy is trained for, in which slots and stations must be the same.
         algorithm: Name of the line.
         settings: Its settings by name; what is missing is as it is.
-        order: `sequential` or `simultaneous`.
+        order: `sequential` or `simultaneous`; empty for the first that the algorithm can be trained in.
         episodes: Episodes of training.
         seed: Seed of first weights, exploration and draws from the replay.
         command: How it was asked for.
@@ -58,19 +59,22 @@ class Trainer:
         vary: str = "",
         actors: int = 0,
     ) -> None:
-        if order not in ORDERS:
+        if order not in ("", *ORDERS):
             raise ControllerError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         if min(spec.fleet_size for spec in specs) < 1:
             raise ControllerError("a fleet of no EV cannot learn; set fleet.size to 1 or more")
         if len({(spec.slots, spec.station_name) for spec in specs}) > 1:
             raise ControllerError(f"--vary {vary}: slots and stations must be the same for one policy to learn")
         line = find_line(algorithm)
-        if order not in line.orders:
+        self.order: Order = cast(Order, order or line.orders[0])
+        """Whether EVs decide one after another."""
+        if self.order not in line.orders:
             raise ControllerError(f"order of {line.name} must be {' or '.join(line.orders)}, got {order!r}")
         if line.own_networks and len({spec.fleet_size for spec in specs}) > 1:
             raise ControllerError(
                 f"--vary {vary}: {line.name} has a network for each EV, so its fleets must be of one size"
             )
+        check_fleet(line, spec_commutes=specs[0].day is not None)
         made = make_settings(line, settings)
         # One thread a process: with small networks more threads only wait for each other.
         torch.set_num_threads(1)
@@ -99,7 +103,7 @@ class Trainer:
         self._card = FleetCard(
             algorithm=algorithm,
             settings=self.settings,
-            order=order,
+            order=self.order,
             stations=spec.station_name,
             fleet_size=spec.fleet_size,
             episodes=0,
@@ -108,10 +112,12 @@ class Trainer:
             command=command,
             vary=vary,
         )
-        self.learner = Learner(self._algorithm, kept_shapes(spec, self._algorithm), episodes=episodes, seed=seed)
+        self.learner = Learner(self._algorithm, kept_of(spec, self._algorithm), episodes=episodes, seed=seed)
         """Who updates."""
         self.best: float | None = None
-        """Best mean restoration ratio on the episodes of validation so far."""
+        """Best score on the episodes of validation so far: restoration, or reward where EVs commute."""
+        self.commutes = line.commutes
+        """Whether its EVs commute, so that it is judged by reward."""
         self.last: float | None = None
         """The last one."""
 
@@ -120,7 +126,7 @@ class Trainer:
         if self._algorithm.on_policy or not hasattr(os, "sysconf"):
             return
         count = self._algorithm.settings.replay_episodes
-        size_bytes = count * episode_bytes(kept_shapes(self._spec, self._algorithm))
+        size_bytes = count * episode_bytes(kept_of(self._spec, self._algorithm))
         if size_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
             raise ControllerError(
                 f"a replay of {count:,} episodes takes {size_bytes / 1e9:,.1f} GB of memory; "
@@ -134,7 +140,7 @@ class Trainer:
         self._algorithm.start_from(card.algorithm, other.weights())
         return card.sha256
 
-    def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+    def fleet(self, variant: int, validation_from: int, on_episodes: Callable[[Episodes], None]) -> Student:
         """A fleet that explores and decides.
 
         Args:
@@ -142,7 +148,7 @@ class Trainer:
             validation_from: Episodes from this number on are of validation.
             on_episodes: Called when a round of episodes has ended.
         """
-        return FleetInTraining(
+        return make_student(
             self._specs[variant],
             self._deciding[variant],
             order=self._card.order,
@@ -160,19 +166,19 @@ class Trainer:
         """A copy of the weights that decide, by name."""
         return {name: array(value).copy() for name, value in self._algorithm.weights().items()}
 
-    def keep_best(self, folder: Path, restoration: float, episodes: int, weights: Weights | None = None) -> None:
+    def keep_best(self, folder: Path, score: float, episodes: int, weights: Weights | None = None) -> None:
         """Write weights if no validation before was as good.
 
         Args:
             folder: Where to.
-            restoration: What they reached.
+            score: What they reached.
             episodes: Episodes of training that they have seen.
             weights: The weights; default: those of now.
         """
-        self.last = restoration
-        if self.best is None or restoration > self.best:
-            self.best = restoration
-            self._save_weights(folder / "best.safetensors", restoration, episodes, weights or self.weights())
+        self.last = score
+        if self.best is None or score > self.best:
+            self.best = score
+            self._save_weights(folder / "best.safetensors", score, episodes, weights or self.weights())
 
     def keep_last(self, folder: Path) -> None:
         """Write the weights as they are now."""

@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor
 
 from agents.algorithm import Algorithm
-from agents.catalogue import find_line, make_algorithm, make_settings
+from agents.catalogue import check_fleet, find_line, make_algorithm, make_settings
 from agents.turns import Order
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec
@@ -36,7 +36,7 @@ class FleetCard:
         fleet_size: EVs that they were trained with; the most, where it varied.
         episodes: Episodes of training.
         seed: Seed of the training.
-        validation: Mean restoration ratio on the episodes of validation.
+        validation: Mean restoration ratio on the episodes of validation, or mean reward where EVs commute.
         command: How they were trained.
         features_version: Version of the features.
         sha256: Fingerprint of the weights file.
@@ -110,6 +110,7 @@ def load_weights(path: Path, spec: FleetSpec, *algorithms: str) -> tuple[Algorit
         known, there = ", ".join(card.stations), ", ".join(spec.station_name)
         raise ControllerError(f"{path}: knows the stations {known}, but the scenario has {there}")
     line = find_line(card.algorithm)
+    check_fleet(line, spec_commutes=spec.day is not None)
     if line.own_networks and card.fleet_size != spec.fleet_size:
         raise ControllerError(
             f"{path}: holds a network for each of {card.fleet_size} EVs, but the scenario has {spec.fleet_size}; "

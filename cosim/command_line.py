@@ -98,7 +98,10 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--episodes", type=_count, default=4000, metavar="N", help="episodes (default: 4000)")
     train.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the training (default: 0)")
     train.add_argument(
-        "--order", default="sequential", metavar="ORDER", help="EVs decide `sequential`ly (default) or `simultaneous`ly"
+        "--order",
+        default="",
+        metavar="ORDER",
+        help="EVs decide `sequential`ly (default, where the algorithm can) or `simultaneous`ly",
     )
     train.add_argument(
         "--start", default="", metavar="FILE", help="weights to begin with; for team-ppo maddqn's, or its own"

@@ -349,7 +349,7 @@ class TrainingRound:
 
     episodes: int
     validates: bool
-    restoration: float
+    restoration: float | None
     reward: float
     logged: dict[str, float] = field(default_factory=dict)
     variant: str = ""
@@ -378,7 +378,7 @@ class Episodes:
     """
 
     validates: bool
-    restoration: float
+    restoration: float | None
     reward: float
     kept: dict[str, NDArray[Any]] = field(repr=False)
 

@@ -25,7 +25,7 @@ from cosim.system import System, build_system, load_system
 if TYPE_CHECKING:
     # Named anew: others may speak of them without importing `agents`.
     from agents.explorer import Explorer as Explorer
-    from agents.learning import FleetInTraining as FleetInTraining
+    from agents.students import Student as Student
     from agents.track import Track as Track
     from agents.training import Trainer as Trainer
     from agents.twins.accountant import Guarantee as Guarantee
@@ -244,6 +244,11 @@ def overhear(system: System, *, allow_code: bool) -> tuple[Controller, Callable[
     fleet = load_controller(system, allow_code=allow_code)
     from agents.twins.eavesdropper import board_of
 
+    if is_trained_commuters(system):
+        with _needs("counting messages needs", "torch", "msgpack"):
+            from agents.commuters.flows import CommuterListener
+        commuters = CommuterListener(system.spec, fleet, system.scenario.controller.name)
+        return commuters, commuters.report
     if board_of(fleet) is None:
         return fleet, None
     with _needs("counting messages needs", "torch", "msgpack"):
@@ -256,6 +261,13 @@ def is_trained(system: System) -> bool:
     from agents.catalogue import LINES
 
     return any(line.name == system.scenario.controller.name for line in LINES)
+
+
+def is_trained_commuters(system: System) -> bool:
+    """Whether a scenario's controller guides EVs that commute with networks."""
+    from agents.registry import guides_commuters
+
+    return guides_commuters(system.scenario.controller.name)
 
 
 def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable[[Overheard], dict[str, Any]]]:

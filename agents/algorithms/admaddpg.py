@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.credit import CreditWeights
 from agents.device import array
 from agents.encoder import Encoder
@@ -180,7 +180,7 @@ class Critic(nn.Module):
         return self.own.encoder
 
 
-class Admaddpg(Algorithm):
+class Admaddpg(FleetAlgorithm):
     """The algorithm.
 
     Args:

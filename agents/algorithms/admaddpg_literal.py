@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.acting import Acting
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.algorithms.maddpg import actor_network
 from agents.device import array
 from agents.encoder import Encoder
@@ -150,7 +150,7 @@ class Critic(nn.Module):
         return values
 
 
-class AdmaddpgLiteral(Algorithm):
+class AdmaddpgLiteral(FleetAlgorithm):
     """The algorithm.
 
     Args:

@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots, n_step_rows
 from agents.exploration import Exploration, linear
 from agents.gradient_step import follow
 from agents.learner_state import Parts
 from agents.options import OWN_FEATURES, STATION_FEATURES
+from agents.own_layers import Layers
 from agents.reach import MODES
 from agents.turns import Turn
 from cosim.interface import FleetSpec, Floats, Ints, Observation
@@ -71,28 +71,6 @@ class Settings:
 # ------------------------------------------------------------------------------------------------------- networks
 
 
-class Layers(nn.Module):
-    """A linear layer for each EV.
-
-    Args:
-        evs: Number of EVs.
-        inputs: Inputs of each.
-        outputs: Outputs of each.
-        scale: Factor on the first weights; the biases begin at 0 where it is not 1.
-    """
-
-    def __init__(self, evs: int, inputs: int, outputs: int, scale: float = 1.0) -> None:
-        super().__init__()
-        bound = 1.0 / math.sqrt(inputs)
-        self.weight = nn.Parameter(torch.empty(evs, inputs, outputs).uniform_(-bound, bound) * scale)
-        bias = torch.empty(evs, 1, outputs).uniform_(-bound, bound)
-        self.bias = nn.Parameter(bias if scale == 1.0 else torch.zeros_like(bias))
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Outputs, shape [I, B, outputs] of [I, B, inputs]."""
-        return torch.baddbmm(self.bias, rows, self.weight)
-
-
 def q_networks(evs: int, stations: int, hidden: int) -> nn.Sequential:
     """From what each EV sees, shape [I, B, inputs], to a value per choice by its own network."""
     inputs = stations * STATION_FEATURES + OWN_FEATURES
@@ -100,7 +78,7 @@ def q_networks(evs: int, stations: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(Layers(evs, inputs, hidden), nn.ReLU(), Layers(evs, hidden, hidden), nn.ReLU(), last)
 
 
-class Independent(Algorithm):
+class Independent(FleetAlgorithm):
     """The algorithm.
 
     Args:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.acting import Acting
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, bootstrap_slots
 from agents.ev_vector import EvVector
 from agents.exploration import Exploration, linear
@@ -104,7 +104,7 @@ def actor_network(inputs: int, width: int, outputs: int, last_layer: float) -> n
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 
 
-class Maddpg(Algorithm):
+class Maddpg(FleetAlgorithm):
     """The algorithm.
 
     Args:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes, n_step_rows
 from agents.exploration import Exploration, linear
 from agents.learner_state import Parts
@@ -74,7 +74,7 @@ def q_network(stations: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), last)
 
 
-class Maddqn(Algorithm):
+class Maddqn(FleetAlgorithm):
     """The algorithm.
 
     Args:

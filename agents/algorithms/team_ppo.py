@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agents.algorithm import Algorithm
+from agents.algorithm import FleetAlgorithm
 from agents.algorithms.maddqn import q_network
 from agents.device import array
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes
@@ -89,7 +89,7 @@ def critic_network(inputs: int, hidden: int) -> nn.Sequential:
     )
 
 
-class TeamPpo(Algorithm):
+class TeamPpo(FleetAlgorithm):
     """The algorithm.
 
     Args:

@@ -369,6 +369,52 @@ class Forecast(Message):
     surplus_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Power that EVs could draw.", unit="kW", most=255)
 
 
+@_declared(12, {Role.VEHICLE}, {Role.TWIN})
+@dataclass(frozen=True, eq=False)
+class CommuterState(Message):
+    """What a vehicle that commutes tells its own twin."""
+
+    slot: int = one("u8", PUBLIC, "Slot that begins.")
+    energy_kwh: Real = one("f32", RAW, "Energy in the battery.", unit="kWh")
+    departure_h: Real = one("f32", RAW, "Time until it leaves.", unit="h")
+    state: Whole = one("u8", RAW, "What it is doing, see `EvState`.")
+
+
+@_declared(13, {Role.TWIN}, {Role.STATION})
+@dataclass(frozen=True, eq=False)
+class PowerPlan(Message):
+    """What a twin predicts of its vehicle at home."""
+
+    pseudonym: int = one("u16", PUBLIC, "Name of the EV towards the others.")
+    slot: int = one("u8", PUBLIC, "Slot that begins.")
+    power_kw: NDArray[Any] = many("f32", DERIVED, "[K] Mean power, > 0 drawn.", unit="kW", most=255)
+    up_kw: NDArray[Any] = many("f32", DERIVED, "[K] Power that it could draw beyond it.", unit="kW", most=255)
+    down_kw: NDArray[Any] = many("f32", DERIVED, "[K] Power that it could draw less.", unit="kW", most=255)
+
+
+@_declared(14, {Role.STATION, Role.CORE}, _ALL)
+@dataclass(frozen=True, eq=False)
+class PowerTotals(Message):
+    """What the plans at a station are in sum."""
+
+    station: int = one("u8", PUBLIC, "The station.")
+    slot: int = one("u8", PUBLIC, "Slot that begins.")
+    power_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Mean power, > 0 drawn.", unit="kW", most=255)
+    up_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Power that they could draw beyond it.", unit="kW", most=255)
+    down_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Power that they could draw less.", unit="kW", most=255)
+
+
+@_declared(15, {Role.MICROGRID}, _ALL)
+@dataclass(frozen=True, eq=False)
+class DayForecast(Message):
+    """What the feeder expects of a day, and what energy costs."""
+
+    slot: int = one("u8", PUBLIC, "Slot that begins.")
+    load_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Load.", unit="kW", most=255)
+    renewable_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Renewable power to be had.", unit="kW", most=255)
+    price: NDArray[Any] = many("f32", PUBLIC, "[K] Price of energy.", unit="CNY/kWh", most=255)
+
+
 def encode(message: Message, sequence: int = 0) -> bytes:
     """A message as it goes over the wire.
 

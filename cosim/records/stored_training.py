@@ -29,7 +29,8 @@ class CurvePoint:
         cpu_s: CPU time before it [s].
         validates: Whether it is of held-out episodes, not of those of the training.
         variant: The variant of the scenario, empty if there is one only.
-        restoration: Mean load restoration ratio.
+        restoration: Mean load restoration ratio; NaN where EVs commute and nothing is restored.
+        reward: Mean reward of an EV and episode; NaN where it is not known.
     """
 
     episodes: int
@@ -37,6 +38,12 @@ class CurvePoint:
     validates: bool
     variant: str
     restoration: float
+    reward: float = math.nan
+
+    @property
+    def score(self) -> float:
+        """What weights are selected by: what is restored, or else what is earned."""
+        return self.reward if math.isnan(self.restoration) else self.restoration
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ def _read_curve(path: Path) -> list[CurvePoint]:
                     validates=row["kind"] == VALIDATION,
                     variant=row.get("variant") or "",
                     restoration=float(row["restoration"] or "nan"),
+                    reward=float(row.get("reward") or "nan"),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -65,11 +65,10 @@ class TrainingBar(Progress):
         if of_round.validates:
             if best is not None:
                 # Of several variants the mean comes last.
-                self._validation = f"validation {of_round.restoration:.3f} (best {best:.3f})"
+                self._validation = f"validation {of_round.score:.3f} (best {best:.3f})"
             self.line = f"{self.line.partition(' | ')[0]} | {self._validation}"
             return
-        numbers = {"reward": of_round.reward, "restoration": of_round.restoration, **of_round.logged}
-        shown = "  ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+        shown = "  ".join(f"{name} {value:.3g}" for name, value in of_round.numbers.items())
         self.line = f"{shown} | {self._validation or 'no validation yet'}"
         self.update(self._task, completed=of_round.episodes)
 

@@ -18,7 +18,7 @@ class Training:
         algorithm: Name of the line.
         episodes: Episodes of training; rounded up to whole rounds.
         seed: Seed of first weights, exploration and draws from the replay.
-        order: `sequential` or `simultaneous`.
+        order: `sequential` or `simultaneous`; default: the first that the algorithm can be trained in.
         settings: Settings of the algorithm by name.
         replicas: Episodes of a round, side by side.
         command: How it was asked for, for the card of the weights.
@@ -31,7 +31,7 @@ class Training:
     algorithm: str
     episodes: int
     seed: int = 0
-    order: str = "sequential"
+    order: str = ""
     settings: Mapping[str, Any] | None = None
     replicas: int = 64
     command: str = ""
@@ -47,13 +47,15 @@ class Trained:
     Attributes:
         episodes: Episodes of training, those from before a resume included.
         resumed_from: Episodes that were there already; 0 for a new training.
-        best: Best mean restoration ratio on the episodes of validation; None before the first.
+        best: Best mean restoration ratio on the episodes of validation, or the best reward where EVs commute; None
+            before the first.
         last: The last one.
         spent: Where the time went, that from before a resume included.
         actors: Number of actors; 0 for one process.
         actors_replaced: Actors that have died and were replaced.
         algorithm: Name of the line.
         learned_on: Where updates were made: `cpu`, or the name of a GPU; after a resume, since then.
+        judged_by: What `best` and `last` are, `restoration` or `reward`.
         folder: Where weights, curve and checkpoint are.
     """
 
@@ -66,6 +68,7 @@ class Trained:
     actors_replaced: int
     algorithm: str
     learned_on: str
+    judged_by: str
     folder: Path
 
     def lines(self) -> list[str]:
@@ -85,7 +88,7 @@ class Trained:
         if self.actors_replaced:
             first += f"; actors that died and were replaced: {self.actors_replaced}"
         return [
-            f"{first}; best restoration on validation {best}",
+            f"{first}; best {self.judged_by} on validation {best}",
             f"weights and learning curve in {self.folder}; run them with",
             f"  --controller {self.algorithm} --set controller.options.weights={self.folder}/best.safetensors",
         ]
@@ -105,5 +108,6 @@ class Trained:
                 "shares": self.spent.shares(),
             },
             "learned_on": self.learned_on,
+            "judged_by": self.judged_by,
             "folder": str(self.folder),
         }

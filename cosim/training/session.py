@@ -20,7 +20,7 @@ from cosim.training.rounds import Plan, Round
 from cosim.training.spent import Spent
 
 if TYPE_CHECKING:
-    from cosim.loading import FleetInTraining, Trainer
+    from cosim.loading import Student, Trainer
 
 #: Share of the time that checkpoints may take.
 CHECKPOINT_SHARE = 0.02
@@ -75,7 +75,7 @@ class Session:
         self._actors_before = 0
         self.under_way: Callable[[], tuple[int, Sequence[Job]]] = lambda: (0, ())
         self._names, self._variant = names, 0
-        self._fleets: list[FleetInTraining] = []
+        self._fleets: list[Student] = []
         self._validation: list[TrainingRound] = []
         self._kept_s, self._took_s = time.monotonic(), 0.0
         self._kept: tuple[int, int, bool] | None = None
@@ -85,7 +85,7 @@ class Session:
         self._curve = Curve(folder.path / CURVE)
         trainer.learner.on_update = self.stop_if_asked
 
-    def fleet(self, variant: int, on_episodes: Callable[[Episodes], None]) -> FleetInTraining:
+    def fleet(self, variant: int, on_episodes: Callable[[Episodes], None]) -> Student:
         """A fleet that explores and decides in this process.
 
         Args:
@@ -130,7 +130,7 @@ class Session:
         rounds, self._validation = self._validation, []
         if self.plan.variants > 1:
             rounds.append(_mean(rounds))
-        self.trainer.keep_best(self._folder.path, rounds[-1].restoration, seen, weights)
+        self.trainer.keep_best(self._folder.path, rounds[-1].score, seen, weights)
         self.validated = self.validated or of_round.number == self.done
         self._note(rounds)
 
@@ -234,6 +234,7 @@ def _plain(of_round: Round) -> dict[str, Any]:
 
 def _mean(rounds: Sequence[TrainingRound]) -> TrainingRound:
     """The mean over all variants."""
-    restoration = sum(of_round.restoration for of_round in rounds) / len(rounds)
+    restored = [of_round.restoration for of_round in rounds if of_round.restoration is not None]
+    restoration = sum(restored) / len(rounds) if restored else None
     reward = sum(of_round.reward for of_round in rounds) / len(rounds)
     return TrainingRound(rounds[0].episodes, True, restoration, reward, variant=ALL)

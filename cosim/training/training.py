@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ def train(
         vary=training.vary,
         actors=actors,
     )
+    training = replace(training, order=trainer.order)
     plan = Plan(training.episodes, training.replicas, len(systems))
     with ExitStack() as stack:
         folder = stack.enter_context(TrainingFolder(out, resume=resume))
@@ -114,6 +116,7 @@ def train(
         actors_replaced=replaced,
         algorithm=training.algorithm,
         learned_on=trainer.learns_on,
+        judged_by="reward" if trainer.commutes else "restoration",
         folder=folder.path,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from line_fleet import fleet
+from commuter_fleet import fleet_for
 from torch import nn
 
 from agents.algorithm import Algorithm
@@ -57,6 +57,6 @@ def test_a_state_is_all_parts_and_is_taken_up_again() -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
 def test_the_weights_of_each_line_are_part_of_its_state(line: Any) -> None:
-    algorithm = make_algorithm(line, fleet(2), make_settings(line, {}), 0)
+    algorithm = make_algorithm(line, fleet_for(line, 2), make_settings(line, {}), 0)
     held = {name.partition(".")[2] for name in algorithm.state()}
     assert set(algorithm.weights()) <= held

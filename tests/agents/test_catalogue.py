@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from line_fleet import fleet
+from commuter_fleet import fleet_for
 
-from agents.catalogue import LINES, find_line, make_algorithm, make_settings
+from agents.catalogue import LINES, check_fleet, find_line, make_algorithm, make_settings
 from cosim.errors import ControllerError
 
 
@@ -45,6 +45,13 @@ def test_what_is_not_allowed_is_said(line: str, given: dict[str, Any], problem: 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
 def test_each_line_can_be_made_and_repeats(line: Any) -> None:
-    weights = [make_algorithm(line, fleet(3), make_settings(line, {}), seed).weights() for seed in (0, 0, 1)]
+    weights = [make_algorithm(line, fleet_for(line, 3), make_settings(line, {}), seed).weights() for seed in (0, 0, 1)]
     assert all(bool((weights[0][name] == value).all()) for name, value in weights[1].items())
     assert any(bool((weights[0][name] != value).any()) for name, value in weights[2].items())
+
+
+def test_a_line_guides_one_kind_of_fleet() -> None:
+    for line in LINES:
+        check_fleet(line, spec_commutes=line.commutes)
+        with pytest.raises(ControllerError, match=f"{line.name} guides EVs that"):
+            check_fleet(line, spec_commutes=not line.commutes)

@@ -14,7 +14,9 @@ from agents.weights import load_weights
 from cosim.errors import ControllerError
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
+DAY = SCENARIO.with_name("v2g_day.yaml")
 TRAINED = [entry.name for entry in CONTROLLERS if entry.target.startswith("agents.trained:")]
+COMMUTING = [line.name for line in LINES if line.commutes]
 #: Trained in the paper's order.
 AT_ONCE = ("admaddpg-literal", "maddpg", "maddpg-pointer", "independent")
 #: Heading, distance and power by sigmoid find no way to recharge: docs/algorithms/maddpg.md says why.
@@ -40,7 +42,7 @@ def test_a_line_whose_weights_do_not_ship_says_so(tmp_path: Path, monkeypatch: p
         cosim.run(cosim.load(SCENARIO, ["controller.name=maddqn"]), episodes=1)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in COMMUTING])
 def test_a_shipped_fleet_works_at_once(name: str) -> None:
     system = cosim.load(SCENARIO)
     _, card = load_weights(FOLDER / f"{name}.safetensors", system.spec, name)
@@ -49,6 +51,34 @@ def test_a_shipped_fleet_works_at_once(name: str) -> None:
         f"cosim train scenarios/outage_33bus.yaml --set network.engine=lindistflow --algorithm {name}"
     )
     assert restoration(name) > (0.15 if name in LITERAL else restoration("greedy") + 0.1)
+
+
+def day_reward(controller: str) -> float:
+    chosen = ["network.engine=lindistflow", f"controller.name={controller}"]
+    records = cosim.run(cosim.load(DAY, chosen), episodes=8).records
+    return float(records["rewards"].cube("total").sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("name", COMMUTING)
+def test_shipped_commuters_earn_more_than_who_charges_on_arrival(name: str) -> None:
+    _, card = load_weights(FOLDER / f"{name}.safetensors", cosim.load(DAY).spec, name)
+    assert (card.fleet_size, card.order) == (20, "simultaneous")
+    assert card.command.startswith(
+        f"cosim train scenarios/v2g_day.yaml --set network.engine=lindistflow --algorithm {name}"
+    )
+    assert day_reward(name) > day_reward("on_arrival") + 40.0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "name", "said"),
+    [
+        (SCENARIO, "v2g-il", r"v2g-il guides EVs that commute; give the scenario fleet\.commute"),
+        (DAY, "maddqn", "maddqn guides EVs that choose where to go, but these commute; for them there are v2g-il"),
+    ],
+)
+def test_a_fleet_of_the_other_kind_says_so(scenario: Path, name: str, said: str) -> None:
+    with pytest.raises(ControllerError, match=said):
+        cosim.run(cosim.load(scenario, [f"controller.name={name}"]), episodes=1)
 
 
 def test_a_fleet_that_learned_other_stations_says_so() -> None:

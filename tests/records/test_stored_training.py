@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def test_rows_are_read(tmp_path: Path) -> None:
         (64, False, 0.5),
         (64, True, 0.75),
     ]
+
+
+def test_where_nothing_is_restored_reward_is_what_counts(tmp_path: Path) -> None:
+    found = read_training(training(tmp_path, f"{HEAD}64,1.5,validation,,-3.5\n64,1.6,validation,0.75,2.0\n"))
+    assert math.isnan(found.curve[0].restoration)
+    assert [point.score for point in found.curve] == [-3.5, 0.75]
 
 
 def test_a_training_that_has_just_begun_has_no_curve(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from cosim.system import System
 from cosim.training import Training
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "outage_33bus.yaml"
+DAY = SCENARIO.with_name("v2g_day.yaml")
+COMMUTING = {line.name for line in LINES if line.commutes}
 #: Settings of each line that make its updates quick.
 FEW: Mapping[str, Mapping[str, Any]] = {
     "maddqn": {"updates": 2, "rows": 64, "replay_episodes": 8},
@@ -25,12 +27,16 @@ FEW: Mapping[str, Mapping[str, Any]] = {
     "maddpg-messages": {"updates": 2, "slots": 4, "replay_episodes": 8},
     "dt-maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8},
     "independent": {"updates": 2, "rows": 8, "replay_episodes": 8},
+    "v2g-il": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "v2g-maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8},
+    "v2g-dt-maddpg": {"updates": 2, "slots": 4, "replay_episodes": 8, "correction": True},
 }
 SMALL = ("network.engine=lindistflow", "fleet.size=5")
 
 
-def small_system(*overrides: str) -> System:
-    return cosim.load(SCENARIO, [*SMALL, *overrides])
+def small_system(*overrides: str, algorithm: str = "") -> System:
+    """A small fleet of the kind that an algorithm guides."""
+    return cosim.load(DAY if algorithm in COMMUTING else SCENARIO, [*SMALL, *overrides])
 
 
 def short(algorithm: str, **changes: Any) -> Training:

@@ -27,9 +27,8 @@ def apart(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("algorithm", sorted(FEW))
-def test_fleets_decide_with_what_was_learned(
-    algorithm: str, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fleets_decide_with_what_was_learned(algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = small_system(algorithm=algorithm)
     changes: dict[str, Any] = {}
     if algorithm == "team-ppo":
         train(system, short("maddqn"), tmp_path / "first")

@@ -44,8 +44,9 @@ def stopping_at(episodes: int, validates: bool = False) -> Callable[[TrainingRou
 
 @pytest.mark.parametrize("algorithm", sorted(FEW))
 def test_stopped_anywhere_it_ends_at_the_same_bits(
-    algorithm: str, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    system = small_system(algorithm=algorithm)
     train(system, hundred(algorithm), tmp_path / "whole")
     out = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):

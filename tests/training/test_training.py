@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_training import FEW, SCENARIO, short, small_system
+from small_training import COMMUTING, DAY, FEW, SCENARIO, short, small_system
 
 import cosim
 from agents.catalogue import LINES
@@ -31,9 +31,8 @@ def test_every_line_is_tried() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "order"), [(line.name, order) for line in LINES for order in line.orders], ids="-".join
 )
-def test_a_training_repeats_to_the_last_bit_and_its_weights_decide(
-    algorithm: str, order: str, system: System, tmp_path: Path
-) -> None:
+def test_a_training_repeats_to_the_last_bit_and_its_weights_decide(algorithm: str, order: str, tmp_path: Path) -> None:
+    system = small_system(algorithm=algorithm)
     trained = [train(system, short(algorithm, order=order), tmp_path / name) for name in ("a", "b")]
     other = train(system, short(algorithm, order=order, seed=1), tmp_path / "c")
     a, b, c = ((tmp_path / name / "last.safetensors").read_bytes() for name in "abc")
@@ -50,7 +49,8 @@ def test_a_training_repeats_to_the_last_bit_and_its_weights_decide(
 
 def run_with(controller: str, options: Mapping[str, str], replicas: int) -> list[float]:
     overrides = [f"controller.name={controller}", f"controller.options={json.dumps(options)}", "fleet.size=5"]
-    results = cosim.run(cosim.load(SCENARIO, [*overrides, "network.engine=lindistflow"]), episodes=3, replicas=replicas)
+    scenario = DAY if controller in COMMUTING else SCENARIO
+    results = cosim.run(cosim.load(scenario, [*overrides, "network.engine=lindistflow"]), episodes=3, replicas=replicas)
     found: list[float] = results.ev_slots["energy_end_kwh"].tolist()
     return found
 

@@ -26,11 +26,17 @@ def learning_section(trainings: Sequence[StoredTraining]) -> Section:
         trainings: The trainings; those of one algorithm and order, which differ in their seeds, are one line.
     """
     groups = _groups(trainings)
-    parts: list[Part] = []
-    chart = _curves(groups)
-    parts.append(chart if chart is not None else Note("No training has looked at held-out episodes yet."))
-    parts.append(_table(trainings))
-    return Section("learning", "Learning", _sentence(groups), parts)
+    kinds = ({name: of for name, of in groups.items() if _earns(of) is earns} for earns in (False, True))
+    parts: list[Part] = [chart for of_kind in kinds if (chart := _curves(of_kind)) is not None]
+    if not parts:
+        parts.append(Note("No training has looked at held-out episodes yet."))
+    return Section("learning", "Learning", _sentence(groups), [*parts, _table(trainings)])
+
+
+def _earns(trainings: Sequence[StoredTraining]) -> bool:
+    """Whether trainings are judged by reward, because nothing is restored."""
+    points = [point for training in trainings for point in _validation(training)]
+    return bool(points) and all(np.isnan(point.restoration) for point in points)
 
 
 def _groups(trainings: Sequence[StoredTraining]) -> dict[str, list[StoredTraining]]:
@@ -46,30 +52,34 @@ def _groups(trainings: Sequence[StoredTraining]) -> dict[str, list[StoredTrainin
 def _sentence(groups: Mapping[str, Sequence[StoredTraining]]) -> str:
     said = []
     for name, trainings in groups.items():
-        lasts = [points[-1].restoration for training in trainings if (points := _validation(training))]
+        lasts = [points[-1].score for training in trainings if (points := _validation(training))]
         if lasts:
             seeds = "1 seed" if len(trainings) == 1 else f"{len(trainings)} seeds"
-            said.append(
-                f"{name} restored {percent(float(np.mean(lasts)))} of held-out episodes' load in the end ({seeds})"
+            last = float(np.mean(lasts))
+            reached = (
+                f"earned {last:.1f} per EV in held-out episodes"
+                if _earns(trainings)
+                else f"restored {percent(last)} of held-out episodes' load"
             )
+            said.append(f"{name} {reached} in the end ({seeds})")
     return f"{'; '.join(said)}." if said else "Trainings that have just begun."
 
 
 def _validation(training: StoredTraining) -> list[CurvePoint]:
-    return [point for point in training.curve if point.validates and not np.isnan(point.restoration)]
+    return [point for point in training.curve if point.validates and not np.isnan(point.score)]
 
 
 def _curve(training: StoredTraining) -> tuple[Floats, Floats]:
-    """Episodes and restoration on held-out episodes, the mean over variants."""
+    """Episodes, and restoration or reward on held-out episodes, the mean over variants."""
     by_episodes: dict[int, list[float]] = {}
     for point in _validation(training):
-        by_episodes.setdefault(point.episodes, []).append(point.restoration)
+        by_episodes.setdefault(point.episodes, []).append(point.score)
     episodes = sorted(by_episodes)
     return np.array(episodes, dtype=float), np.array([np.mean(by_episodes[count]) for count in episodes])
 
 
 def _curves(groups: Mapping[str, Sequence[StoredTraining]]) -> Chart | None:
-    """Restoration on held-out episodes over episodes of training: mean over seeds, and their spread."""
+    """Restoration or reward on held-out episodes over episodes of training: mean over seeds, and their spread."""
     frames = [frame for name, trainings in groups.items() if (frame := _band(name, trainings)) is not None]
     if not frames:
         return None
@@ -77,18 +87,20 @@ def _curves(groups: Mapping[str, Sequence[StoredTraining]]) -> Chart | None:
     frame = pd.concat(shown)
     names = list(dict.fromkeys(frame["algorithm"]))
     x = alt.X("episodes:Q", axis=alt.Axis(title="episodes of training", tickCount=8), scale=alt.Scale(zero=True))
-    title = "load restored on held-out episodes"
+    earns = _earns([training for trainings in groups.values() for training in trainings])
+    title = f"{'reward of an EV' if earns else 'load restored'} on held-out episodes"
+    domain = None if earns else (0.0, 1.0)
     base = alt.Chart(frame).encode(
         x=x, color=alt.Color("algorithm:N", scale=colours_of(names), legend=alt.Legend(title=None))
     )
     panel = alt.layer(
-        base.mark_area(style="band").encode(y=upwards("low", title, domain=(0.0, 1.0)), y2="high:Q"),
-        base.mark_line().encode(y=upwards("mean", title, domain=(0.0, 1.0))),
+        base.mark_area(style="band").encode(y=upwards("low", title, domain=domain), y2="high:Q"),
+        base.mark_line().encode(y=upwards("mean", title, domain=domain)),
     )
     left_out = len(frames) - len(shown)
     return Chart(
-        name="learning-curves",
-        title="Learning curves",
+        name="reward-curves" if earns else "learning-curves",
+        title="Learning curves, by reward" if earns else "Learning curves",
         about="Line: mean over training seeds; band: from the lowest to the highest seed."
         + (f" {left_out} more are in the table only." if left_out else ""),
         panels=[panel.properties(height=300)],

@@ -89,7 +89,11 @@ def test_every_field_says_who_may_see_it_and_what_it_is() -> None:
         assert all(each.visibility in seen and each.about for each in layout.fields)
         assert layout.senders
         assert layout.receivers
-    assert {layout.name for layout in LAYOUTS.values() if layout.is_raw} == {"RawUpload", "TwinState"}
+    assert {layout.name for layout in LAYOUTS.values() if layout.is_raw} == {
+        "RawUpload",
+        "TwinState",
+        "CommuterState",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""EVs that commute: what they see, how they decide and learn, and what their digital twins predict."""
