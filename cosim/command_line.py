@@ -28,6 +28,22 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cosim {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
 
+    _add_run(commands)
+    _add_compare(commands)
+    _add_verify(commands)
+    _add_report(commands)
+    _add_train(commands)
+    _add_bound(commands)
+    _add_privacy(commands)
+    _add_queue(commands)
+    _add_scenario(_add(commands, "check", "say everything that is wrong with a scenario"))
+    _add_schema(commands)
+    _add(commands, "controllers", "list the controllers that ship")
+    _add_engines(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
     run = _add(commands, "run", "run a scenario and show its metrics")
     _add_scenario(run)
     run.add_argument(
@@ -47,6 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_json_and_code(run)
     _add_allow_remote(run)
 
+
+def _add_compare(commands: Any) -> None:
     compare = _add(commands, "compare", "run controllers on the same held-out episodes and compare them")
     _add_scenario(compare)
     compare.add_argument(
@@ -84,14 +102,16 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run_options(compare)
     _add_json_and_code(compare)
 
+
+def _add_verify(commands: Any) -> None:
     verify = _add(commands, "verify", "run a stored run again and compare every record to the last bit")
     verify.add_argument("folder", metavar="DIR", help="run folder, also of a run that was interrupted")
     verify.add_argument("--workers", type=_count, default=1, metavar="N", help="processes (default: 1)")
     _add_json_and_code(verify)
     _add_allow_remote(verify)
 
-    _add_report(commands)
 
+def _add_train(commands: Any) -> None:
     train = _add(commands, "train", "train a fleet")
     _add_scenario(train)
     train.add_argument("--algorithm", required=True, metavar="NAME", help="what learns, e.g. maddqn")
@@ -137,21 +157,23 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_json_and_code(train)
 
+
+def _add_bound(commands: Any) -> None:
     bound = _add(commands, "bound", "bound the load restoration ratio that any controller can reach")
     _add_scenario(bound)
     bound.add_argument("--episodes", type=_count, default=16, metavar="N", help="number of episodes (default: 16)")
     bound.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     _add_json_and_code(bound)
 
-    _add_privacy(commands)
-    _add_queue(commands)
 
-    _add_scenario(_add(commands, "check", "say everything that is wrong with a scenario"))
+def _add_schema(commands: Any) -> None:
     schema = _add(commands, "schema", "print the JSON Schema of scenario files")
     schema.add_argument(
         "what", nargs="?", choices=("outage", "queue"), default="outage", help="outages (default) or queueing studies"
     )
-    _add(commands, "controllers", "list the controllers that ship")
+
+
+def _add_engines(commands: Any) -> None:
     engines = _add(commands, "engines", "list the power flow engines, and hold them against pandapower")
     engines.add_argument("names", nargs="*", metavar="NAME", help="engines to check (default: all that are installed)")
     engines.add_argument(
@@ -161,7 +183,6 @@ def make_parser() -> argparse.ArgumentParser:
     engines.add_argument(
         "--allow-code", action="store_true", help="allow an engine `module:Class` from outside ev-cosim"
     )
-    return parser
 
 
 def _add_privacy(commands: Any) -> None:
