@@ -9,6 +9,7 @@ import torch
 from agents.algorithm import Algorithm, FleetAlgorithm
 from agents.commuters.algorithm import CommuterAlgorithm
 from agents.commuters.learning import CommuterFleet
+from agents.episode_replay import Arrays
 from agents.learning import FleetDecider
 from agents.telling import Telling
 from agents.weights import FleetCard, load_weights
@@ -72,6 +73,10 @@ class TrainedCommuters:
     def act(self, observation: Observation) -> Action:
         """The power of each EV by the networks."""
         return self._fleet.act(observation)
+
+    def told(self) -> Arrays:
+        """What twins would tell of the last slot, see `CommuterFleet.told`."""
+        return self._fleet.told()
 
 
 def _trained(line: str, weights: str, spec: FleetSpec) -> tuple[Algorithm, FleetCard]:

@@ -126,4 +126,10 @@ class CommuterFleet:
     def act(self, observation: Observation) -> Action:
         """What the networks say."""
         seen = look(observation)
-        return action_of(self._spec, seen, self._algorithm.choose(seen, observation.slot))
+        share = self._algorithm.choose(seen, observation.slot)
+        self._last = seen, observation.slot, share
+        return action_of(self._spec, seen, share)
+
+    def told(self) -> Arrays:
+        """What twins would tell in training of the slot that was decided last, by name; empty if they tell nothing."""
+        return self._algorithm.messages(*self._last)

@@ -12,21 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from torch import nn
 
 from agents.twins.eavesdropper import Overheard
+from agents.twins.guessing import by_neighbours, by_network, scaled_alike
 from agents.twins.membership import members_found
 from cosim.interface import FleetSpec, Floats, Ints
 
 #: Samples that an attacker learns from, at most, and is asked about.
 LEARNED, ASKED = 20_000, 10_000
-#: Nearest neighbours that are averaged.
-NEIGHBOURS = 25
 #: Slots that a message tells of, from the one in which it is sent; and messages that an attacker remembers.
 OFFERED, REMEMBERED = 3, 4
-#: Training of the network that attacks.
-WIDTH, STEPS, ROWS, RATE = 128, 1000, 512, 3e-3
 
 #: Sees the samples (episode, slot, EV) and gives what an attacker hears of them, shape [N, features].
 Hears = Callable[[Overheard, Ints, Ints, Ints], Floats]
@@ -132,10 +127,9 @@ class Attacker:
         generator, listen = np.random.default_rng(0), OBSERVERS[hears]
         before, now = (_samples(heard, count, generator) for heard, count in ((known, LEARNED), (asked, ASKED)))
         features, of_asked = listen(known, *before), listen(asked, *now)
-        mean, spread = features.mean(axis=0), features.std(axis=0)
-        scaled, scaled_asked = ((f - mean) / np.where(spread > 1e-9, spread, 1.0) for f in (features, of_asked))
+        scaled, scaled_asked = scaled_alike(features, of_asked)
         truths, truth = _truths(self._spec, known, *before), _truths(self._spec, asked, *now)
-        guess = _by_network(scaled, truths, scaled_asked) if network else _by_neighbours(scaled, truths, scaled_asked)
+        guess = by_network(scaled, truths, scaled_asked) if network else by_neighbours(scaled, truths, scaled_asked)
         return _judged(guess, truth, truths)
 
 
@@ -173,40 +167,6 @@ def _judged(guess: Features, truth: Features, known: Features) -> Reconstruction
         charge_r2=float(1.0 - np.square(error[:, 2]).sum() / np.square(spread[:, 2]).sum()),
         station_right=float(right[going].mean()) if going.any() else None,
     )
-
-
-def _by_neighbours(features: Features, truths: Features, asked: Features) -> Features:
-    """The mean truth of the nearest samples; of equals, the first."""
-    _, nearest = cKDTree(features).query(asked, k=min(NEIGHBOURS, len(features)))
-    guess: Features = truths[nearest.reshape(len(asked), -1)].mean(axis=1)
-    return guess
-
-
-def _by_network(features: Features, truths: Features, asked: Features) -> Features:
-    """What a network makes of it that has learned on the samples."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = nn.Sequential(
-            nn.Linear(features.shape[1], WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(),
-            nn.Linear(WIDTH, truths.shape[1]),
-        )  # fmt: skip
-        mean, spread = truths.mean(axis=0), np.maximum(truths.std(axis=0), 1e-9)
-        inputs = torch.from_numpy(features.astype(np.float32))
-        wanted = torch.from_numpy(((truths - mean) / spread).astype(np.float32))
-        optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, STEPS)
-        for _ in range(STEPS):
-            rows = torch.randint(len(inputs), (min(ROWS, len(inputs)),))
-            # Errors are judged by their size, not by its square.
-            loss = nn.functional.smooth_l1_loss(network(inputs[rows]), wanted[rows], beta=0.1)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-        with torch.no_grad():
-            said = network(torch.from_numpy(asked.astype(np.float32))).double().numpy()
-    guess: Features = said * spread + mean
-    return guess
 
 
 def _ahead(of_slots: Floats, slot: Ints, k: int) -> Floats:
