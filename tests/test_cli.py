@@ -6,8 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pyarrow.parquet
 import pytest
 
 from cosim.cli import main
-from cosim.grid import case
 from cosim.simulators.recorder import RecorderSimulator
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "outage_33bus.yaml"
@@ -113,16 +111,6 @@ class HasNoAct:
     def __init__(self, spec):
         pass
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_net() -> Iterator[None]:
-    """Reads pandapower's case once: that takes longer than a whole run."""
-    cases = case._known_cases()
-    net = cases["case33bw"]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(case, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
-        yield
 
 
 @pytest.fixture(scope="module")

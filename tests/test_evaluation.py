@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from cosim.disclosure import mean_disclosure
 from cosim.errors import ControllerError, ScenarioError
 from cosim.evaluation import RATIOS
 from cosim.experiment import Tally, run_episodes
-from cosim.grid import case
 from cosim.interface import Floats
 from cosim.loading import load_controller
 from cosim.privacy import privacy
@@ -45,16 +43,6 @@ class Remembers:
         EPISODES.update(observation.episode.tolist())
         return Action.stay(observation.replicas, self.fleet_size)
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_net() -> Iterator[None]:
-    """Reads pandapower's case once: that takes longer than a whole run."""
-    cases = case._known_cases()
-    net = cases["case33bw"]()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(case, "_known_cases", lambda: {**cases, "case33bw": lambda: deepcopy(net)})
-        yield
 
 
 def compare(controllers: Sequence[str] = RULES, **choices: Any) -> cosim.Comparison:

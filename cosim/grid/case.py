@@ -9,6 +9,8 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +126,20 @@ def load_net(section: NetworkSection, resolve: Callable[[str], Path]) -> Pandapo
 
 def _load_case(name: str | None) -> PandapowerNet:
     cases = _known_cases()
-    net = cases[name]() if name in cases else None
+    net = _made(cases[name]) if name in cases else None
     if not isinstance(net, pandapower.pandapowerNet):  # one of those functions makes something else
         near = difflib.get_close_matches(str(name), cases.keys() - {name}, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         problem = f"must be a network of pandapower.networks, got {name!r}{hint}"
         raise ScenarioError([ScenarioIssue("network.case", problem)])
-    return net
+    # Whoever asks may change it.
+    return deepcopy(net)
+
+
+@lru_cache(maxsize=8)
+def _made(make: Callable[[], PandapowerNet]) -> PandapowerNet:
+    """What a function of pandapower makes; reading a case takes it longer than a short run takes us."""
+    return make()
 
 
 def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:

@@ -70,11 +70,30 @@ def test_a_value_no_engine_can_work_with_is_a_mistake(
         {"case": "two_buses", "microgrids": [{"name": "A", "dg": {"bus": 0, "p_max_kw": 100, "q_max_kvar": 100}}]}
     )
     monkeypatch.setattr(case, "_known_cases", lambda: {"two_buses": lambda: net})
-    assert load_net(section, lambda file: pytest.fail(file)) is net
+    good = load_net(section, lambda file: pytest.fail(file))
+    assert isinstance(good, pandapowerNet)
+    assert (len(good.bus), len(good.line), len(good.load)) == (2, 1, 1)
     change(net)
     with pytest.raises(ScenarioError) as caught:
         load_net(section, lambda file: pytest.fail(file))
     assert [issue.problem for issue in caught.value.issues] == [problem]
+
+
+def test_a_case_is_read_once_and_is_whole_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[pandapowerNet] = []
+
+    def make() -> pandapowerNet:
+        made.append(two_buses())
+        return made[-1]
+
+    monkeypatch.setattr(case, "_known_cases", lambda: {"two_buses": make})
+    section = NetworkSection.model_validate({"case": "two_buses", "microgrids": [{"name": "A", "buses": [0]}]})
+    one, other = (load_net(section, lambda file: pytest.fail(file)) for _ in range(2))
+    one.line = one.line.drop(0)
+    one.bus.loc[0, "vn_kv"] = 0.4
+    again = load_net(section, lambda file: pytest.fail(file))
+    assert [len(net.line) for net in (other, again, *made)] == [1, 1, 1]
+    assert [net.bus.vn_kv[0] for net in (other, again, *made)] == [10.0, 10.0, 10.0]
 
 
 def test_what_makes_something_else_is_no_case() -> None:
