@@ -298,11 +298,15 @@ def slot_counter(done: int, total: int, progress: Progress | None) -> OnSlots:
 
 @contextmanager
 def _settled_heap() -> Iterator[None]:
-    """Settle the heap while episodes run in this process, which has other things to do after them."""
-    thresholds = gc.get_threshold()
-    settle_heap()
+    """Settle the heap while episodes run in this process, which has other things to do after them.
+
+    A heap that the caller has frozen stays as it is.
+    """
+    thresholds, settled = gc.get_threshold(), gc.get_freeze_count() > 0
+    settle_heap(freeze=not settled)
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        if not settled:
+            gc.unfreeze()

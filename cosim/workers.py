@@ -129,10 +129,15 @@ def run_shared(work: Work, schedule: Schedule, workers: int, on_slots: OnSlots, 
     return effort
 
 
-def settle_heap() -> None:
-    """Spare the garbage collector what is there to stay, and most of its rounds: little in a run is a cycle."""
+def settle_heap(freeze: bool = True) -> None:
+    """Spare the garbage collector what is there to stay, and most of its rounds: little in a run is a cycle.
+
+    Args:
+        freeze: Whether what is there is to stay.
+    """
     gc.collect()
-    gc.freeze()
+    if freeze:
+        gc.freeze()
     gc.set_threshold(OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
 
 

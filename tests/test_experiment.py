@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import sys
@@ -373,3 +374,18 @@ def test_a_controller_that_was_changed_is_another_run(own: System, tmp_path: Pat
 )
 def test_workers_have_about_as_much_to_do(episodes: int, workers: int, replicas: int) -> None:
     assert default_replicas(episodes, workers) == replicas
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_heap_is_as_frozen_after_a_run_as_it_was_before(system: System, frozen: bool) -> None:
+    count, thresholds = gc.get_freeze_count(), gc.get_threshold()
+    gc.unfreeze()
+    try:
+        if frozen:
+            gc.freeze()
+        cosim.run(system, episodes=1)
+        assert (gc.get_freeze_count() > 0) == frozen
+        assert gc.get_threshold() == thresholds
+    finally:
+        if count:
+            gc.freeze()
