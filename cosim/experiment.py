@@ -22,7 +22,7 @@ from cosim.records.table import Records, joined
 from cosim.schedule import Schedule
 from cosim.summary import metadata, static_tables, summarise
 from cosim.system import System
-from cosim.workers import OnBatch, OnSlots, Work, run_here, run_shared, settle_heap
+from cosim.workers import FROZEN_BEFORE, OnBatch, OnSlots, Work, run_here, run_shared, settle_heap
 
 if TYPE_CHECKING:
     import pandas
@@ -302,7 +302,7 @@ def _settled_heap() -> Iterator[None]:
 
     A heap that the caller has frozen stays as it is.
     """
-    thresholds, settled = gc.get_threshold(), gc.get_freeze_count() > 0
+    thresholds, settled = gc.get_threshold(), gc.get_freeze_count() > FROZEN_BEFORE
     settle_heap(freeze=not settled)
     try:
         yield

@@ -39,6 +39,8 @@ GIVEN = 2
 AHEAD = 4
 #: New objects between two rounds of the garbage collector while episodes run.
 OBJECTS_PER_COLLECTION = 100_000
+#: Objects that were frozen before this was imported: Python 3.12 begins with some hundred.
+FROZEN_BEFORE = gc.get_freeze_count()
 
 
 @dataclass(frozen=True)
