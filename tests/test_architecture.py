@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import cosim
 
 ROOT = Path(__file__).parents[1]
 
@@ -131,6 +134,18 @@ def test_pages_are_made_without_simulators() -> None:
     loaded = set(printed.stdout.split())
     assert not loaded & {"agents", "mosaik", "simpy", "pandapower", "power_grid_model", "torch"}
     assert not {name for name in loaded if name.startswith(("cosim.grid", "cosim.traffic", "cosim.simulators"))}
+
+
+def test_who_is_sent_a_network_needs_no_pandapower(tmp_path: Path) -> None:
+    system = cosim.load(ROOT / "scenarios" / "outage_33bus.yaml")
+    (tmp_path / "system.pickle").write_bytes(pickle.dumps(system))
+    program = (
+        "import pathlib, pickle, sys, cosim.workers, cosim.training.actor, cosim.couplings.opendss\n"
+        f"system = pickle.loads(pathlib.Path({str(tmp_path / 'system.pickle')!r}).read_bytes())\n"
+        "print('pandapower' in sys.modules, len(system.network.net.bus), 'pandapower' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert printed.stdout.split() == ["False", "33", "True"]
 
 
 def test_conversions_have_one_room() -> None:

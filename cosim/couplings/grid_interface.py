@@ -5,12 +5,12 @@ docs/guides/coupling.md has it as a table.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
 
 from cosim.grid.feeder import Feeder
+from cosim.grid.kept_net import KeptNet
 
 MODEL: Final = "Grid"
 INPUTS: Final = ("p_mw", "q_mvar")
@@ -27,7 +27,7 @@ INTEGERS: Final = ("bus", "island", "line_from", "line_to", "slack")
 def feeder_parameters(feeder: Feeder) -> dict[str, Any]:
     """A feeder as plain values, which the model `Grid` is made with."""
     columns = {name: getattr(feeder, name).tolist() for name in PARAMETERS if name != "f_hz"}
-    return {**columns, "f_hz": float(feeder.net.f_hz)}
+    return {**columns, "f_hz": feeder.f_hz}
 
 
 def feeder_of(parameters: dict[str, Any]) -> Feeder:
@@ -38,4 +38,4 @@ def feeder_of(parameters: dict[str, Any]) -> Feeder:
         if name != "f_hz"
     }
     unlimited = np.full(len(columns["line_from"]), np.inf)
-    return Feeder(net=SimpleNamespace(f_hz=parameters["f_hz"]), line_max_kva=unlimited, **columns)
+    return Feeder(kept=KeptNet(None), f_hz=parameters["f_hz"], line_max_kva=unlimited, **columns)

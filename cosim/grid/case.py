@@ -15,17 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandapower
-import pandapower.networks
-from pandapower.converter.matpower.from_mpc import from_mpc
 
 from cosim.errors import ScenarioError, ScenarioIssue
+from cosim.grid.kept_net import PandapowerNet
 from cosim.grid.reduction import reduce_net
 from cosim.scenario.schema import NetworkSection
 from cosim.scenario.text_file import UnreadableError, read_text
 from cosim.scenario.wording import one_line, shown
-
-PandapowerNet = Any
 
 #: Element tables that the model has no equations for yet.
 UNSUPPORTED = (
@@ -125,6 +121,8 @@ def load_net(section: NetworkSection, resolve: Callable[[str], Path]) -> Pandapo
 
 
 def _load_case(name: str | None) -> PandapowerNet:
+    import pandapower
+
     cases = _known_cases()
     net = _made(cases[name]) if name in cases else None
     if not isinstance(net, pandapower.pandapowerNet):  # one of those functions makes something else
@@ -144,6 +142,8 @@ def _made(make: Callable[[], PandapowerNet]) -> PandapowerNet:
 
 def _known_cases() -> dict[str, Callable[[], PandapowerNet]]:
     """The functions of pandapower.networks that make a network without being given anything."""
+    import pandapower.networks
+
     cases: dict[str, Callable[[], PandapowerNet]] = {}
     for name, function in vars(pandapower.networks).items():
         if name.startswith("_") or not inspect.isfunction(function):
@@ -164,6 +164,8 @@ def _load_matpower(path: Path) -> PandapowerNet:
         raise _wrong_file(f"{name} needs the package 'matpowercaseframes': pip install 'ev-cosim[matpower]'")
     if not path.is_file():
         raise _wrong_file(f"{name} cannot be read: no such file")
+    from pandapower.converter.matpower.from_mpc import from_mpc
+
     try:
         # The converter warns of what pandas will refuse some day.
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
@@ -174,6 +176,8 @@ def _load_matpower(path: Path) -> PandapowerNet:
 
 
 def _load_json(path: Path) -> PandapowerNet:
+    import pandapower
+
     name = one_line(str(path))
     try:
         text = read_text(path)

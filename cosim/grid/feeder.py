@@ -12,10 +12,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandapower
-import pandapower.topology
 
-from cosim.grid.case import PandapowerNet
+from cosim.grid.kept_net import KeptNet, PandapowerNet
 from cosim.interface import Floats, Ints
 from cosim.units import KW_PER_MW as KVA_PER_MVA
 
@@ -25,7 +23,8 @@ class Feeder:
     """A network without its injections, as every power flow engine is opened with it.
 
     Attributes:
-        net: The pandapower net: lines opened, one external grid per slack bus.
+        kept: The pandapower net: lines opened, one external grid per slack bus.
+        f_hz: Rated frequency [Hz].
         bus: Bus numbers of the net, by position, shape [B].
         line_from: Position of each line's first bus, in service only, shape [L].
         line_to: Position of each line's second bus, shape [L].
@@ -39,7 +38,8 @@ class Feeder:
         line_max_kva: Highest apparent power of lines at rated voltage [kVA], infinite if unknown, shape [L].
     """
 
-    net: PandapowerNet
+    kept: KeptNet
+    f_hz: float
     bus: Ints
     line_from: Ints
     line_to: Ints
@@ -51,6 +51,11 @@ class Feeder:
     slack: Ints
     slack_vm_pu: Floats
     line_max_kva: Floats
+
+    @property
+    def net(self) -> PandapowerNet:
+        """The pandapower net: lines opened, one external grid per slack bus."""
+        return self.kept.net
 
     @property
     def buses(self) -> int:
@@ -86,6 +91,8 @@ def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Se
     Returns:
         The feeder; every bus must be connected to exactly one of the slack buses.
     """
+    import pandapower
+
     net.ext_grid = net.ext_grid.drop(net.ext_grid.index)
     for bus, vm_pu in zip(slack_buses, slack_vm_pu, strict=True):
         pandapower.create_ext_grid(net, bus, vm_pu=vm_pu)
@@ -97,7 +104,8 @@ def build_feeder(net: PandapowerNet, slack_buses: Sequence[int], slack_vm_pu: Se
     line = net.line[net.line.in_service]
     length = line.length_km.to_numpy() / line.parallel.to_numpy()
     return Feeder(
-        net=net,
+        kept=KeptNet(net),
+        f_hz=float(net.f_hz),
         bus=bus,
         line_from=np.array([position[b] for b in line.from_bus], dtype=np.int64),
         line_to=np.array([position[b] for b in line.to_bus], dtype=np.int64),
@@ -128,6 +136,8 @@ def _line_max_kva(net: PandapowerNet, line: Any) -> Floats:
 
 def components_of(net: PandapowerNet) -> list[set[int]]:
     """Sets of buses that lines in service join, in the order of their first buses."""
+    import pandapower.topology
+
     graph = pandapower.topology.create_nxgraph(net, respect_switches=False)
     found = (set(map(int, component)) for component in pandapower.topology.connected_components(graph))
     return sorted(found, key=min)

@@ -15,9 +15,9 @@ import numpy as np
 
 from cosim.clock import Clock
 from cosim.errors import ScenarioError, ScenarioIssue
-from cosim.grid.case import PandapowerNet
 from cosim.grid.feeder import components_of
 from cosim.grid.islands import Islands
+from cosim.grid.kept_net import KeptNet, PandapowerNet
 from cosim.grid.reduction import RATED_KV, SAME_AS, per_unit_of
 from cosim.grid.stage import Stage, stages_of
 from cosim.grid.timetable import NO_TIMETABLE, lines_between, read_timetable
@@ -31,7 +31,7 @@ class Network:
     """A network in microgrids, with its rated loads.
 
     Attributes:
-        net: The pandapower net, its lines as when an episode begins.
+        kept: The pandapower net, its lines as when an episode begins.
         bus: Bus numbers of the net, by position, shape [B].
         vn_kv: Rated voltage [kV], shape [B].
         per_unit: Voltage in per unit of the bus per unit that an engine finds; not 1 beyond a tap; shape [B].
@@ -45,7 +45,7 @@ class Network:
         stage_of_slot: Number of the stage of each slot, shape [T].
     """
 
-    net: PandapowerNet
+    kept: KeptNet
     bus: Ints
     vn_kv: Floats
     per_unit: Floats
@@ -57,6 +57,11 @@ class Network:
     supply_bus: int
     stages: tuple[Stage, ...]
     stage_of_slot: Ints
+
+    @property
+    def net(self) -> PandapowerNet:
+        """The pandapower net, its lines as when an episode begins."""
+        return self.kept.net
 
     @property
     def buses(self) -> int:
@@ -105,7 +110,7 @@ def build_network(section: NetworkSection, net: PandapowerNet, clock: Clock | No
     firsts = np.array([stage.first for stage in stages])
     position = {int(number): k for k, number in enumerate(bus)}
     return Network(
-        net=net,
+        kept=KeptNet(net),
         bus=bus,
         vn_kv=net.bus[RATED_KV].to_numpy(),
         per_unit=per_unit_of(net),

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import pandapower.toolbox
 
 from cosim.errors import ScenarioError, ScenarioIssue
 from cosim.interface import Floats
@@ -50,6 +49,8 @@ def reduce_net(net: Any, without: Sequence[str]) -> None:
 
 
 def _drop_what_is_out(net: Any) -> None:
+    import pandapower.toolbox
+
     out = net.bus.index[~net.bus.in_service.astype(bool)]
     if len(out):
         pandapower.toolbox.drop_buses(net, out)
@@ -66,6 +67,8 @@ def _open_by_switches(net: Any) -> None:
 
 def _join_by_switches(net: Any) -> None:
     """Make buses one that closed switches join; the one with the lowest number stays."""
+    import pandapower.toolbox
+
     closed = net.switch[(net.switch.et == "b") & net.switch.closed.astype(bool)]
     same: dict[int, int] = {}
 
@@ -89,6 +92,8 @@ def _join_by_switches(net: Any) -> None:
 
 def _refer(net: Any) -> None:
     """Refer everything to the level of most buses, and make transformers lines."""
+    import pandapower
+
     levels, counts = np.unique(net.bus.vn_kv, return_counts=True)
     level_kv = float(levels[counts.argmax()])
     ratio = {int(k): _ratio(row) for k, row in net.trafo.iterrows()}

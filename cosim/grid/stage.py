@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandapower.toolbox
 from numpy.typing import NDArray
 
-from cosim.grid.case import PandapowerNet
 from cosim.grid.feeder import Feeder, build_feeder, components_of
 from cosim.grid.islands import Islands
+from cosim.grid.kept_net import PandapowerNet
 from cosim.grid.reduction import PER_UNIT
 from cosim.grid.timetable import Timetable
 from cosim.interface import Ints
@@ -75,6 +74,8 @@ def stages_of(
 def _stage(
     section: NetworkSection, net: PandapowerNet, timetable: Timetable, places: dict[int, int], first: int
 ) -> Stage:
+    import pandapower.toolbox
+
     failed = frozenset(timetable.failed_units(first))
     supply = section.supply if section.supply is not None and not timetable.supply_is_out(first) else None
     slacks: list[tuple[int, int, float]] = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from cosim.clock import Clock
 from cosim.errors import ScenarioIssue
-from cosim.grid.case import PandapowerNet
+from cosim.grid.kept_net import PandapowerNet
 from cosim.interface import Ints
 from cosim.scenario.schema import NetworkSection, OutageSection
 from cosim.scenario.wording import suggestion

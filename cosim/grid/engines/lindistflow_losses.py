@@ -40,7 +40,7 @@ class LossyDistFlow:
         line = np.arange(lines)
         half = np.zeros((lines, buses))
         half[line, feeder.line_from] = half[line, feeder.line_to] = 0.5
-        charging_mvar = 2.0 * np.pi * feeder.net.f_hz * F_PER_NF * feeder.line_c_nf * base @ half
+        charging_mvar = 2.0 * np.pi * feeder.f_hz * F_PER_NF * feeder.line_c_nf * base @ half
         # Without what lines charge: squares of voltages, and flows from the first end of each line to its second.
         shared_r, shared_x = shared_path_impedances(feeder)
         squares = -2.0 * np.concatenate([shared_r, shared_x])

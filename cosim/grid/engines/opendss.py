@@ -34,7 +34,7 @@ class OpenDssFlow:
         dss.AllowChangeDir = False
         dss.AllowForms = False
         run = dss.Text.Commands
-        frequency_hz = f"{feeder.net.f_hz:.17g}"
+        frequency_hz = f"{feeder.f_hz:.17g}"
         run(f"set defaultbasefrequency={frequency_hz}")
         slack_kv = feeder.vn_kv[feeder.slack]
         for k, (bus, kv, vm_pu) in enumerate(zip(feeder.slack, slack_kv, feeder.slack_vm_pu, strict=True)):

@@ -57,7 +57,7 @@ class PowerGridModelFlow:
                 ComponentType.source: source,
                 ComponentType.sym_load: load,
             },
-            system_frequency=feeder.net.f_hz,
+            system_frequency=feeder.f_hz,
         )
 
         self._update = initialize_array(DatasetType.update, ComponentType.sym_load, (0, buses))
