@@ -505,7 +505,8 @@ def _check(options: argparse.Namespace) -> int:
     system = load(options.file, options.overrides)
     scenario = system.scenario
     code = f"; the code of {scenario.controller.name} is not looked at" if ":" in scenario.controller.name else ""
-    sizes = f"{scenario.fleet.size} EVs, {len(scenario.stations)} stations, {len(system.microgrids)} microgrids"
+    parts = {"EV": scenario.fleet.size, "station": len(scenario.stations), "microgrid": len(system.microgrids)}
+    sizes = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in parts.items())
     slots = f"{scenario.clock.slots} slots of {scenario.clock.slot_s} s"
     print(f"{one_line(options.file)}: good ({scenario.name}: {sizes}, {slots}){code}")
     return GOOD

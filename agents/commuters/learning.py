@@ -89,7 +89,7 @@ class CommutersInTraining:
         """
         begun_s = time.process_time()
         if outcome.day_reward is None:
-            raise ControllerError("EVs that commute learn from a day's reward; give the scenario reward.form: v2g")
+            raise ControllerError("EVs that commute learn from a day's reward; set reward.form=v2g")
         self._kept["reward"][:, outcome.slot] = outcome.day_reward - self._common[:, None]
         self.cpu_s += time.process_time() - begun_s
         if outcome.slot == self._spec.slots - 1:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosim.errors import ControllerError
 from cosim.loading import check_track, make_track, make_trainer
 from cosim.processes import refuse_unguarded_script
 from cosim.summary import versions
@@ -80,6 +81,8 @@ def train(
         actors=actors,
     )
     training = replace(training, order=trainer.order)
+    if trainer.commutes:
+        _check_reward(systems)
     plan = Plan(training.episodes, training.replicas, len(systems))
     with ExitStack() as stack:
         folder = stack.enter_context(TrainingFolder(out, resume=resume))
@@ -119,6 +122,14 @@ def train(
         judged_by="reward" if trainer.commutes else "restoration",
         folder=folder.path,
     )
+
+
+def _check_reward(systems: Mapping[str, System]) -> None:
+    """EVs that commute learn from a day's reward, which needs a price too."""
+    for system in systems.values():
+        form = system.scenario.reward.form
+        if form != "v2g":
+            raise ControllerError(f"EVs that commute learn from a day's reward; set reward.form=v2g, got {form!r}")
 
 
 def _run(

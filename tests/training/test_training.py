@@ -193,3 +193,10 @@ def test_a_training_can_be_tracked(system: System, tmp_path: Path) -> None:
     train(system, short("maddqn"), tmp_path / "run", track=True)
     assert len(list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))) == 1
     assert train(system, short("maddqn"), tmp_path / "run", track=True, resume=True).resumed_from == 6
+
+
+def test_commuters_learn_from_a_days_reward_only(tmp_path: Path) -> None:
+    system = small_system("reward.form=avoided", algorithm="v2g-il")
+    with pytest.raises(ControllerError, match=r"set reward\.form=v2g, got 'avoided'"):
+        train(system, short("v2g-il"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

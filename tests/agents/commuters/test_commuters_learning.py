@@ -62,5 +62,5 @@ def test_who_is_away_is_told_nothing() -> None:
 
 
 def test_another_reward_is_refused() -> None:
-    with pytest.raises(ControllerError, match=r"reward\.form: v2g"):
+    with pytest.raises(ControllerError, match=r"reward\.form=v2g"):
         learned(day("fleet.size=2", "reward.form=avoided"), 0)
