@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ AT_ONCE = ("admaddpg-literal", "maddpg", "maddpg-pointer", "independent")
 LITERAL = ("admaddpg-literal", "maddpg")
 
 
+@cache
 def restoration(controller: str, *overrides: str) -> float:
     chosen = ["network.engine=lindistflow", f"controller.name={controller}", *overrides]
     mean = cosim.run(cosim.load(SCENARIO, chosen), episodes=8, records=False).metrics["load_restoration_ratio"].mean
