@@ -31,7 +31,8 @@ class Exploration:
     """
 
     def __init__(self, rate: float, replicas: int, generator: np.random.Generator) -> None:
-        self._rate: Floats = np.minimum(rate * np.linspace(0.05, 1.95, replicas), 1.0)
+        spread = np.linspace(0.05, 1.95, replicas) if replicas > 1 else np.ones(1)
+        self._rate: Floats = np.minimum(rate * spread, 1.0)
         self.generator = generator
 
     def mixed(self, choice: Ints, possible: NDArray[np.bool_], replica: Ints) -> Ints:

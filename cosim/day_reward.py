@@ -88,7 +88,7 @@ def day_terms(rule: DayRule, evs: EvSlots, microgrids: MicrogridSlots) -> DayTer
         microgrids: Per microgrid, shape [T, R, M].
 
     Source:
-        Hua et al. 2025, section on the reward; the terms' norms are ours, see docs/model.md.
+        After Hua et al. 2025, who name the terms; norms and weights are ours, see docs/model.md.
     """
     shape = evs.charged_kwh.shape
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cosim.errors import ControllerError
+from cosim.errors import ControllerError, ScenarioError, ScenarioIssue
 from cosim.experiment import metric_context
 from cosim.interface import Action, FleetSpec, Floats, Observation, Outcome
 from cosim.loading import load, permit
@@ -116,6 +116,9 @@ class OutageParallelEnv(ParallelEnv):  # type: ignore[misc]
             raise ValueError(f"radius_km must be at least 0, or None to see all of the map, got {radius_km}")
         loaded = scenario if isinstance(scenario, System) else load(scenario, overrides)
         self._system = permit(loaded, allow_code=allow_code)
+        if self._system.spec.day is not None:
+            problem = "the environment is of an outage, and knows no EVs that commute; leave it out"
+            raise ScenarioError([ScenarioIssue("fleet.commute", problem)])
         self._radius_km = radius_km
         self.spec: FleetSpec = self._system.spec
         self._drawing = StateImage(self.spec)

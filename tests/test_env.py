@@ -16,7 +16,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 import cosim
 from agents.baselines.coordinated import CoordinatedController
 from cosim.env import OutageParallelEnv
-from cosim.errors import ControllerError, SimulationError
+from cosim.errors import ControllerError, ScenarioError, SimulationError
 from cosim.interface import Action, Observation
 from cosim.records.table import Records, joined
 from cosim.schedule import Schedule
@@ -301,3 +301,8 @@ def test_what_must_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delitem(sys.modules, "cosim.env")
     with pytest.raises(ModuleNotFoundError, match=r"^cosim.env needs 'pettingzoo': pip install 'ev-cosim\[env\]'$"):
         importlib.import_module("cosim.env")
+
+
+def test_commuters_are_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"fleet\.commute: the environment is of an outage"):
+        OutageParallelEnv(SCENARIO.with_name("v2g_day.yaml"))

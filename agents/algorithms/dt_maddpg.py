@@ -5,7 +5,7 @@ MADDPG on messages (`agents/algorithms/maddpg.py`, `critic=messages`): Q = R_sim
 `agents/twins/global_model.py`. With a horizon of 0 it is MADDPG on messages, to the last bit.
 
 Source:
-    Hua et al. 2025, as specified in (B1) to (B9).
+    After Hua et al. 2025; our specification, (B1) to (B9).
 """
 
 from __future__ import annotations

@@ -166,7 +166,11 @@ class V2gDdpg(CommuterAlgorithm):
 
     def share(self, actor: nn.Module, own: Tensor, market: Tensor, slot: Tensor) -> Tensor:
         """What an actor says, shape [..., I]."""
-        return torch.tanh(actor(self._view(own, market, slot)))
+        return self._within(actor(self._view(own, market, slot)))
+
+    def _within(self, output: Tensor) -> Tensor:
+        """Outputs as shares that may be ordered."""
+        return torch.tanh(output).clamp(min=-self._spec.max_discharge_share)
 
     # ----------------------------------------------------------------------------------------------------- update
 
@@ -194,7 +198,7 @@ class V2gDdpg(CommuterAlgorithm):
         # The actor, along the critic's gradient in each EV's own action. Where one network is shared, all move at once:
         # unless the others are taken as they would move, everybody goes where there was room for one.
         output = self.actor(self._view(now["own"], now["market"], now["slot"]))
-        share = torch.tanh(output)
+        share = self._within(output)
         gain = self.gain(self._others(now, share.detach()), share)
         actor_loss = _mean(settings.output_penalty * output.square() - gain, here)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, norm)

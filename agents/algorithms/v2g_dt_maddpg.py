@@ -6,7 +6,7 @@ twins are all that a critic knows of the others. Q = R_sim + Q_res: R_sim pays t
 EV's own power as its twin predicts it and the others' as they were told. With a horizon of 0 it is MADDPG on messages.
 
 Source:
-    Hua et al. 2025, as specified in (B1) to (B9).
+    After Hua et al. 2025; our specification, (B1) to (B9).
 """
 
 from __future__ import annotations

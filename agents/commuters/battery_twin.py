@@ -1,7 +1,7 @@
 """The local model of a vehicle's digital twin: what a share of power does to its battery in a slot.
 
 Source:
-    Hua et al. 2025, as specified in (B1).
+    After Hua et al. 2025; our specification, (B1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The global model of a commuters' day: what net load, renewable energy and revenue follow from everybody's power.
 
 Source:
-    Hua et al. 2025, as specified in (B3) and (B4); the formula is that of `cosim.interface.DayRule`.
+    After Hua et al. 2025; our specification, (B3) and (B4); the formula is that of `cosim.interface.DayRule`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from agents.catalogue import find_line, make_settings
 from agents.commuters.view import KEPT, VIEW
+from agents.trained import TrainedCommuters
 from agents.twins.bus import MessageBus
 from agents.twins.message import CommuterState, DayForecast, PowerPlan, PowerTotals, RawUpload
 from agents.twins.node import Population, Role
@@ -35,7 +37,9 @@ class CommuterListener:
     def __init__(self, spec: FleetSpec, fleet: Controller, line: str) -> None:
         self._spec, self._fleet = spec, fleet
         self._line = find_line(line)
-        self._told = int(getattr(make_settings(self._line, {}), "told", 0))
+        # As the weights were trained; a fleet without a card is counted by the line's own settings.
+        settings = fleet.card.settings if isinstance(fleet, TrainedCommuters) else asdict(make_settings(self._line, {}))
+        self._told = int(settings.get("told", 0))
         self._slots: list[tuple[int, NDArray[np.bool_], NDArray[np.int64]]] = []
 
     def act(self, observation: Observation) -> Action:

@@ -1,7 +1,7 @@
 """What is learned of the error of a forecast of net load: the correction of the global model.
 
 Source:
-    Hua et al. 2025, as specified in (B9).
+    After Hua et al. 2025; our specification, (B9).
 """
 
 from __future__ import annotations

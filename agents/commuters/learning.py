@@ -75,7 +75,7 @@ class CommutersInTraining:
         share = self._algorithm.choose(seen, observation.slot)
         self._common = _common(self._model, seen)
         if not self._validates:
-            share = self._exploration.jittered(share)
+            share = np.maximum(self._exploration.jittered(share), np.float32(-self._spec.max_discharge_share))
             told = self._algorithm.messages(seen, observation.slot, share)
             for name, values in {**seen, **told, "action": share}.items():
                 self._kept[name][:, observation.slot] = values

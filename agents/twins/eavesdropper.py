@@ -68,7 +68,7 @@ class Eavesdropper:
         if board is None:
             alone = f"controller {name!r} shares nothing: its EVs have no board of intentions"
             if spec.day is not None:
-                alone += "; what EVs that commute send is counted by cosim compare --privacy"
+                alone = "attacks know EVs that choose where to go; cosim compare --privacy counts what commuters send"
             raise ControllerError(alone)
         self._spec = spec
         self._fleet = fleet

@@ -65,7 +65,7 @@ class GlobalModel:
             Shape [N, H, M].
 
         Source:
-            Hua et al. 2025, as specified in (B3), (B4).
+            After Hua et al. 2025; our specification, (B3), (B4).
         """
         weights = self._weights
         if not self.horizon:

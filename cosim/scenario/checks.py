@@ -286,6 +286,8 @@ def _commute(fleet: FleetSection, clock: ClockSection) -> Issues:
         yield ScenarioIssue(
             "fleet.commute.soc_needed", f"must be at most soc_max, {fleet.soc_max:g}, got {commute.soc_needed:g}"
         )
+    if clock.slots < 2:
+        yield ScenarioIssue("clock.slots", f"must be at least 2 where EVs commute, got {clock.slots}")
     slot_h = hours(clock.slot_s)
     first_h = hours(parse_time_of_day(clock.start))
     last_h = first_h + clock.slots * slot_h

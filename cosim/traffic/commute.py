@@ -39,7 +39,9 @@ def draw_stays(commute: CommuteSection, clock: Clock, size: int, seed: int, epis
 
     def draw_s(time: CommuteTime) -> Floats:
         deviation = generator.standard_normal(size).clip(-CLIP_SIGMA, CLIP_SIGMA)
-        drawn_s: Floats = (mean_h(time) + time.std_h * deviation - hours(clock.start_s)) * SECONDS_PER_HOUR
-        return drawn_s
+        drawn_s = (mean_h(time) + time.std_h * deviation - hours(clock.start_s)) * SECONDS_PER_HOUR
+        # It lies within the episode but for rounding; nothing can happen before its start.
+        within_s: Floats = drawn_s.clip(0.0, float(clock.slots * clock.slot_s))
+        return within_s
 
     return Stays(draw_s(commute.arrival), draw_s(commute.departure))

@@ -31,7 +31,7 @@ def test_without_a_rate_nothing_is_changed() -> None:
 
 def test_noise_turns_headings_round_and_keeps_the_rest_between_0_and_1() -> None:
     outputs = np.tile([0.99, 0.99, 0.01], (2000, 1))
-    noisy = Exploration(0.2, 1, np.random.default_rng(2)).noisy(outputs, np.zeros(2000, dtype=np.int64))
+    noisy = Exploration(0.01, 1, np.random.default_rng(2)).noisy(outputs, np.zeros(2000, dtype=np.int64))
     assert ((noisy >= 0.0) & (noisy <= 1.0)).all()
     # Half of the headings pass the full turn and come out small; distance and power stop at their ends.
     assert (noisy[:, 0] < 0.1).any()
@@ -44,3 +44,16 @@ def test_what_is_drawn_follows_the_softmax() -> None:
     logits = np.log(np.tile([0.1, 0.3, 0.6], (40_000, 1)))
     drawn = drawn_by_chance(logits, np.random.default_rng(3)).argmax(axis=1)
     assert (np.bincount(drawn) / len(drawn)).tolist() == pytest.approx([0.1, 0.3, 0.6], abs=0.01)
+
+
+def test_one_episode_alone_explores_at_the_mean_rate() -> None:
+    share = np.zeros((1, 20_000), dtype=np.float32)
+    assert Exploration(0.2, 1, np.random.default_rng(0)).jittered(share).std() == pytest.approx(0.2, rel=0.03)
+
+
+def test_shares_with_noise_stay_shares() -> None:
+    noisy = Exploration(1.0, 3, np.random.default_rng(0)).jittered(np.full((3, 50), 0.9, dtype=np.float32))
+    assert noisy.dtype == np.float32
+    assert np.abs(noisy).max() <= 1.0
+    # The rate rises over the replicas.
+    assert noisy[0].std() < noisy[2].std()

@@ -37,6 +37,15 @@ DAY = SCENARIO.with_name("v2g_day.yaml")
             ],
         ),
         (
+            [
+                "clock.slots=1",
+                "clock.slot_s=86400",
+                "fleet.commute.arrival={mean: '12:00', std_h: 0}",
+                "fleet.commute.departure={mean: '36:00', std_h: 0}",
+            ],
+            ["clock.slots: must be at least 2 where EVs commute, got 1"],
+        ),
+        (
             ["tariff.profile=prize"],
             [
                 "tariff.profile: no profile is named 'prize'; did you mean 'price'? "

@@ -33,6 +33,16 @@ def test_stays_follow_their_normal_distributions_within_three_deviations() -> No
         assert np.abs(drawn_h - mean_h).max() <= 3.0 * std_h + 1e-9
 
 
+@pytest.mark.parametrize("minute", range(0, 60, 7))
+def test_nobody_comes_before_the_start_by_rounding(minute: int) -> None:
+    # The earliest that can be drawn is the very start, to the last bit or so.
+    start = Clock(12 * 3600 + 60 * minute, 1800, 47)
+    arrival = {"mean": f"12:{min(minute + 18, 59):02d}", "std_h": 0.1}
+    commute = CommuteSection.model_validate({"arrival": arrival, "departure": {"mean": "32:00"}})
+    stays = draw_stays(commute, start, 5000, seed=1, episode=0)
+    assert stays.arrive_s.min() >= 0.0
+
+
 def test_stays_depend_on_seed_and_episode_only() -> None:
     first, again, other = (draw_stays(COMMUTE, NOON_TO_NOON, 5, seed=1, episode=e) for e in (3, 3, 4))
     assert first.arrive_s.tolist() == again.arrive_s.tolist()

@@ -64,3 +64,12 @@ def test_who_is_away_is_told_nothing() -> None:
 def test_another_reward_is_refused() -> None:
     with pytest.raises(ControllerError, match=r"reward\.form=v2g"):
         learned(day("fleet.size=2", "reward.form=avoided"), 0)
+
+
+def test_no_share_is_beyond_what_may_be_scheduled() -> None:
+    system = day("fleet.size=6", "fleet.p_sch_max=0.3")
+    found, records = learned(system, 0, 1, rate=1.0)
+    assert found.kept["action"].min() == np.float32(-0.3)
+    evs = records["ev_slots"]
+    told = np.where(found.kept["own"][..., HERE] > 0.0, found.kept["action"], 0.0)
+    assert told == pytest.approx(evs.cube("power_share"), abs=1e-6)
