@@ -197,6 +197,8 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         if problem:
             raise ControllerError(f"algorithm.{name}: must be {problem}, got {value!r}")
         values[name] = float(value) if kinds[name] is float else value
+    if values.get("epsilon_until", 1.0) == 0.0:
+        raise ControllerError("algorithm.epsilon_until: must be above 0, got 0")
     return settings(**{**values, **line.presets})
 
 

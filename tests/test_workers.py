@@ -182,7 +182,8 @@ def test_a_script_without_a_guard_fails_with_a_clear_line(tmp_path: Path) -> Non
     script.write_text(f"import cosim\nprint('begun')\n{run}\n")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=ROOT, env=environment())
     assert done.returncode == 1
-    assert done.stdout.count("begun") == 3
+    # This process and its workers, of which the second may be ended before it has come to that.
+    assert done.stdout.count("begun") in (2, 3)
     assert done.stderr.splitlines()[-1] == (
         "cosim.errors.SimulationError: the worker processes could not start; a script that runs with workers must do "
         "so below `if __name__ == '__main__':`"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import simpy
 
 from cosim.charging.tally import StationTally
@@ -74,6 +75,9 @@ class Surroundings:
         return LiveTraffic(*parts, chooses_again=self.chooses_again)
 
 
+_NOBODY: frozenset[int] = frozenset()
+
+
 class TrafficReplica:
     """EVs, roads and stations of one episode.
 
@@ -103,6 +107,7 @@ class TrafficReplica:
         self.visits: list[Visit] = []
         """Stays at stations, in order of arrival."""
         self._slot_start_s = 0.0
+        self._depart_s = None if stays is None else stays.depart_s
         for ev, place in enumerate(fleet.place):
             if stays is None:
                 self._stop(ev, place, self._station_at(place), 0.0)
@@ -176,8 +181,9 @@ class TrafficReplica:
         """Free chargers first, then ask for them, settle last: so nobody gets a charger for no time."""
         fleet = self.fleet
         asking: list[Visit] = []
+        leaving = self._leaving_now()
         for visit, battery, wanted_kw in zip(fleet.visit, fleet.battery, fleet.wanted_kw, strict=True):
-            if visit is None:
+            if visit is None or visit.ev in leaving:
                 continue
             station, request = self.stations[visit.station], visit.open_request
             serves = wanted_kw != 0.0 and station.serves(battery, wanted_kw)
@@ -190,6 +196,12 @@ class TrafficReplica:
                 station.withdraw(request)
         for visit in asking:
             self._ask(visit)
+
+    def _leaving_now(self) -> frozenset[int]:
+        """EVs that leave for the day at this very instant: they ask for nothing any more."""
+        if self._depart_s is None:
+            return _NOBODY
+        return frozenset(np.flatnonzero(self._depart_s == self._slot_start_s).tolist())
 
     def states(self) -> Iterator[tuple[int, EvState]]:
         """What each EV is doing that is served or waits."""

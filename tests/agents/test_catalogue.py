@@ -30,6 +30,7 @@ def test_settings_of_each_kind_are_read() -> None:
         ("maddpg", {"slots": "8"}, "algorithm.slots: must be a whole number of at least 1, got '8'"),
         ("maddpg-pointer", {"head": "literal"}, "algorithm.head: is 'pointer' in maddpg-pointer"),
         ("admaddpg-literal", {"literal_index": 1}, "algorithm.literal_index: must be true or false, got 1"),
+        ("maddqn", {"epsilon_until": 0}, "algorithm.epsilon_until: must be above 0, got 0"),
         (
             "admaddpg-literal",
             {"literal_index": True, "steps": 1},

@@ -98,6 +98,15 @@ def test_who_leaves_within_a_slot_frees_its_charger_at_that_very_moment() -> Non
         assert later["discharged_kwh"][0, visit.ev] == 0.0
 
 
+def test_who_leaves_as_a_slot_begins_asks_for_nothing_any_more() -> None:
+    # All leave at 08:00 sharp, twenty hours after the start.
+    sharp = ("fleet.commute.departure={mean: '32:00', std_h: 0}", "fleet.battery_kwh=1000", "fleet.start.soc_spread=0")
+    visits, _ = day(1.0, *sharp)
+    assert all(visit.depart_s == 20 * 3600.0 for visit in visits)
+    assert all(request.plug_in_s is not None for visit in visits for request in visit.requests)
+    assert all(request.request_s < visit.depart_s for visit in visits for request in visit.requests)
+
+
 def test_energy_stays_as_it_is_while_an_ev_is_away() -> None:
     visits, slots = day(1.0)
     for visit in visits:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.interface import EvState, Floats, Ints
+from cosim.interface import Floats, Ints
 from cosim.records.table import Records, Table
 from cosim.report.page.occupancy import occupancy
 
@@ -34,6 +34,7 @@ class ReplayTerms:
         energy_min_kwh: Least energy that a battery may hold [kWh].
         energy_max_kwh: Most energy that it may hold [kWh].
         consumption_kwh_per_km: Energy that driving takes [kWh/km].
+        commutes: Whether EVs come and leave.
     """
 
     start_s: int
@@ -42,6 +43,7 @@ class ReplayTerms:
     energy_min_kwh: float
     energy_max_kwh: float
     consumption_kwh_per_km: float
+    commutes: bool = False
 
     @property
     def end_s(self) -> int:
@@ -175,7 +177,7 @@ def _ev(
     trips: Sequence[Mapping[str, Any]],
     visits: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    way, away = _way(records, ev, trips, visits, terms.end_s), _away(records["ev_slots"], ev, visits, terms)
+    way, away = _way(records, ev, trips, visits, terms.end_s), _away(visits, terms)
     plugged = [_span(visit, "plug_in_s", "plug_out_s", terms.end_s) for visit in visits if _is(visit["plug_in_s"])]
     return {
         "motion": [
@@ -184,7 +186,7 @@ def _ev(
             _rounded(way.y_km, KM_DECIMALS),
         ],
         "energy": _energy(records["ev_slots"], ev, way, plugged, terms),
-        "stays": _stays(way, trips, visits, terms.end_s, commutes=bool(away)),
+        "stays": _stays(way, trips, visits, terms.end_s, commutes=terms.commutes),
         "away": away,
         "plugged": [_rounded_span(span) for span in plugged],
         "waiting": [_rounded_span(span) for span in _waits(visits, terms.end_s)],
@@ -307,12 +309,9 @@ def _stays(
     return stays
 
 
-def _away(
-    ev_slots: Table, ev: int, visits: Sequence[Mapping[str, Any]], terms: ReplayTerms
-) -> list[tuple[float, float]]:
+def _away(visits: Sequence[Mapping[str, Any]], terms: ReplayTerms) -> list[tuple[float, float]]:
     """When an EV that commutes is not at home: before it comes, and after it has left."""
-    away = np.flatnonzero(ev_slots.cube("state")[0, :, ev] == int(EvState.AWAY))
-    if not len(away):
+    if not terms.commutes:
         return []
     begins = min((float(visit["arrive_s"]) for visit in visits), default=float(terms.end_s))
     ends = [float(visit["depart_s"]) for visit in visits if _is(visit["depart_s"])]

@@ -26,6 +26,7 @@ def map_section(run: ShownRun) -> Section:
         energy_min_kwh=fleet["battery_kwh"] * fleet["soc_min"],
         energy_max_kwh=fleet["battery_kwh"] * fleet["soc_max"],
         consumption_kwh_per_km=fleet["consumption_kwh_per_km"],
+        commutes=bool(fleet.get("commute")),
     )
     parts: list[Part] = [Replay(replay_of(run.records, terms), _still(run, terms))]
     return Section("map", "The map, replayed", _sentence(run), parts)

@@ -40,6 +40,7 @@ def terms_of(system: cosim.System) -> ReplayTerms:
         energy_min_kwh=fleet.soc_min * fleet.battery_kwh,
         energy_max_kwh=fleet.soc_max * fleet.battery_kwh,
         consumption_kwh_per_km=fleet.consumption_kwh_per_km,
+        commutes=fleet.commute is not None,
     )
 
 
@@ -207,3 +208,20 @@ def test_the_picture_of_the_map(case: Case) -> None:
     assert "north [km]" in picture
     for name in case.records["stations"].columns["name"]:
         assert f'"{name}' in picture
+
+
+def test_one_that_commutes_is_at_home_in_between() -> None:
+    at_home = [
+        "network.engine=lindistflow",
+        "controller.name=on_arrival",
+        "fleet.size=2",
+        # Never away at the end of a slot.
+        "fleet.commute.arrival={mean: '12:10', std_h: 0}",
+        "fleet.commute.departure={mean: '36:00', std_h: 0}",
+    ]
+    system = cosim.load(SCENARIOS / "v2g_day.yaml", at_home)
+    records = cosim.run(system, episodes=1).records
+    assert records is not None
+    for number, ev in enumerate(replay_of(records, terms_of(system))["evs"]):
+        assert ev["away"][0] == (0.0, 600.0)
+        assert [stay[2] for stay in ev["stays"]] == [number]
