@@ -275,6 +275,7 @@ def metric_context(system: System) -> MetricContext:
         customers=bool(system.customers),
         critical=bool((system.microgrids.critical_share > 0.0).any()),
         energy_needed_kwh=None if system.spec.day is None else system.spec.day.energy_needed_kwh,
+        tariff=system.scenario.tariff is not None,
     )
 
 

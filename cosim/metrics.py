@@ -42,6 +42,7 @@ class MetricContext:
         customers: Whether anybody but the fleet comes to the stations.
         critical: Whether any load is critical.
         energy_needed_kwh: Energy that EVs that commute should leave with [kWh]; None if they do not.
+        tariff: Whether energy has a price.
     """
 
     slot_h: float
@@ -51,13 +52,15 @@ class MetricContext:
     customers: bool = False
     critical: bool = False
     energy_needed_kwh: float | None = None
+    tariff: bool = False
 
     @property
     def metrics(self) -> Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]]:
         """The metrics that a scenario has."""
         of_customers = CUSTOMER_METRICS if self.customers else {}
         of_day = {} if self.energy_needed_kwh is None else DAY_METRICS
-        return {**METRICS, **(CRITICAL_METRICS if self.critical else {}), **of_customers, **of_day}
+        of_tariff = TARIFF_METRICS if self.tariff else {}
+        return {**METRICS, **(CRITICAL_METRICS if self.critical else {}), **of_customers, **of_day, **of_tariff}
 
 
 def shed_kwh(records: Records, context: MetricContext, table: str) -> Floats:
@@ -286,9 +289,12 @@ DAY_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]
     "renewable_utilisation": (renewable_utilisation, "1"),
     "fossil_kwh": (fossil_kwh, "kWh"),
     "satisfaction": (satisfaction, "1"),
+}
+#: Metrics of scenarios in which energy has a price, likewise.
+TARIFF_METRICS: Mapping[str, tuple[Callable[[Records, MetricContext], Floats], str]] = {
     "energy_cost_cny": (energy_cost_cny, "CNY"),
 }
-ALL_METRICS = {**METRICS, **CRITICAL_METRICS, **CUSTOMER_METRICS, **DAY_METRICS}
+ALL_METRICS = {**METRICS, **CRITICAL_METRICS, **CUSTOMER_METRICS, **DAY_METRICS, **TARIFF_METRICS}
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def test_every_metric_says_what_it_is() -> None:
 
 
 def of_day(name: str, given: Records) -> list[float]:
-    context = replace(CONTEXT, energy_needed_kwh=48.0)
+    context = replace(CONTEXT, energy_needed_kwh=48.0, tariff=True)
     metric, _ = context.metrics[name]
     return metric(given, context).tolist()
 
@@ -265,3 +265,8 @@ def test_metrics_of_a_day_of_commuters(name: str, expected: float) -> None:
 
 def test_who_does_not_commute_has_no_day() -> None:
     assert not set(CONTEXT.metrics) & set(DAY_METRICS)
+
+
+def test_energy_costs_nothing_where_it_has_no_price() -> None:
+    assert "energy_cost_cny" not in replace(CONTEXT, energy_needed_kwh=48.0).metrics
+    assert "energy_cost_cny" in replace(CONTEXT, tariff=True).metrics

@@ -163,7 +163,9 @@ def show_run(folder: Path, label: str, episode: int | None = None, progress: Pro
         customers_waited_h.extend(customer_waits_h(records))
         if progress is not None:
             progress(numbers[-1] + 1, stored.episodes)
-    shown = _median_episode(np.array(totals.metric["load_restoration_ratio"])) if episode is None else episode
+    # Where EVs commute, there is nothing to restore.
+    judged = totals.metric["load_restoration_ratio" if context.energy_needed_kwh is None else "satisfaction"]
+    shown = _median_episode(np.array(judged)) if episode is None else episode
     records = stored.read([shown])
     check_records(folder, records, _section(stored, "fleet")["size"], clock.slots)
     return ShownRun(
@@ -205,6 +207,7 @@ def _context(stored: StoredRun) -> MetricContext:
         customers=bool(stored.metadata["scenario"].get("customers")),
         critical=bool(tables["reference_slots"].cube("critical_kw").any()),
         energy_needed_kwh=None if commute is None else commute["soc_needed"] * fleet["battery_kwh"],
+        tariff=bool(stored.metadata["scenario"].get("tariff")),
     )
 
 
