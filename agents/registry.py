@@ -23,6 +23,7 @@ class Entry:
         about: One line for `cosim controllers`.
         extra: Extra that must be installed, empty for none.
         package: Import name of a package of that extra.
+        commutes: Whether it has learned to guide EVs that commute.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Entry:
     about: str
     extra: str = ""
     package: str = ""
+    commutes: bool = False
 
 
 CONTROLLERS = (
@@ -76,14 +78,17 @@ CONTROLLERS = (
         "dt-maddpg", "agents.trained:DtMaddpgFleet", "trained: digital twins that share predictions", "learn", "torch"
     ),
     Entry("independent", "agents.trained:IndependentFleet", "trained: a network of its own per EV", "learn", "torch"),
-    Entry("v2g-il", "agents.trained:V2gIlFleet", "trained: commuters, each by itself", "learn", "torch"),
-    Entry("v2g-maddpg", "agents.trained:V2gMaddpgFleet", "trained: commuters by MADDPG", "learn", "torch"),
+    Entry("v2g-il", "agents.trained:V2gIlFleet", "trained: commuters, each by itself", "learn", "torch", commutes=True),
+    Entry(
+        "v2g-maddpg", "agents.trained:V2gMaddpgFleet", "trained: commuters by MADDPG", "learn", "torch", commutes=True
+    ),
     Entry(
         "v2g-dt-maddpg",
         "agents.trained:V2gDtMaddpgFleet",
         "trained: commuters whose digital twins share predictions",
         "learn",
         "torch",
+        commutes=True,
     ),
     Entry(
         "mpc",
@@ -106,7 +111,7 @@ def is_own(name: str) -> bool:
 
 def guides_commuters(name: str) -> bool:
     """Whether a controller that ships guides EVs that commute, with networks that have learned it."""
-    return name in {entry.name for entry in CONTROLLERS if entry.name.startswith("v2g-")}
+    return any(entry.commutes for entry in CONTROLLERS if entry.name == name)
 
 
 def problem_with(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -22,6 +22,7 @@ from agents.catalogue import LEAST
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes
 from agents.exploration import Exploration
 from agents.joint_critic import JointCritic
+from agents.masked import variance_of
 from agents.moves import Moves
 from agents.options import Features
 from agents.reach import MODES
@@ -173,7 +174,9 @@ class DtMaddpg(maddpg.Maddpg):
         with torch.no_grad():
             residual = super()._values(self.critic, seen, done, done)
             model = (seen["model"] * done).sum(dim=-1)
-        of_residual, of_model, of_both = (_spread(part, decided) for part in (residual, model, residual + model))
+        of_residual, of_model, of_both = (
+            float(variance_of(part, decided)) for part in (residual, model, residual + model)
+        )
         if not of_both > 0.0:
             return {"residual_share": 0.0, "model_share": 0.0}
         return {"residual_share": of_residual / of_both, "model_share": of_model / of_both}
@@ -198,13 +201,6 @@ def _some_of_the_last(replay: EpisodeReplay) -> Ints:
     """A few of the last episodes, the same for all updates of a round, also for one that goes on from a checkpoint."""
     last = (replay.stored - 1 - np.arange(min(len(replay), LAST))) % replay.capacity
     return np.random.default_rng(replay.stored).permutation(last)[:DIAGNOSED]
-
-
-def _spread(values: Tensor, of: Tensor) -> float:
-    """The variance of those values that count."""
-    count = of.sum().clamp(min=1)
-    mean = (values * of).sum() / count
-    return float(((values - mean).square() * of).sum() / count)
 
 
 #: Out of how many of the last episodes how many are taken to tell how good the model is.

@@ -28,6 +28,7 @@ from agents.gradient_step import descend, follow
 from agents.heads import ChoiceHead, Head, LiteralHead
 from agents.joint_critic import JointCritic
 from agents.learner_state import Parts
+from agents.masked import mean_of
 from agents.moves import Moves
 from agents.others import totals_features, totals_of_others
 from agents.turns import Turn
@@ -209,7 +210,7 @@ class Maddpg(FleetAlgorithm):
         # Eq. (26): the critic.
         done = head.done(now)
         value = self._values(self.critic, now, done, done)
-        critic_loss = _mean(nn.functional.smooth_l1_loss(value, wanted, reduction="none"), decided)
+        critic_loss = mean_of(nn.functional.smooth_l1_loss(value, wanted, reduction="none"), decided)
         rate = linear(1.0, settings.rate_end, progress)
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
 
@@ -218,13 +219,13 @@ class Maddpg(FleetAlgorithm):
         action = head.policy(logits, now)
         of_others = action.detach() if settings.others == "current" else done
         gain = self.gain(now, action, of_others)
-        actor_loss = _mean(head.restraint(logits, now, self._restraint(progress)) - gain, head.decided(now))
+        actor_loss = mean_of(head.restraint(logits, now, self._restraint(progress)) - gain, head.decided(now))
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
         self._acting.renew()
         follow(self.actor_target, self.actor, settings.target_rate)
         follow(self.critic_target, self.critic, settings.target_rate)
-        logged = {"critic_loss": float(critic_loss.detach()), "value": float(_mean(value.detach(), decided))}
+        logged = {"critic_loss": float(critic_loss.detach()), "value": float(mean_of(value.detach(), decided))}
         return {**logged, **head.logged(logits, now)}
 
     def logits(self, actor: nn.Module, seen: Mapping[str, Tensor]) -> Tensor:
@@ -260,8 +261,3 @@ class Maddpg(FleetAlgorithm):
         settings = self.settings
         literal = settings.head == "literal"
         return settings.logit_penalty if literal else linear(settings.entropy, settings.entropy_end, progress)
-
-
-def _mean(values: Tensor, of: Tensor) -> Tensor:
-    """The mean of those values that count."""
-    return (values * of).sum() / of.sum().clamp(1)

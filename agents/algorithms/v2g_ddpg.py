@@ -28,6 +28,7 @@ from agents.exploration import linear
 from agents.gradient_step import descend, follow
 from agents.joint_critic import JointCritic
 from agents.learner_state import Parts
+from agents.masked import mean_of
 from cosim.interface import FleetSpec, Ints
 
 # ------------------------------------------------------------------------------------------------------- settings
@@ -190,7 +191,7 @@ class V2gDdpg(CommuterAlgorithm):
             wanted = self._returns(replay, episode, slot) + settings.gamma**settings.steps * value_later
 
         value = self.values(self.critic, now, now["action"])
-        critic_loss = _mean(nn.functional.smooth_l1_loss(value, wanted, reduction="none"), here)
+        critic_loss = mean_of(nn.functional.smooth_l1_loss(value, wanted, reduction="none"), here)
         rate = linear(1.0, settings.rate_end, progress)
         norm = settings.gradient_norm
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, norm)
@@ -200,13 +201,13 @@ class V2gDdpg(CommuterAlgorithm):
         output = self.actor(self._view(now["own"], now["market"], now["slot"]))
         share = self._within(output)
         gain = self.gain(self._others(now, share.detach()), share)
-        actor_loss = _mean(settings.output_penalty * output.square() - gain, here)
+        actor_loss = mean_of(settings.output_penalty * output.square() - gain, here)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, norm)
 
         self._acting.renew()
         follow(self.actor_target, self.actor, settings.target_rate)
         follow(self.critic_target, self.critic, settings.target_rate)
-        return {"critic_loss": float(critic_loss.detach()), "value": float(_mean(value.detach(), here))}
+        return {"critic_loss": float(critic_loss.detach()), "value": float(mean_of(value.detach(), here))}
 
     def _others(self, seen: Mapping[str, Tensor], share: Tensor) -> Mapping[str, Tensor]:
         """What is known of the others: what they did, or what these shares of all EVs mean."""
@@ -259,8 +260,3 @@ class V2gDdpg(CommuterAlgorithm):
             paid = reward[episode, np.minimum(slot + k, reward.shape[1] - 1)]
             total += self.settings.gamma**k * paid * self._at_home(replay, episode, slot, k)
         return self.tensor(total)
-
-
-def _mean(values: Tensor, of: Tensor) -> Tensor:
-    """The mean of those values that count."""
-    return (values * of).sum() / of.sum().clamp(1)

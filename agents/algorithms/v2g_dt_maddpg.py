@@ -29,6 +29,7 @@ from agents.commuters.view import DEPARTURE, ENERGY, HERE, KEPT, LOAD, RENEWABLE
 from agents.episode_replay import Arrays, EpisodeReplay, Shapes
 from agents.joint_critic import JointCritic
 from agents.learner_state import Parts
+from agents.masked import variance_of
 from cosim.errors import ControllerError
 from cosim.interface import FleetSpec, Ints
 
@@ -272,7 +273,7 @@ class V2gDtMaddpg(v2g_ddpg.V2gDdpg):
             rolled = self._ahead(seen, seen["action"])
             residual = self._residual(self.critic, seen, seen["action"], rolled)
             model = self.simulated(seen, rolled)
-        of_residual, of_model, of_both = (_spread(part, here) for part in (residual, model, residual + model))
+        of_residual, of_model, of_both = (variance_of(part, here) for part in (residual, model, residual + model))
         some = of_both.clamp(min=1e-12)
         return {"residual_share": float(of_residual / some), "model_share": float(of_model / some)}
 
@@ -286,10 +287,3 @@ def _with_load(market: Tensor, more_kw: Tensor) -> Tensor:
     """A market with more load in its first slots."""
     load_kw = torch.cat([market[..., LOAD, : more_kw.shape[-1]] + more_kw, market[..., LOAD, more_kw.shape[-1] :]], -1)
     return torch.stack([load_kw, market[..., RENEWABLE, :], market[..., 2, :]], dim=-2)
-
-
-def _spread(values: Tensor, of: Tensor) -> Tensor:
-    """The variance of those values that count."""
-    count = of.sum().clamp(min=1)
-    mean = (values * of).sum() / count
-    return ((values - mean).square() * of).sum() / count

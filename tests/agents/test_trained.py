@@ -37,6 +37,10 @@ def test_every_line_is_a_controller_and_ships() -> None:
     assert all((FOLDER / f"{name}.csv").exists() for name in TRAINED)
 
 
+def test_who_guides_commuters_is_the_same_for_all() -> None:
+    assert {entry.name for entry in CONTROLLERS if entry.commutes} == set(COMMUTING)
+
+
 def test_a_line_whose_weights_do_not_ship_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.trained.FOLDER", tmp_path)
     problem = "no weights of 'maddqn' ship; train it and set controller.options.weights=DIR/best.safetensors"
