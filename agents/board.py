@@ -113,19 +113,22 @@ class IntentionBoard:
             self.noise.begin_slot(observation.slot, observation.replicas, observation.random)
         if self._losses is not None:
             self._losses.begin_slot(observation.replicas, observation.random)
-        self._slot = observation.slot
+        self._slot, self._turns = observation.slot, 0
+        self.turn[:] = -1
         for message in self._on_the_way.pop(self._slot, []):
             self._show(*message)
 
     def begin(self, replicas: int) -> None:
         """Empty the board for new episodes; the count of messages goes on."""
         evs, stations, slots = self._shape
-        self._slot = 0
+        self._slot, self._turns = 0, 0
         self._on_the_way: dict[int, list[tuple[Ints, Ints, Intentions]]] = {}
         self.station: Ints = np.full((replicas, evs), -1)
         """Station of each EV's intention, -1 for none, shape [R, I]."""
         self.arrival: Ints = np.zeros((replicas, evs), dtype=np.int64)
         """Slot of arrival, shape [R, I]."""
+        self.turn: Ints = np.full((replicas, evs), -1)
+        """Turn of the slot in which the EV sent its message, from 0; -1 if it sent none, shape [R, I]."""
         # 32-bit values summed in 64 bits: nothing is rounded, so a withdrawal leaves no trace.
         self._offer_kwh: NDArray[np.float32] = np.zeros((replicas, evs, slots), dtype=np.float32)
         self.drawn_kwh: Floats = np.zeros((replicas, stations, slots))
@@ -150,7 +153,7 @@ class IntentionBoard:
         return self._offer_kwh[replica, ev].astype(np.float64)
 
     def publish(self, replica: Ints, ev: Ints, intentions: Intentions) -> None:
-        """Replace the intentions of some EVs; one message each.
+        """Replace the intentions of some EVs, who take a turn at once; one message each.
 
         Args:
             replica: Replica of each, shape [N].
@@ -158,6 +161,8 @@ class IntentionBoard:
             intentions: What they plan.
         """
         told = self._told(replica, ev, intentions)
+        self.turn[replica, ev] = self._turns
+        self._turns += 1
         self.sent.add(_span(told.offer_kwh.astype(np.float32) != 0.0))
         if self._losses is not None:
             kept = self._losses.arrive(replica, ev)

@@ -17,7 +17,7 @@ from cosim.interface import FleetSpec
 LEAST = "least"
 #: What whoever trains is told: all that EVs saw and did, their messages, or nothing, because each learns alone.
 Shares = Literal["raw", "messages", "nothing"]
-ORDERS: tuple[Order, ...] = ("sequential", "simultaneous")
+ORDERS: tuple[Order, ...] = ("sequential", "rounds", "simultaneous")
 
 
 @dataclass(frozen=True)

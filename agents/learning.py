@@ -20,18 +20,20 @@ from agents.exploration import Exploration
 from agents.moves import Moves
 from agents.options import Outlook
 from agents.telling import EXACTLY, Telling
-from agents.turns import Order, Turn, turns
+from agents.turns import ROUNDS, Order, Turn, turns
 from cosim.interface import Action, Episodes, FleetSpec, Observation, Outcome
 
 
 class FleetDecider:
-    """Decides for all EVs with an algorithm's networks, in turn or at once.
+    """Decides for all EVs with an algorithm's networks, in turn, in rounds or at once.
 
     Args:
         spec: The fleet.
         algorithm: Its networks.
         order: Whether EVs decide one after another.
         telling: How they tell each other what they intend.
+        rounds: Rounds of a slot, if they decide in rounds.
+        board: The board that they read; default: one that is told as said.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class FleetDecider:
         algorithm: FleetAlgorithm,
         order: Order,
         telling: Telling = EXACTLY,
+        rounds: int = ROUNDS,
+        board: IntentionBoard | None = None,
     ) -> None:
         self._spec = spec
         self._algorithm = algorithm
         self._order: Order = order
-        self.board = IntentionBoard.of_fleet(spec, telling)
+        self._rounds = rounds
+        self.board = board or IntentionBoard.of_fleet(spec, telling)
         """Intentions of the episodes that run."""
 
     def decide(
@@ -67,7 +72,7 @@ class FleetDecider:
         power_share = np.zeros(observation.station.shape)
         moved: list[tuple[Turn, Moves]] = []
         taken_turns: list[Turn] = []
-        for turn in turns(self._order, self.board, outlook):
+        for turn in turns(self._order, self.board, outlook, self._rounds):
             seen = self._algorithm.inputs(turn, kept is not None)
             chosen = self._algorithm.choose(turn, seen, exploration)
             if isinstance(chosen, Moves):
@@ -85,7 +90,7 @@ class FleetDecider:
                 for name, values in {**seen, **taken}.items():
                     kept[name][turn.replica, slot, turn.ev] = values
         if kept is not None:
-            if self._order == "simultaneous" or self._algorithm.looks_back:
+            if self._order != "sequential" or self._algorithm.looks_back:
                 # All have chosen by now: what a critic sees of the others is what they do, not what they did.
                 for turn in taken_turns:
                     again = self._algorithm.afterwards(Turn(self.board, outlook, turn.replica, turn.ev))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from agents.algorithm import Algorithm, FleetAlgorithm
+from agents.catalogue import LINES, find_line
 from agents.commuters.algorithm import CommuterAlgorithm
 from agents.commuters.learning import CommuterFleet
 from agents.episode_replay import Arrays
 from agents.learning import FleetDecider
 from agents.telling import Telling
+from agents.turns import ROUNDS, Order
 from agents.weights import FleetCard, load_weights
 from cosim.errors import ControllerError
 from cosim.interface import Action, FleetSpec, Observation
+
+if TYPE_CHECKING:
+    from agents.twins.twin_board import TwinBoard
 
 FOLDER = Path(__file__).parent / "fleets"
 
@@ -29,6 +35,12 @@ class TrainedFleet:
         offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
         message_latency_slots: Slots until a message arrives.
         message_loss: Share of the messages that never arrive.
+        rounds: Rounds of a slot: the EVs of each decide at once. 0 for the order of the training.
+        bus: Whether all that twins know has come over the message bus, see `agents.twins.twin_board`; for
+            fleets that learned from messages. Slower, and the same decisions in the same unit.
+
+    Raises:
+        ControllerError: If the weights do not fit, or an option is out of its range.
     """
 
     LINE = ""
@@ -41,17 +53,22 @@ class TrainedFleet:
         offer_noise_kwh: float = 0.0,
         message_latency_slots: int = 0,
         message_loss: float = 0.0,
+        rounds: int = 0,
+        bus: bool = False,
     ) -> None:
         telling = Telling(offer_unit_kwh, offer_noise_kwh, message_latency_slots, message_loss)
         algorithm, self.card = _trained(self.LINE, weights, spec)
         if not isinstance(algorithm, FleetAlgorithm):
             raise ControllerError(f"{self.LINE} does not choose where to go")
-        self._decider = FleetDecider(spec, algorithm, self.card.order, telling)
+        order = _order(self.card, rounds)
+        self._twins = _twins(self.card, spec, telling) if bus else None
+        self._decider = FleetDecider(spec, algorithm, order, telling, rounds or ROUNDS, self._twins)
         self.board = self._decider.board
 
     def act(self, observation: Observation) -> Action:
         """The best choice of each EV by the networks."""
-        return self._decider.decide(observation)[0]
+        known = observation if self._twins is None else self._twins.hear(observation)
+        return self._decider.decide(known)[0]
 
 
 class TrainedCommuters:
@@ -77,6 +94,28 @@ class TrainedCommuters:
     def told(self) -> Arrays:
         """What twins would tell of the last slot, see `CommuterFleet.told`."""
         return self._fleet.told()
+
+
+def _order(card: FleetCard, rounds: int) -> Order:
+    """The order in which a fleet decides, if it is asked for so many rounds."""
+    if not isinstance(rounds, int) or rounds < 0:
+        raise ControllerError(f"rounds must be a whole number of at least 0, got {rounds!r}")
+    if not rounds:
+        return card.order
+    if "rounds" not in find_line(card.algorithm).orders:
+        raise ControllerError(f"{card.algorithm} decides {card.order} only, not in rounds; leave rounds out")
+    return "rounds"
+
+
+def _twins(card: FleetCard, spec: FleetSpec, telling: Telling) -> TwinBoard:
+    """The board on the bus, for fleets that know no more than what messages tell."""
+    if find_line(card.algorithm).shares != "messages":
+        able = ", ".join(line.name for line in LINES if line.shares == "messages" and not line.commutes)
+        raise ControllerError(f"bus: {card.algorithm} sees more than messages tell; on the bus run {able}")
+    # Who does not use the bus needs no msgpack.
+    from agents.twins.twin_board import TwinBoard
+
+    return TwinBoard(spec, telling)
 
 
 def _trained(line: str, weights: str, spec: FleetSpec) -> tuple[Algorithm, FleetCard]:

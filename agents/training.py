@@ -33,7 +33,7 @@ class Trainer:
         specs: The fleet, or the fleets that one policy is trained for, in which slots and stations must be the same.
         algorithm: Name of the line.
         settings: Its settings by name; what is missing is as it is.
-        order: `sequential` or `simultaneous`; empty for the first that the algorithm can be trained in.
+        order: `sequential`, `rounds` or `simultaneous`; empty for the first that the algorithm can be trained in.
         episodes: Episodes of training.
         seed: Seed of first weights, exploration and draws from the replay.
         command: How it was asked for.

@@ -1,4 +1,4 @@
-"""The order in which EVs decide within a slot: one after another on a board of intentions, or all at once."""
+"""The order in which EVs decide within a slot: one after another on a board of intentions, in rounds, or at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from agents.moves import Moves
 from agents.options import Choices, Outlook
 from cosim.interface import Ints, can_decide
 
-Order = Literal["sequential", "simultaneous"]
+Order = Literal["sequential", "rounds", "simultaneous"]
+#: Rounds of a slot, unless a fleet is asked for others.
+ROUNDS = 6
 
 
 class Turn:
@@ -51,22 +53,28 @@ class Turn:
         self.board.publish(self.replica, self.ev, moves.intentions(self.outlook, self.replica, self.ev))
 
 
-def turns(order: Order, board: IntentionBoard, outlook: Outlook) -> Iterator[Turn]:
+def turns(order: Order, board: IntentionBoard, outlook: Outlook, rounds: int = ROUNDS) -> Iterator[Turn]:
     """The turns of a slot; each must be taken before the next.
 
     EVs that drive do not decide. In sequential order the nearest to a station is first, ties by number, and the
-    replicas' turns run side by side.
+    replicas' turns run side by side. In rounds, EV i is in round (i + slot) mod `rounds`, whatever it does and wherever
+    it is, and those of a round decide at once: whoever reads the totals before and after it learns what they intend
+    in sum.
 
     Args:
-        order: Whether EVs decide one after another or all at once.
+        order: Whether EVs decide one after another, in rounds, or all at once.
         board: Everybody's intentions.
         outlook: What is known as the slot begins.
+        rounds: Rounds of a slot, >= 1.
     """
     choosing = can_decide(outlook.observation.state)
-    if order == "simultaneous":
-        replica, ev = np.nonzero(choosing)
-        if len(ev):
-            yield Turn(board, outlook, replica, ev)
+    if order != "sequential":
+        count = rounds if order == "rounds" else 1
+        round_of = (np.arange(choosing.shape[1]) + outlook.slot) % count
+        for number in range(count):
+            replica, ev = np.nonzero(choosing & (round_of == number))
+            if len(ev):
+                yield Turn(board, outlook, replica, ev)
         return
     nearest_km = np.where(choosing, np.min(outlook.trips.distance_km, axis=-1), np.inf)
     in_order = np.argsort(nearest_km, axis=1, kind="stable")

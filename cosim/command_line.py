@@ -121,7 +121,7 @@ def _add_train(commands: Any) -> None:
         "--order",
         default="",
         metavar="ORDER",
-        help="EVs decide `sequential`ly (default, where the algorithm can) or `simultaneous`ly",
+        help="EVs decide `sequential`ly (default, where the algorithm can), in `rounds` or `simultaneous`ly",
     )
     train.add_argument(
         "--start", default="", metavar="FILE", help="weights to begin with; for team-ppo maddqn's, or its own"

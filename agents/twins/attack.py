@@ -63,6 +63,18 @@ def sums(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
     return np.concatenate([nothing(heard, episode, slot, ev), *(part / 100.0 for part in parts)], axis=1)
 
 
+def turns(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+    """How the totals change by the vehicle's turn: what the core, and all who read them before and after it, see.
+
+    The turn is of this vehicle alone, or of all that decide with it at once; how many these are he knows too.
+    """
+    turn = heard.turn[episode, slot, ev]
+    change_kwh, deciding = _changes_of_turns(heard)
+    told = change_kwh[episode, slot, turn] / 100.0
+    many = deciding[episode, slot, turn] / heard.decided.shape[2]
+    return np.column_stack([nothing(heard, episode, slot, ev), many, told.reshape(len(told), -1)])
+
+
 def messages(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
     """The vehicle's own message of the slot."""
     station = heard.station[episode, slot, ev][:, None] == np.arange(heard.fed_kwh.shape[2])
@@ -86,6 +98,7 @@ def remembered_messages(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -
 OBSERVERS: Mapping[str, Hears] = {
     "nothing": nothing,
     "sums": sums,
+    "turns": turns,
     "messages": messages,
     "messages of four slots": remembered_messages,
 }
@@ -131,6 +144,44 @@ class Attacker:
         truths, truth = _truths(self._spec, known, *before), _truths(self._spec, asked, *now)
         guess = by_network(scaled, truths, scaled_asked) if network else by_neighbours(scaled, truths, scaled_asked)
         return _judged(guess, truth, truths)
+
+
+def _changes_of_turns(heard: Overheard) -> tuple[Floats, Ints]:
+    """What each turn changes of the totals in the slots that messages tell of, and how many EVs decide in it.
+
+    Returns:
+        Change of what is fed in and of what is drawn [kWh], shape [E, T, I, 2, H, OFFERED], and EVs, shape [E, T, I];
+        by turn in the place of EVs.
+    """
+    stations = heard.fed_kwh.shape[2]
+    now_kwh = _offers_at_stations(heard.offer_kwh, heard.station, stations)
+    before_kwh = np.zeros_like(now_kwh)
+    before_kwh[:, 1:] = _offers_at_stations(heard.offer_kwh[:, :-1], heard.station[:, :-1], stations, later=1)
+    change_kwh, deciding = np.zeros_like(now_kwh), np.zeros(heard.turn.shape, dtype=np.int64)
+    episode, slot, ev = np.nonzero(heard.turn >= 0)
+    of_turn = (episode, slot, heard.turn[episode, slot, ev])
+    np.add.at(change_kwh, of_turn, now_kwh[episode, slot, ev] - before_kwh[episode, slot, ev])
+    np.add.at(deciding, of_turn, 1)
+    return change_kwh, deciding
+
+
+def _offers_at_stations(offer_kwh: Floats, station: Ints, stations: int, later: int = 0) -> Floats:
+    """What each EV's offers add to the totals in the slots from each slot on [kWh], shape [E, T, I, 2, H, OFFERED].
+
+    Args:
+        offer_kwh: Offers, shape [E, T, I, S].
+        station: Stations of these, shape [E, T, I].
+        stations: Number of stations, H.
+        later: From how many slots later on.
+    """
+    episodes, slots, evs, _ = offer_kwh.shape
+    slot = np.tile(np.repeat(np.arange(slots) + later, evs), episodes)
+    flat_kwh = offer_kwh.reshape(-1, offer_kwh.shape[-1])
+    ahead_kwh = np.stack([_ahead(flat_kwh, slot, k) for k in range(OFFERED)], axis=-1)
+    both_kwh = np.stack([np.maximum(-ahead_kwh, 0.0), np.maximum(ahead_kwh, 0.0)], axis=1)
+    there = station.reshape(-1, 1) == np.arange(stations)
+    placed_kwh: Floats = both_kwh[:, :, None, :] * there[:, None, :, None]
+    return placed_kwh.reshape(episodes, slots, evs, 2, stations, OFFERED)
 
 
 def _samples(heard: Overheard, most: int, generator: np.random.Generator) -> tuple[Ints, Ints, Ints]:

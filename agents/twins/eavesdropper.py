@@ -20,6 +20,7 @@ class Overheard:
 
     Attributes:
         decided: Whether the EV sent a message in the slot, shape [E, T, I].
+        turn: Turn of the slot in which it sent it, from 0; -1 for none, likewise.
         station: Station of its message, -1 for none, likewise.
         arrival: Slot of arrival that it told, likewise.
         offer_kwh: Offers that it told, slot by slot of the episode [kWh], > 0 drawn, shape [E, T, I, T].
@@ -30,6 +31,7 @@ class Overheard:
     """
 
     decided: Ints
+    turn: Ints
     station: Ints
     arrival: Ints
     offer_kwh: Floats
@@ -93,6 +95,7 @@ class Eavesdropper:
         self._episodes[-1].append(
             {
                 "decided": can_decide(observation.state).astype(np.int64),
+                "turn": board.turn.copy(),
                 "station": board.station.copy(),
                 "arrival": board.arrival.copy(),
                 "offer_kwh": offers,

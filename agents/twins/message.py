@@ -23,7 +23,7 @@ from cosim.errors import MessageError
 from cosim.interface import Ints, Visibility
 
 #: Changes when a class changes its fields: a message of another version is refused.
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 #: Bytes before the fields: the array's head, the version, the class code, the sequence number.
 HEAD_BYTES: Final = 1 + 1 + 1 + 5
 #: Lists of stations and slots are not longer than this.
@@ -56,7 +56,7 @@ class Wire:
     @property
     def is_whole(self) -> bool:
         """Whether it is a whole number."""
-        return self.name != "f32"
+        return not self.name.startswith("f")
 
     @cached_property
     def alone(self) -> struct.Struct:
@@ -66,7 +66,7 @@ class Wire:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Type of the numbers of a list."""
-        return np.dtype(f"<{self.number}") if self.is_whole else np.dtype("<f4")
+        return np.dtype(f"<{self.number}")
 
     @property
     def width(self) -> int:
@@ -75,6 +75,7 @@ class Wire:
 
 
 _F32_MOST = float(np.finfo(np.float32).max)
+_F64_MOST = float(np.finfo(np.float64).max)
 WIRES: Final = {
     wire.name: wire
     for wire in (
@@ -85,6 +86,7 @@ WIRES: Final = {
         Wire("i16", 0xD1, "h", -(2**15), 2**15 - 1),
         Wire("i32", 0xD2, "i", -(2**31), 2**31 - 1),
         Wire("f32", 0xCA, "f", -_F32_MOST, _F32_MOST),
+        Wire("f64", 0xCB, "d", -_F64_MOST, _F64_MOST),
     )
 }
 
@@ -336,14 +338,14 @@ class RawUpload(Message):
 @_declared(9, {Role.VEHICLE}, {Role.TWIN})
 @dataclass(frozen=True, eq=False)
 class TwinState(Message):
-    """The state of a vehicle, for its own twin."""
+    """The state of a vehicle, for its own twin, to the last bit: a twin decides what its vehicle would."""
 
     slot: int = one("u8", PUBLIC, "Slot that begins.")
-    position_km: NDArray[Any] = many("f32", RAW, "Position on the map.", unit="km", exactly=2)
+    position_km: NDArray[Any] = many("f64", RAW, "Position on the map.", unit="km", exactly=2)
     edge: Whole = one("i32", RAW, "Directed road that it is on, -1 at a node.")
     node: Whole = one("i32", RAW, "Node, or the end of the road.")
-    offset_km: Real = one("f32", RAW, "Driven on that road.", unit="km")
-    energy_kwh: Real = one("f32", RAW, "Energy in the battery.", unit="kWh")
+    offset_km: Real = one("f64", RAW, "Driven on that road.", unit="km")
+    energy_kwh: Real = one("f64", RAW, "Energy in the battery.", unit="kWh")
     station: Whole = one("i16", RAW, "Station that it is at, -1 elsewhere.")
     destination: Whole = one("i16", RAW, "Station that it drives to, -1 for none.")
     state: Whole = one("u8", RAW, "What it is doing, see `EvState`.")
@@ -365,8 +367,8 @@ class Forecast(Message):
 
     microgrid: int = one("u8", PUBLIC, "The microgrid.")
     slot: int = one("u8", PUBLIC, "Slot that begins.")
-    deficit_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Deficit beyond renewables and diesel.", unit="kW", most=255)
-    surplus_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Power that EVs could draw.", unit="kW", most=255)
+    deficit_kw: NDArray[Any] = many("f64", PUBLIC, "[K] Deficit beyond renewables and diesel.", unit="kW", most=255)
+    surplus_kw: NDArray[Any] = many("f64", PUBLIC, "[K] Power that EVs could draw.", unit="kW", most=255)
 
 
 @_declared(12, {Role.VEHICLE}, {Role.TWIN})
@@ -413,6 +415,17 @@ class DayForecast(Message):
     load_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Load.", unit="kW", most=255)
     renewable_kw: NDArray[Any] = many("f32", PUBLIC, "[K] Renewable power to be had.", unit="kW", most=255)
     price: NDArray[Any] = many("f32", PUBLIC, "[K] Price of energy.", unit="CNY/kWh", most=255)
+
+
+@_declared(16, {Role.STATION}, _ALL)
+@dataclass(frozen=True, eq=False)
+class StationLimit(Message):
+    """What may be drawn and fed in at a station in the slot that begins."""
+
+    station: int = one("u8", PUBLIC, "The station.")
+    slot: int = one("u8", PUBLIC, "Slot that begins.")
+    charge_kw: Real = one("f64", PUBLIC, "Charging limit, >= 0.", unit="kW")
+    discharge_kw: Real = one("f64", PUBLIC, "Discharging limit, >= 0.", unit="kW")
 
 
 def encode(message: Message, sequence: int = 0) -> bytes:

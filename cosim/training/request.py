@@ -18,7 +18,7 @@ class Training:
         algorithm: Name of the line.
         episodes: Episodes of training; rounded up to whole rounds.
         seed: Seed of first weights, exploration and draws from the replay.
-        order: `sequential` or `simultaneous`; default: the first that the algorithm can be trained in.
+        order: `sequential`, `rounds` or `simultaneous`; default: the first that the algorithm can be trained in.
         settings: Settings of the algorithm by name.
         replicas: Episodes of a round, side by side.
         command: How it was asked for, for the card of the weights.

@@ -44,6 +44,28 @@ def test_at_once_is_one_turn_and_who_drives_does_not_decide() -> None:
     assert [t.ev.tolist() for t in _all_taken(board, Outlook(fleet(3), observation))] == [[0], [2]]
 
 
+def test_in_rounds_some_decide_at_once_and_read_the_rounds_before() -> None:
+    observation = observe([[12, 12, 12, 12, 12], [0] * 5], 57.0, slot=1)
+    board = IntentionBoard(5, 3, 12)
+    board.begin(2)
+    seen = []
+    for turn in turns("rounds", board, Outlook(fleet(5), observation), 2):
+        seen.append((turn.replica.tolist(), turn.ev.tolist(), len(np.unique(board.turn))))
+        turn.take(np.zeros(len(turn.ev), dtype=np.int64))
+    # In slot 1 those with odd numbers are first, wherever they are.
+    assert seen == [([0, 0, 1, 1], [1, 3, 1, 3], 1), ([0, 0, 0, 1, 1, 1], [0, 2, 4, 0, 2, 4], 2)]
+    assert board.turn.tolist() == [[1, 0, 1, 0, 1]] * 2
+
+
+def test_a_round_of_one_is_as_at_once() -> None:
+    observation = observe([[12, 12, 0]], 57.0)
+    board = IntentionBoard(3, 3, 12)
+    board.begin(1)
+    for order in ("rounds", "simultaneous"):
+        (turn,) = turns(order, board, Outlook(fleet(3), observation), 1)
+        assert (turn.replica.tolist(), turn.ev.tolist()) == ([0, 0, 0], [0, 1, 2])
+
+
 def _all_taken(board: IntentionBoard, outlook: Outlook) -> list:
     taken = []
     for turn in turns("sequential", board, outlook):

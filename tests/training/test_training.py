@@ -92,7 +92,7 @@ def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_p
     ("changes", "problem"),
     [
         ({"algorithm": "maddpgg"}, "there is no algorithm 'maddpgg'; there are 'maddqn', 'admaddpg'"),
-        ({"order": "any"}, "order must be one of sequential, simultaneous, got 'any'"),
+        ({"order": "any"}, "order must be one of sequential, rounds, simultaneous, got 'any'"),
         (
             {"algorithm": "independent", "settings": {}, "order": "sequential"},
             "order of independent must be simultaneous, got 'sequential'",

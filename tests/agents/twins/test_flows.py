@@ -1,4 +1,4 @@
-"""What a fleet sends is counted as the messages themselves would be."""
+"""What a fleet sends is counted; that it is counted as the messages would be is in test_twin_board.py."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import numpy as np
 from line_fleet import fleet
 
 from agents.ev_vector import EvVector
-from agents.twins.bus import MessageBus
 from agents.twins.eavesdropper import Overheard
 from agents.twins.flows import flows_of
-from agents.twins.message import Intention
-from agents.twins.node import Node, Population, Role
-from agents.twins.taint import derived
-from agents.twins.traffic_count import Phase
 
 SPEC = fleet(4)
 
@@ -24,6 +19,7 @@ def overheard(episodes: int = 2) -> Overheard:
     sums = np.zeros((episodes, slots, 3, slots))
     return Overheard(
         decided=(generator.random(shape) < 0.8).astype(np.int64),
+        turn=np.broadcast_to(np.arange(evs), shape),
         station=generator.integers(-1, 3, shape),
         arrival=np.zeros(shape, dtype=np.int64),
         offer_kwh=offers,
@@ -32,29 +28,6 @@ def overheard(episodes: int = 2) -> Overheard:
         position_km=np.zeros((*shape, 2)),
         energy_kwh=np.full(shape, 30.0),
     )
-
-
-def test_intentions_are_counted_as_they_would_be_sent() -> None:
-    heard = overheard()
-    counted = flows_of(SPEC, heard, "messages")
-    bus = MessageBus(Population(SPEC.fleet_size, 3, 3))
-    for episode, slot, ev in np.argwhere(heard.decided > 0):
-        station = int(heard.station[episode, slot, ev])
-        if station < 0:
-            continue
-        offers = np.trim_zeros(np.round(heard.offer_kwh[episode, slot, ev][slot:] * 6.0), "b").astype(np.int64)
-        message = Intention(
-            pseudonym=int(ev),
-            slot=int(slot),
-            arrival=derived(np.array(0), because="a test"),
-            offers=derived(offers, because="a test"),
-        )
-        bus.send(Node(Role.TWIN, int(ev)), Node(Role.STATION, station), message, Phase.EXECUTION)
-    flows = [flow for flow in bus.report()["flows"] if flow["receiver"] is None]
-    also = [
-        f for f in counted["flows"] if f["class"] == "Intention" and f["phase"] == "execution" and not f["receiver"]
-    ]
-    assert also == flows
 
 
 def test_raw_bytes_leave_only_where_the_core_learns_from_them() -> None:

@@ -22,7 +22,10 @@ def overheard(episodes: int, evs: int, *, seed: int, speaks: bool = True) -> Ove
     fed_kwh = np.stack([(-offer_kwh * (station == k)[..., None]).sum(axis=2) for k in range(stations)], axis=2)
     position_km = np.stack([STATION_KM[station].astype(float), np.zeros_like(energy_kwh)], axis=-1)
     decided = np.ones_like(station)
-    return Overheard(decided, station, decided, offer_kwh, fed_kwh, np.zeros_like(fed_kwh), position_km, energy_kwh)
+    turn = np.zeros_like(station)
+    return Overheard(
+        decided, turn, station, decided, offer_kwh, fed_kwh, np.zeros_like(fed_kwh), position_km, energy_kwh
+    )
 
 
 def found(evs: int, *, speaks: bool = True) -> float:

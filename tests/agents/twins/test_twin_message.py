@@ -39,7 +39,7 @@ def values_of(each: FieldLayout) -> st.SearchStrategy[Any]:
     if each.wire.is_whole:
         one: st.SearchStrategy[Any] = st.integers(int(low), int(high))
     else:
-        one = st.floats(low, high, width=32)
+        one = st.floats(low, high, width=8 * each.wire.width)
     if not each.is_list:
         return one
     length = st.integers(each.least, min(each.most, max(each.least, 150)))
@@ -78,7 +78,7 @@ def test_sizes_of_many_messages_at_once() -> None:
 
 def test_private_bytes_are_those_of_raw_fields() -> None:
     assert private_bytes(Intention, {"offers": 12}) == 0
-    assert private_bytes(TwinState, {"position_km": 2}) == 2 * 4 + 4 * 4 + 2 * 2 + 1
+    assert private_bytes(TwinState, {"position_km": 2}) == 2 * 8 + 2 * 8 + 2 * 4 + 2 * 2 + 1
     assert private_bytes(wire.RawUpload, {"observation": 10, "action": 3, "following": 10}) == 4 * 24
 
 
@@ -143,13 +143,13 @@ def test_a_share_beyond_the_field_is_refused() -> None:
         (msgpack.packb("hello"), "no message"),
         (msgpack.packb([1, 2]), "begin with"),
         (msgpack.packb([True, 1, 0, 7, 3, 5, b""]), "begin with"),
-        (msgpack.packb([2, 1, 0, 7, 3, 5, b""]), "version 2, not 1"),
-        (msgpack.packb([1, 99, 0, 7, 3, 5, b""]), "code 99"),
-        (msgpack.packb([1, 1, 0, 7, 3, 5]), "has 3 fields, not 4"),
-        (msgpack.packb([1, 1, 0, 7, 3, 5, b""]), "bytes, not"),
-        (msgpack.packb([1, 1, 0, 70000, 3, 5, b""]), "70000 is not in"),
-        (msgpack.packb([1, 1, 0, 7.0, 3, 5, b""]), "must be u16"),
-        (msgpack.packb([1, 1, 0, 7, 3, 5, [1, 2]]), "packed list"),
+        (msgpack.packb([1, 1, 0, 7, 3, 5, b""]), "version 1, not 2"),
+        (msgpack.packb([2, 99, 0, 7, 3, 5, b""]), "code 99"),
+        (msgpack.packb([2, 1, 0, 7, 3, 5]), "has 3 fields, not 4"),
+        (msgpack.packb([2, 1, 0, 7, 3, 5, b""]), "bytes, not"),
+        (msgpack.packb([2, 1, 0, 70000, 3, 5, b""]), "70000 is not in"),
+        (msgpack.packb([2, 1, 0, 7.0, 3, 5, b""]), "must be u16"),
+        (msgpack.packb([2, 1, 0, 7, 3, 5, [1, 2]]), "packed list"),
         (encode(wire.StationPrice(0, 0, np.ones(1)))[:-4] + b"\0\0\xc0\x7f", "NaN"),
         (encode(wire.StationPrice(0, 0, np.ones(1)))[:-4] + b"\0\0\x80\xff", "infinite"),
         (encode(IntentionShare(0, 0, np.ones(1)[:0]))[:-1] + b"\x04\xff\xff\xff\xff", "is not in"),

@@ -1,0 +1,153 @@
+"""A fleet on the bus decides as the same fleet on arrays, and knows nothing that was not sent."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from line_fleet import fleet, observe
+
+import cosim
+from agents.board import Intentions
+from agents.telling import Telling
+from agents.trained import AdmaddpgFleet, DtMaddpgFleet
+from agents.twins.eavesdropper import Eavesdropper
+from agents.twins.flows import flows_of
+from agents.twins.twin_board import TwinBoard
+from cosim.errors import ControllerError, MessageError
+from cosim.experiment import run_episodes
+from cosim.interface import Action, FleetSpec, Observation
+from cosim.schedule import Schedule
+
+SCENARIO = Path(__file__).parents[3] / "scenarios" / "outage_33bus.yaml"
+UNIT_KWH = 0.25
+EPISODES = 2
+IN_UNITS = Telling(offer_unit_kwh=UNIT_KWH)
+
+
+class Kept:
+    """Lets a fleet decide, listens, and keeps what it did."""
+
+    def __init__(self, spec: FleetSpec, **options: Any) -> None:
+        self.spec, self.fleet = spec, DtMaddpgFleet(spec, offer_unit_kwh=UNIT_KWH, **options)
+        self.listener = Eavesdropper(spec, self.fleet, "dt-maddpg")
+        self.actions: list[Action] = []
+
+    def act(self, observation: Observation) -> Action:
+        self.actions.append(self.listener.act(observation))
+        return self.actions[-1]
+
+
+@cache
+def ran(rounds: int, bus: bool) -> Kept:
+    """The fleet that ships, twelve EVs of it, in two episodes side by side."""
+    system = cosim.load(SCENARIO, ["network.engine=lindistflow", "fleet.size=12"])
+    kept = Kept(system.spec, rounds=rounds, bus=bus)
+    run_episodes(
+        system,
+        kept,
+        Schedule(tuple(range(EPISODES)), EPISODES, system.clock.slots),
+        workers=1,
+        complete=False,
+        allow_code=False,
+        on_slots=lambda _: None,
+        on_batch=lambda *_: None,
+    )
+    return kept
+
+
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_decisions_are_the_same_to_the_last_bit(rounds: int) -> None:
+    on_arrays, on_bus = ran(rounds, False), ran(rounds, True)
+    assert len(on_bus.actions) == on_bus.spec.slots
+    for one, other in zip(on_arrays.actions, on_bus.actions, strict=True):
+        for name in ("heading_rad", "distance_km", "power_share"):
+            assert getattr(one, name).tolist() == getattr(other, name).tolist()
+    assert any(action.distance_km.any() for action in on_bus.actions)
+
+
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_what_is_counted_afterwards_is_what_was_sent(rounds: int) -> None:
+    """By class, sender and receiver: messages, bytes, and raw bytes that left."""
+    on_bus = ran(rounds, True)
+    assert isinstance(on_bus.fleet.board, TwinBoard)
+    sent = on_bus.fleet.board.bus.report()
+    counted = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages")
+    of_use = [flow for flow in counted["flows"] if flow["phase"] == "execution"]
+    assert sent["flows"] == of_use
+    assert (sent["slots"], sent["execution"]["raw_bytes_left"]) == (EPISODES * on_bus.spec.slots, 0)
+    assert sent["execution"]["together"] == counted["execution"]["together"]
+    assert not sent["refused"]
+
+
+def test_fewer_rounds_are_fewer_totals() -> None:
+    totals = {
+        rounds: sum(
+            flow["messages"]
+            for flow in flows_of(ran(rounds, False).spec, ran(rounds, False).listener.overheard(), "messages")["flows"]
+            if (flow["class"], flow["receiver"], flow["phase"]) == ("BoardTotals", None, "execution")
+        )
+        for rounds in (0, 3)
+    }
+    assert totals[3] < 0.8 * totals[0]
+
+
+def board_of(evs: int = 2, telling: Telling = IN_UNITS) -> TwinBoard:
+    board = TwinBoard(fleet(evs), telling)
+    observation = observe([[0, 12][:evs]], 57.0)
+    board.hear(observation)
+    board.begin_slot(observation)
+    return board
+
+
+def intentions(*kwh: float, station: int = 0) -> Intentions:
+    offer_kwh = np.zeros((1, 12))
+    offer_kwh[0, : len(kwh)] = kwh
+    return Intentions(np.array([station]), np.array([0]), offer_kwh)
+
+
+def test_readers_see_what_stations_add_up() -> None:
+    board, first, second = board_of(), np.array([0]), np.array([1])
+    board.publish(first, first, intentions(-10.0, 5.0))
+    board.publish(first, second, intentions(-2.6))
+    assert board.fed_kwh[0, 0, :2].tolist() == [12.5, 0.0]
+    assert board.drawn_kwh[0, 0, :2].tolist() == [0.0, 5.0]
+    assert board.chargers[0, 0, :2].tolist() == [2, 1]
+    # Who goes elsewhere takes back what it said, by a message to the station that it leaves.
+    board.publish(first, first, intentions(-1.0, station=1))
+    assert (board.fed_kwh[0, 0, 0], board.fed_kwh[0, 1, 0], board.drawn_kwh[0, 0, 1]) == (2.5, 1.0, 0.0)
+    sent = {flow["class"]: flow["messages"] for flow in board.bus.report()["flows"] if flow["receiver"] is None}
+    assert sent["Intention"] == 4
+
+
+def test_a_raw_value_in_an_intention_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.twins.twin_board.derived", lambda values, because: np.asarray(values))
+    with pytest.raises(MessageError, match=r"Intention.arrival: twin 0 gives a value without a mark"):
+        board_of().publish(np.array([0]), np.array([0]), intentions(-10.0))
+
+
+def test_what_no_message_tells_of_has_no_values() -> None:
+    known = TwinBoard(fleet(2), IN_UNITS).hear(observe([[0, 12]], [[57.0, 20.0]], slot=3))
+    assert known.energy_kwh.tolist() == [[57.0, 20.0]]
+    assert known.deficit_forecast_kw.tolist() == observe([[0, 12]], 57.0, slot=3).deficit_forecast_kw.tolist()
+    assert known.road_flow_vph.size == known.queue_length.size == known.shed_kw.size == 0
+
+
+def test_who_sees_more_than_messages_tell_cannot_run_on_the_bus() -> None:
+    problem = "bus: admaddpg sees more than messages tell; on the bus run maddpg-messages, dt-maddpg"
+    with pytest.raises(ControllerError, match=problem):
+        AdmaddpgFleet(cosim.load(SCENARIO).spec, bus=True)
+
+
+@pytest.mark.parametrize("telling", [Telling(latency_slots=1), Telling(loss=0.1)])
+def test_messages_that_are_late_or_lost_are_refused(telling: Telling) -> None:
+    with pytest.raises(ControllerError, match="leave message_latency_slots and message_loss out"):
+        TwinBoard(fleet(), telling)
+
+
+def test_an_offer_too_large_for_a_message_names_the_unit() -> None:
+    with pytest.raises(ControllerError, match=r"an offer of 40 kWh .* 127 units of 0.25 kWh; set a larger"):
+        board_of().publish(np.array([0]), np.array([0]), intentions(-40.0))
