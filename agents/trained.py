@@ -38,6 +38,7 @@ class TrainedFleet:
         rounds: Rounds of a slot: the EVs of each decide at once. 0 for the order of the training.
         bus: Whether all that twins know has come over the message bus, see `agents.twins.twin_board`; for
             fleets that learned from messages. Slower, and the same decisions in the same unit.
+        prices: Whether twins hear prices of stations instead of totals; on the bus only.
 
     Raises:
         ControllerError: If the weights do not fit, or an option is out of its range.
@@ -55,13 +56,18 @@ class TrainedFleet:
         message_loss: float = 0.0,
         rounds: int = 0,
         bus: bool = False,
+        prices: bool = False,
     ) -> None:
         telling = Telling(offer_unit_kwh, offer_noise_kwh, message_latency_slots, message_loss)
         algorithm, self.card = _trained(self.LINE, weights, spec)
         if not isinstance(algorithm, FleetAlgorithm):
             raise ControllerError(f"{self.LINE} does not choose where to go")
+        self.weights = _numbers(algorithm)
+        """Numbers in the network that decides."""
         order = _order(self.card, rounds)
-        self._twins = _twins(self.card, spec, telling) if bus else None
+        if prices and not bus:
+            raise ControllerError("prices: are told on the bus only; set controller.options.bus=true too")
+        self._twins = _twins(self.card, spec, telling, prices) if bus else None
         self._decider = FleetDecider(spec, algorithm, order, telling, rounds or ROUNDS, self._twins)
         self.board = self._decider.board
 
@@ -85,6 +91,8 @@ class TrainedCommuters:
         algorithm, self.card = _trained(self.LINE, weights, spec)
         if not isinstance(algorithm, CommuterAlgorithm):
             raise ControllerError(f"{self.LINE} does not guide EVs that commute")
+        self.weights = _numbers(algorithm)
+        """Numbers in the network that decides."""
         self._fleet = CommuterFleet(spec, algorithm)
 
     def act(self, observation: Observation) -> Action:
@@ -94,6 +102,10 @@ class TrainedCommuters:
     def told(self) -> Arrays:
         """What twins would tell of the last slot, see `CommuterFleet.told`."""
         return self._fleet.told()
+
+
+def _numbers(algorithm: Algorithm) -> int:
+    return sum(values.numel() for values in algorithm.weights().values())
 
 
 def _order(card: FleetCard, rounds: int) -> Order:
@@ -107,7 +119,7 @@ def _order(card: FleetCard, rounds: int) -> Order:
     return "rounds"
 
 
-def _twins(card: FleetCard, spec: FleetSpec, telling: Telling) -> TwinBoard:
+def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, prices: bool) -> TwinBoard:
     """The board on the bus, for fleets that know no more than what messages tell."""
     if find_line(card.algorithm).shares != "messages":
         able = ", ".join(line.name for line in LINES if line.shares == "messages" and not line.commutes)
@@ -115,7 +127,7 @@ def _twins(card: FleetCard, spec: FleetSpec, telling: Telling) -> TwinBoard:
     # Who does not use the bus needs no msgpack.
     from agents.twins.twin_board import TwinBoard
 
-    return TwinBoard(spec, telling)
+    return TwinBoard(spec, telling, prices=prices)
 
 
 def _trained(line: str, weights: str, spec: FleetSpec) -> tuple[Algorithm, FleetCard]:

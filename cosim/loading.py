@@ -273,12 +273,15 @@ def is_trained_commuters(system: System) -> bool:
 def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable[[Overheard], dict[str, Any]]]:
     """Who listens to a fleet, and who counts what is heard."""
     from agents.catalogue import LINES, Shares
+    from agents.trained import TrainedFleet
     from agents.twins.eavesdropper import Eavesdropper
     from agents.twins.flows import flows_of
 
     name = system.scenario.controller.name
     shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
-    return Eavesdropper(system.spec, fleet, name), partial(flows_of, system.spec, shares=shares)
+    listener = Eavesdropper(system.spec, fleet, name)
+    weights = fleet.weights if isinstance(fleet, TrainedFleet) else 0
+    return listener, partial(flows_of, system.spec, shares=shares, prices=listener.prices, weights=weights)
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

@@ -12,6 +12,7 @@ from agents.catalogue import find_line, make_settings
 from agents.commuters.view import KEPT, VIEW
 from agents.trained import TrainedCommuters
 from agents.twins.bus import MessageBus
+from agents.twins.flows import count_weights
 from agents.twins.message import CommuterState, DayForecast, PowerPlan, PowerTotals, RawUpload
 from agents.twins.node import Population, Role
 from agents.twins.traffic_count import Phase
@@ -26,7 +27,7 @@ class CommuterListener:
 
     In use every vehicle tells its own twin how it is, and the feeder tells all what it expects: actors need no more. In
     training, vehicles upload what they see and do if the core learns from that; or twins send plans to their
-    stations, which tell everybody the sums. Weights are not counted: they are the same with the same networks.
+    stations, which tell everybody the sums; and the core hands its newest weights on, unless each learns alone.
 
     Args:
         spec: The fleet.
@@ -62,6 +63,8 @@ class CommuterListener:
             if shares == "messages":
                 self._count_plans(bus, here, station)
             raw_bytes += int(here.sum()) * 4 * (2 * VIEW + ACTION + 1)
+        if shares != "nothing" and isinstance(self._fleet, TrainedCommuters):
+            count_weights(bus, self._fleet.weights, sum(len(here) for slot, here, _ in self._slots if slot == 0))
         return bus.report(raw_bytes_produced=raw_bytes)
 
     def _count_use(self, bus: MessageBus, replicas: int, phase: Phase) -> None:

@@ -263,9 +263,10 @@ class MessageBus:
 
         Returns:
             `flows` (by class, phase, sender's and receiver's role; the receiver is None for what was sent), `nodes`
-            (by node and class), and of training and execution each: `per_ev_and_slot`, `balance` (both with and
-            without weights) and raw private bytes that left their owner; what was refused, lost, never delivered; and
-            `declared`: what was declared derived, why, how often.
+            (by node and class), and of training and execution each: `per_ev_and_slot`, `balance` and
+            `balance_on_board`, of twins that run in their vehicles (all with and without weights), and raw private
+            bytes that left their owner; what was refused, lost, never delivered; and `declared`: what was declared derived,
+            why, how often.
         """
         return {
             "evs": self.population.evs,
@@ -290,6 +291,7 @@ class MessageBus:
             found[name] = {
                 "per_ev_and_slot": {key: value / ev_slots if ev_slots else None for key, value in of_evs.items()},
                 "balance": self.count_of.balance(phase, weights=weights),
+                "balance_on_board": self.count_of.balance(phase, weights=weights, on_board=True),
             }
         return found
 

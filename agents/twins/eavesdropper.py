@@ -80,6 +80,11 @@ class Eavesdropper:
             self.learn = fleet.learn
 
     @property
+    def prices(self) -> bool:
+        """Whether its EVs hear prices of stations instead of totals."""
+        return self._board.prices
+
+    @property
     def noise(self) -> OfferNoise | None:
         """Noise on what its EVs say, None for none."""
         return self._board.noise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,28 +12,44 @@ from agents.catalogue import Shares
 from agents.ev_vector import EvVector
 from agents.twins.bus import MessageBus
 from agents.twins.eavesdropper import Overheard
-from agents.twins.message import BoardTotals, Forecast, Intention, RawUpload, StationLimit, TwinState
+from agents.twins.message import (
+    BoardTotals,
+    Forecast,
+    Intention,
+    Message,
+    RawUpload,
+    StationLimit,
+    StationPrice,
+    TwinState,
+    Weights,
+)
 from agents.twins.node import Population, Role
 from agents.twins.traffic_count import Phase
 from cosim.interface import FleetSpec, Ints
 
 #: Numbers of an action in an upload: heading, distance and power.
 ACTION = 3
+#: Episodes of training between two sets of weights, as `cosim train` has it unless asked otherwise.
+EPISODES_OF_ROUND = 64
 
 
-def flows_of(spec: FleetSpec, heard: Overheard, shares: Shares) -> dict[str, Any]:
+def flows_of(
+    spec: FleetSpec, heard: Overheard, shares: Shares, *, prices: bool = False, weights: int = 0
+) -> dict[str, Any]:
     """Count what went, and in training would go, over the bus.
 
     In use each EV that decides sends its intention to its station, and takes back the one at another station that still
     holds. After each turn a station to which something was sent tells everybody its new totals from that slot on.
     Microgrids tell their forecasts and stations their limits once a slot, and each vehicle its state to its own twin.
-    In training the same goes on, and raw observations go to the core if it learns from them. Weights are not counted:
-    they are the same for all fleets with the same networks.
+    In training the same goes on, and raw observations go to the core if it learns from them; which hands its newest
+    weights to all twins before each round of episodes.
 
     Args:
         spec: The fleet.
         heard: What the fleet said.
         shares: What whoever trains is told.
+        prices: Whether stations tell their totals to the core only, which tells everybody prices.
+        weights: Numbers in the network that the core hands on; 0 if it hands on none.
 
     Returns:
         What `MessageBus.report` gives.
@@ -44,11 +61,28 @@ def flows_of(spec: FleetSpec, heard: Overheard, shares: Shares) -> dict[str, Any
     for slot in range(slots):
         bus.begin_slot(slot, replicas=episodes)
         for phase in Phase:
-            _count_slot(bus, spec, heard, slot, phase)
+            _count_slot(bus, spec, heard, slot, phase, prices)
         if shares == "raw":
             _count_uploads(bus, spec, episodes, evs)
         raw_bytes += episodes * evs * _upload_bytes(spec)
+    if shares != "nothing":
+        count_weights(bus, weights, episodes)
     return bus.report(raw_bytes_produced=raw_bytes)
+
+
+def count_weights(bus: MessageBus, weights: int, episodes: int) -> None:
+    """Count what the core hands on in so many episodes of training: all weights, to all twins, before each round.
+
+    Args:
+        bus: What counts.
+        weights: Numbers in the network; 0 counts nothing.
+        episodes: Episodes of training; a round that has begun counts.
+    """
+    if weights:
+        core = np.zeros(math.ceil(episodes / EPISODES_OF_ROUND), dtype=np.int64)
+        twins = np.arange(bus.population.evs)
+        lengths = {"values": weights}
+        bus.count(Weights, Role.CORE, Role.TWIN, Phase.TRAINING, lengths, senders=core, receivers=twins, broadcast=True)
 
 
 @dataclass(frozen=True)
@@ -98,32 +132,41 @@ def sent_intentions(heard: Overheard, slot: int) -> SentIntentions:
     )
 
 
-def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, phase: Phase) -> None:
+def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, phase: Phase, prices: bool) -> None:
     episodes, slots, evs = heard.decided.shape
     left = slots - slot
     everybody = np.tile(np.arange(evs), episodes)
-    lengths: dict[str, Any] = {"position_km": 2}
-    bus.count(TwinState, Role.VEHICLE, Role.TWIN, phase, lengths, senders=everybody, receivers=everybody)
+    state: dict[str, Any] = {"position_km": 2}
+    bus.count(TwinState, Role.VEHICLE, Role.TWIN, phase, state, senders=everybody, receivers=everybody)
     sent = sent_intentions(heard, slot)
-    bus.count(
-        Intention, Role.TWIN, Role.STATION, phase, {"offers": sent.offers}, senders=sent.ev, receivers=sent.station
-    )
+    told: dict[str, Any] = {"offers": sent.offers}
+    bus.count(Intention, Role.TWIN, Role.STATION, phase, told, senders=sent.ev, receivers=sent.station)
+    # One message of each station for each turn that changed anything there.
     tells = np.unique(np.stack([sent.episode, sent.turn, sent.station]), axis=1)[2]
-    totals = {"drawn": left, "fed": left, "chargers": left}
-    twins, microgrids = np.arange(evs), np.arange(len(spec.microgrid_name))
-    for receiver, numbers, again in ((Role.TWIN, twins, False), (Role.CORE, np.zeros(1, dtype=np.int64), True)):
+    of_station = {"drawn": left, "fed": left, "chargers": left}
+    if prices:
+        core = np.zeros(len(tells), dtype=np.int64)
+        bus.count(BoardTotals, Role.STATION, Role.CORE, phase, of_station, senders=tells, receivers=core)
+        price = {"feed": left, "draw": left, "chargers": left}
+        twins = np.arange(evs)
+        bus.count(StationPrice, Role.CORE, Role.TWIN, phase, price, senders=core, receivers=twins, broadcast=True)
+    else:
+        _count_told_to_all(bus, BoardTotals, Role.STATION, phase, of_station, tells)
+    stations, microgrids = (np.tile(np.arange(n), episodes) for n in (len(spec.station_name), len(spec.microgrid_name)))
+    _count_told_to_all(bus, StationLimit, Role.STATION, phase, {}, stations)
+    _count_told_to_all(bus, Forecast, Role.MICROGRID, phase, {"deficit_kw": left, "surplus_kw": left}, microgrids)
+
+
+def _count_told_to_all(
+    bus: MessageBus, kind: type[Message], sender: Role, phase: Phase, lengths: dict[str, Any], senders: Ints
+) -> None:
+    """Count broadcasts to all twins and to the core."""
+    for role, again in ((Role.TWIN, False), (Role.CORE, True)):
+        receivers = np.arange(bus.population.count(role))
         bus.count(
-            BoardTotals, Role.STATION, receiver, phase, totals,
-            senders=tells, receivers=numbers, broadcast=True, sent_already=again,
+            kind, sender, role, phase, lengths,
+            senders=senders, receivers=receivers, broadcast=True, sent_already=again,
         )  # fmt: skip
-    bus.count(
-        StationLimit, Role.STATION, Role.TWIN, phase, {},
-        senders=np.tile(np.arange(len(spec.station_name)), episodes), receivers=twins, broadcast=True,
-    )  # fmt: skip
-    bus.count(
-        Forecast, Role.MICROGRID, Role.TWIN, phase, {"deficit_kw": left, "surplus_kw": left},
-        senders=np.tile(microgrids, episodes), receivers=twins, broadcast=True,
-    )  # fmt: skip
 
 
 def _count_uploads(bus: MessageBus, spec: FleetSpec, episodes: int, evs: int) -> None:

@@ -89,20 +89,6 @@ class GlobalModel:
         """Load that is served in each slot of the horizon [kWh], shape [..., K] of [..., H, K]."""
         return soft_min(deficit_kwh, fed_kwh).sum(dim=-2)
 
-    def prices(self, deficit_kwh: Tensor, fed_kwh: Tensor) -> Tensor:
-        """What one more kWh fed in would serve, by station and slot: all that an EV needs to know of the others.
-
-        Args:
-            deficit_kwh: Load that EVs could serve [kWh], shape [..., H, K].
-            fed_kwh: What all mean to feed in [kWh], likewise.
-
-        Returns:
-            From 0 to 1, likewise.
-        """
-        together_kwh = deficit_kwh + fed_kwh
-        at_nothing = 0.5 * (1.0 - together_kwh / _distance(torch.zeros_like(fed_kwh), together_kwh))
-        return 0.5 * (1.0 + (deficit_kwh - fed_kwh) / _distance(deficit_kwh, fed_kwh)) - at_nothing
-
 
 def soft_min(one_kwh: Tensor, other_kwh: Tensor) -> Tensor:
     """The smaller of two energies, rounded where they are equal, and 0 where one of them is.

@@ -313,13 +313,13 @@ class BoardTotals(Message):
 @_declared(7, {Role.CORE, Role.STATION}, _ALL)
 @dataclass(frozen=True, eq=False)
 class StationPrice(Message):
-    """What one more unit of energy at a station is worth to the fleet."""
+    """What one more kWh at a station is worth to the fleet."""
 
     station: int = one("u8", PUBLIC, "The station.")
     slot: int = one("u8", PUBLIC, "Slot that begins.")
-    price: NDArray[Any] = many(
-        "f32", PUBLIC, "[K] Derivative of the modelled return by the energy fed in.", unit="1/kWh", most=255
-    )
+    feed: NDArray[Any] = many("u8", PUBLIC, "[K] Of feeding in, see `agents.twins.pricing`.", most=255)
+    draw: NDArray[Any] = many("u8", PUBLIC, "[K] Of drawing, likewise.", most=255)
+    chargers: NDArray[Any] = many("u8", PUBLIC, "[K] Chargers meant to be used.", most=255)
 
 
 @_declared(8, {Role.VEHICLE}, {Role.CORE})

@@ -118,8 +118,14 @@ class TrafficCount:
             "received_bytes": int(down[BYTES]),
         }
 
-    def balance(self, phase: Phase, *, weights: bool) -> dict[str, Any]:
+    def balance(self, phase: Phase, *, weights: bool, on_board: bool = False) -> dict[str, Any]:
         """How evenly the load lies on the nodes: a node's load is the bytes that it sent and received.
+
+        Args:
+            phase: What for.
+            weights: Whether weights of networks count.
+            on_board: Whether each twin runs in its vehicle: then both are one node, and what they tell each other goes
+                over no network.
 
         Returns:
             Jain's index of all nodes and of each role's (1 if all are loaded alike, 1/n if one of n has all; None
@@ -135,9 +141,12 @@ class TrafficCount:
         for received, table in self.received.items():
             if _counts(received, phase, weights):
                 load_bytes[received[3]] += table[:, BYTES]
+        if on_board:
+            vehicles_bytes = load_bytes[Role.VEHICLE] + load_bytes.pop(Role.TWIN)
+            load_bytes[Role.VEHICLE] = vehicles_bytes - 2.0 * self._between_owned(phase, weights)
         every = np.concatenate(list(load_bytes.values()))
         total = float(every.sum())
-        names = [str(node) for node in self._population.nodes()]
+        names = [str(node) for node in self._population.nodes(*load_bytes)]
         busiest = int(every.argmax())
         return {
             "bytes": int(total),
@@ -147,6 +156,14 @@ class TrafficCount:
             "busiest_share": float(every[busiest]) / total if total else None,
             "busiest_over_mean": float(every[busiest]) / float(every.mean()) if total else None,
         }
+
+    def _between_owned(self, phase: Phase, weights: bool) -> Floats:
+        """Bytes between each vehicle and its twin, shape [I]."""
+        between_bytes = np.zeros(self._population.evs)
+        for received, table in self.received.items():
+            if received[2] in OWNED and received[3] in OWNED and received[2] != received[3]:
+                between_bytes += table[:, BYTES] * _counts(received, phase, weights)
+        return between_bytes
 
 
 def jain(load: Floats) -> float | None:

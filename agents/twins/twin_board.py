@@ -15,9 +15,11 @@ import numpy as np
 from agents.board import IntentionBoard, Intentions
 from agents.offer_noise import OfferNoise
 from agents.telling import Telling
+from agents.trips import station_outlook
 from agents.twins.bus import MessageBus
-from agents.twins.message import WIRES, BoardTotals, Forecast, Intention, StationLimit, TwinState
+from agents.twins.message import WIRES, BoardTotals, Forecast, Intention, StationLimit, StationPrice, TwinState
 from agents.twins.node import Node, Population, Role
+from agents.twins.pricing import left_of, price_of
 from agents.twins.taint import derived, mark
 from agents.twins.traffic_count import Phase
 from cosim.errors import ControllerError
@@ -38,12 +40,14 @@ class TwinBoard(IntentionBoard):
     Args:
         spec: The fleet.
         telling: How intentions are told; at once and surely.
+        prices: Whether twins hear from the core what one more kWh at a station is worth, instead of its totals from
+            the station; then only the core hears these.
 
     Raises:
         ControllerError: If messages shall be late or lost.
     """
 
-    def __init__(self, spec: FleetSpec, telling: Telling) -> None:
+    def __init__(self, spec: FleetSpec, telling: Telling, *, prices: bool = False) -> None:
         if telling.latency_slots or telling.loss:
             raise ControllerError(
                 "bus: messages go at once and surely; leave message_latency_slots and message_loss out"
@@ -54,11 +58,11 @@ class TwinBoard(IntentionBoard):
         self._spec = spec
         self._unit_kwh = telling.offer_unit_kwh or UNIT_KWH
         self._twins = [Node(Role.TWIN, ev) for ev in range(spec.fleet_size)]
-        self._readers = [*self._twins, Node(Role.CORE)]
         self._changed: set[tuple[int, int]] = set()
         noise = OfferNoise(spec, telling.offer_noise_kwh) if telling.offer_noise_kwh else None
         in_units = replace(telling, offer_unit_kwh=self._unit_kwh)
         super().__init__(spec.fleet_size, stations, spec.slots, telling=in_units, noise=noise)
+        self.prices = prices
 
     def begin(self, replicas: int) -> None:
         """Empty the board for new episodes."""
@@ -86,7 +90,9 @@ class TwinBoard(IntentionBoard):
             if each.name not in ("slot", "episode", "random")
         }
         known |= self._states(told) | self._forecasts(told) | self._limits(told)
-        return replace(observation, **known)
+        heard = replace(observation, **known)
+        self._deficit_kwh, self._surplus_kwh = station_outlook(self._spec, heard)
+        return heard
 
     def _states(self, told: Observation) -> dict[str, Any]:
         """The states of vehicles, as their own twins have them."""
@@ -128,8 +134,10 @@ class TwinBoard(IntentionBoard):
         return {"station_limit_kw": limit_kw}
 
     def _tell_all(self, sender: Node, message: Any) -> Any:
-        """Send a message to all twins; they all hear the same."""
-        return self.bus.send(sender, self._twins, message, EXECUTION)[self._twins[0]] if self._twins else message
+        """Send a message to all twins and, from others, to the core; they all hear the same."""
+        core = Node(Role.CORE)
+        heard = self.bus.send(sender, [core, *self._twins], message, EXECUTION)
+        return heard[core] if sender != core else heard[self._twins[0]]
 
     # ---------------------------------------------------------------------------------------------------- as EVs decide
 
@@ -173,7 +181,7 @@ class TwinBoard(IntentionBoard):
         return offers
 
     def _tell_totals(self, replica: int, station: int) -> None:
-        """A station tells the sums of what it was sent; these are what all read."""
+        """A station tells the sums of what it was sent, which all read; or the core, which then tells prices."""
         held, slot = self._held[replica, station, :, self._slot :], self._slot
         message = BoardTotals(
             station=station,
@@ -182,7 +190,28 @@ class TwinBoard(IntentionBoard):
             fed=np.maximum(-held, 0).sum(axis=0),
             chargers=(held != 0).sum(axis=0),
         )
-        heard = self.bus.send(Node(Role.STATION, station), self._readers, message, EXECUTION)[Node(Role.CORE)]
+        sender = Node(Role.STATION, station)
+        if self.prices:
+            core = Node(Role.CORE)
+            self._tell_prices(replica, station, self.bus.send(sender, core, message, EXECUTION)[core])
+            return
+        heard = self._tell_all(sender, message)
         self.drawn_kwh[replica, station, slot:] = heard.drawn * self._unit_kwh
         self.fed_kwh[replica, station, slot:] = heard.fed * self._unit_kwh
+        self.chargers[replica, station, slot:] = heard.chargers
+
+    def _tell_prices(self, replica: int, station: int, totals: BoardTotals) -> None:
+        """The core tells all twins a station's prices, from which they read what is left there."""
+        slot = self._slot
+        deficit_kwh, surplus_kwh = (of[replica, station, slot:] for of in (self._deficit_kwh, self._surplus_kwh))
+        message = StationPrice(
+            station=station,
+            slot=slot,
+            feed=price_of(deficit_kwh - totals.fed * self._unit_kwh),
+            draw=price_of(surplus_kwh - totals.drawn * self._unit_kwh),
+            chargers=totals.chargers,
+        )
+        heard = self._tell_all(Node(Role.CORE), message)
+        self.fed_kwh[replica, station, slot:] = np.maximum(deficit_kwh - left_of(heard.feed), 0.0)
+        self.drawn_kwh[replica, station, slot:] = np.maximum(surplus_kwh - left_of(heard.draw), 0.0)
         self.chargers[replica, station, slot:] = heard.chargers

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from line_fleet import fleet
 
 from agents.ev_vector import EvVector
 from agents.twins.eavesdropper import Overheard
 from agents.twins.flows import flows_of
+from agents.twins.message import Weights, size_bytes
 
 SPEC = fleet(4)
 
@@ -28,6 +30,16 @@ def overheard(episodes: int = 2) -> Overheard:
         position_km=np.zeros((*shape, 2)),
         energy_kwh=np.full(shape, 30.0),
     )
+
+
+def test_weights_are_handed_on_once_a_round_unless_each_learns_alone() -> None:
+    heard, size = overheard(), size_bytes(Weights, {"values": 1000})
+    for shares, rounds in (("messages", 1), ("raw", 1), ("nothing", 0)):
+        found = flows_of(SPEC, heard, shares, weights=1000)["training"]
+        with_weights, without = (
+            found[name]["per_ev_and_slot"]["received_bytes"] for name in ("together", "without_weights")
+        )
+        assert (with_weights - without) * 2 * SPEC.slots == pytest.approx(rounds * size)
 
 
 def test_raw_bytes_leave_only_where_the_core_learns_from_them() -> None:

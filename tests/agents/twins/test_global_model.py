@@ -88,12 +88,3 @@ def test_it_is_differentiable_in_offers_and_sums() -> None:
     assert torch.autograd.gradcheck(
         lambda a, b, c, d, offered: model.worth(Balances(a, b, c, d), offered, torch.ones(2, 3)), (*parts, offers)
     )
-
-
-def test_prices_are_what_one_more_kwh_would_serve() -> None:
-    deficit, fed = tensor([[[30.0, 5.0, 0.0]]]), tensor([[[10.0, 20.0, 3.0]]]).requires_grad_()
-    model = GlobalModel(3)
-    model.served(deficit, fed).sum().backward()  # type: ignore[no-untyped-call]
-    assert fed.grad is not None
-    assert torch.allclose(model.prices(deficit, fed.detach()), fed.grad)
-    assert model.prices(deficit, fed.detach())[0, 0].tolist() == pytest.approx([1.0, 0.0, 0.0], abs=0.01)

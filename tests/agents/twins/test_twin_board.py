@@ -42,10 +42,10 @@ class Kept:
 
 
 @cache
-def ran(rounds: int, bus: bool) -> Kept:
+def ran(rounds: int, bus: bool, prices: bool = False) -> Kept:
     """The fleet that ships, twelve EVs of it, in two episodes side by side."""
     system = cosim.load(SCENARIO, ["network.engine=lindistflow", "fleet.size=12"])
-    kept = Kept(system.spec, rounds=rounds, bus=bus)
+    kept = Kept(system.spec, rounds=rounds, bus=bus, prices=prices)
     run_episodes(
         system,
         kept,
@@ -69,13 +69,13 @@ def test_decisions_are_the_same_to_the_last_bit(rounds: int) -> None:
     assert any(action.distance_km.any() for action in on_bus.actions)
 
 
-@pytest.mark.parametrize("rounds", [0, 3])
-def test_what_is_counted_afterwards_is_what_was_sent(rounds: int) -> None:
+@pytest.mark.parametrize(("rounds", "prices"), [(0, False), (3, False), (3, True)])
+def test_what_is_counted_afterwards_is_what_was_sent(rounds: int, prices: bool) -> None:
     """By class, sender and receiver: messages, bytes, and raw bytes that left."""
-    on_bus = ran(rounds, True)
+    on_bus = ran(rounds, True, prices)
     assert isinstance(on_bus.fleet.board, TwinBoard)
     sent = on_bus.fleet.board.bus.report()
-    counted = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages")
+    counted = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages", prices=prices)
     of_use = [flow for flow in counted["flows"] if flow["phase"] == "execution"]
     assert sent["flows"] == of_use
     assert (sent["slots"], sent["execution"]["raw_bytes_left"]) == (EPISODES * on_bus.spec.slots, 0)
@@ -121,6 +121,25 @@ def test_readers_see_what_stations_add_up() -> None:
     assert (board.fed_kwh[0, 0, 0], board.fed_kwh[0, 1, 0], board.drawn_kwh[0, 0, 1]) == (2.5, 1.0, 0.0)
     sent = {flow["class"]: flow["messages"] for flow in board.bus.report()["flows"] if flow["receiver"] is None}
     assert sent["Intention"] == 4
+
+
+def test_who_hears_prices_knows_about_what_is_left() -> None:
+    board, first = TwinBoard(fleet(2), IN_UNITS, prices=True), np.array([0])
+    observation = observe([[0, 12]], 57.0, deficit_kw=(40.0, 0.0, 0.0))
+    board.hear(observation)
+    board.begin_slot(observation)
+    board.publish(first, first, intentions(-10.0, station=0))
+    assert board.fed_kwh[0, 0, :2] == pytest.approx([10.0, 0.0], abs=0.5)
+    assert board.chargers[0, 0, :2].tolist() == [1, 0]
+    flows = {(f["class"], f["sender"], f["receiver"]) for f in board.bus.report()["flows"] if f["receiver"]}
+    assert ("BoardTotals", "station", "core") in flows
+    assert ("StationPrice", "core", "twin") in flows
+    assert ("BoardTotals", "station", "twin") not in flows
+
+
+def test_prices_are_told_on_the_bus_only() -> None:
+    with pytest.raises(ControllerError, match=r"set controller.options.bus=true too"):
+        DtMaddpgFleet(cosim.load(SCENARIO).spec, prices=True)
 
 
 def test_a_raw_value_in_an_intention_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

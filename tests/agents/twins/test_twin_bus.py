@@ -41,8 +41,8 @@ def intention(arrival: int = 1, slot: int = 0) -> Intention:
     return Intention(9, slot, derived(arrival, because=because), derived(np.array([1, -2]), because=because))
 
 
-def price(value: float = 1.0) -> StationPrice:
-    return StationPrice(1, 0, np.array([value, 0.1]))
+def price(value: int = 254) -> StationPrice:
+    return StationPrice(1, 0, *np.full((2, 2), value), np.ones(2, dtype=int))
 
 
 def state(energy_kwh: float = 30.0) -> TwinState:
@@ -57,7 +57,7 @@ def upload() -> RawUpload:
 def test_the_receiver_gets_what_was_on_the_wire() -> None:
     bus = MessageBus(POPULATION)
     arrived = bus.send(CORE, STATION, price(), EXECUTION)
-    assert arrived[STATION].price.tolist() == [1.0, float(np.float32(0.1))]
+    assert arrived[STATION].feed.tolist() == [254, 254]
     latest = bus.latest(STATION, CORE, StationPrice)
     assert latest is not None
     assert latest.message is arrived[STATION]
@@ -329,6 +329,20 @@ def test_the_report_says_how_even_the_load_is_with_and_without_weights() -> None
     assert together["balance"]["bytes"] > 12_000
     assert together["per_ev_and_slot"]["received_messages"] == 3 / 12
     assert bus.report()["training"]["together"]["balance"]["busiest"] is None
+
+
+def test_a_twin_in_its_vehicle_is_one_node_with_it() -> None:
+    bus = MessageBus(POPULATION)
+    bus.send(VEHICLE, TWIN, state(), EXECUTION)
+    bus.send(TWIN, STATION, intention(), EXECUTION)
+    size = len(encode(intention()))
+    found = bus.report()["execution"]["together"]
+    assert found["balance"]["bytes"] == 2 * (size + len(encode(state())))
+    assert found["balance_on_board"]["bytes"] == 2 * size
+    assert found["balance_on_board"]["busiest"] == "vehicle 2"
+    # Three vehicles with their twins, two stations, a microgrid and the core; two of them have all.
+    assert found["balance_on_board"]["busiest_over_mean"] == 0.5 * 7
+    assert "twin" not in found["balance_on_board"]["jain_by_role"]
 
 
 def test_jain() -> None:

@@ -124,7 +124,7 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: object, problem: str
 
 def test_a_float_that_32_bits_cannot_hold_is_refused() -> None:
     with pytest.raises(MessageError, match="price"):
-        encode(wire.StationPrice(0, 0, np.array([1e39])))
+        encode(wire.DayForecast(0, np.ones(1), np.ones(1), np.array([1e39])))
     with pytest.raises(MessageError, match="position_km: has 3 numbers, allowed are 2"):
         encode(TwinState(0, np.zeros(3), 0, 0, 0.0, 0.0, 0, 0, 0))
 
@@ -150,8 +150,8 @@ def test_a_share_beyond_the_field_is_refused() -> None:
         (msgpack.packb([2, 1, 0, 70000, 3, 5, b""]), "70000 is not in"),
         (msgpack.packb([2, 1, 0, 7.0, 3, 5, b""]), "must be u16"),
         (msgpack.packb([2, 1, 0, 7, 3, 5, [1, 2]]), "packed list"),
-        (encode(wire.StationPrice(0, 0, np.ones(1)))[:-4] + b"\0\0\xc0\x7f", "NaN"),
-        (encode(wire.StationPrice(0, 0, np.ones(1)))[:-4] + b"\0\0\x80\xff", "infinite"),
+        (encode(wire.DayForecast(0, *np.ones((3, 1))))[:-4] + b"\0\0\xc0\x7f", "NaN"),
+        (encode(wire.DayForecast(0, *np.ones((3, 1))))[:-4] + b"\0\0\x80\xff", "infinite"),
         (encode(IntentionShare(0, 0, np.ones(1)[:0]))[:-1] + b"\x04\xff\xff\xff\xff", "is not in"),
         (encode(IntentionShare(0, 0, np.ones(1)[:0]))[:-1] + b"\x03\xff\xff\xff", "packed list"),
     ],
