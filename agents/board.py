@@ -88,8 +88,6 @@ class IntentionBoard:
         self._shape = (fleet_size, stations, slots)
         self._telling = telling
         self._losses = Losses(fleet_size, telling.loss) if telling.loss > 0.0 else None
-        self.prices = False
-        """Whether who reads it hears prices instead of totals, see `agents.twins.twin_board`."""
         self.noise = noise
         """Noise on offers, None for none."""
         self.sent = MessageCount()

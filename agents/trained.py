@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -36,9 +36,8 @@ class TrainedFleet:
         message_latency_slots: Slots until a message arrives.
         message_loss: Share of the messages that never arrive.
         rounds: Rounds of a slot: the EVs of each decide at once. 0 for the order of the training.
-        bus: Whether all that twins know has come over the message bus, see `agents.twins.twin_board`; for
-            fleets that learned from messages. Slower, and the same decisions in the same unit.
-        prices: Whether twins hear prices of stations instead of totals; on the bus only.
+        bus: How twins hear of each other on the message bus, see `agents.twins.twin_board`; for fleets that learned
+            from messages. Empty for the same without the bus, which is faster.
 
     Raises:
         ControllerError: If the weights do not fit, or an option is out of its range.
@@ -55,8 +54,7 @@ class TrainedFleet:
         message_latency_slots: int = 0,
         message_loss: float = 0.0,
         rounds: int = 0,
-        bus: bool = False,
-        prices: bool = False,
+        bus: str = "",
     ) -> None:
         telling = Telling(offer_unit_kwh, offer_noise_kwh, message_latency_slots, message_loss)
         algorithm, self.card = _trained(self.LINE, weights, spec)
@@ -65,9 +63,7 @@ class TrainedFleet:
         self.weights = _numbers(algorithm)
         """Numbers in the network that decides."""
         order = _order(self.card, rounds)
-        if prices and not bus:
-            raise ControllerError("prices: are told on the bus only; set controller.options.bus=true too")
-        self._twins = _twins(self.card, spec, telling, prices) if bus else None
+        self._twins = _twins(self.card, spec, telling, bus) if bus else None
         self._decider = FleetDecider(spec, algorithm, order, telling, rounds or ROUNDS, self._twins)
         self.board = self._decider.board
 
@@ -119,7 +115,7 @@ def _order(card: FleetCard, rounds: int) -> Order:
     return "rounds"
 
 
-def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, prices: bool) -> TwinBoard:
+def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, way: Any) -> TwinBoard:
     """The board on the bus, for fleets that know no more than what messages tell."""
     if find_line(card.algorithm).shares != "messages":
         able = ", ".join(line.name for line in LINES if line.shares == "messages" and not line.commutes)
@@ -127,7 +123,7 @@ def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, prices: bool) -> 
     # Who does not use the bus needs no msgpack.
     from agents.twins.twin_board import TwinBoard
 
-    return TwinBoard(spec, telling, prices=prices)
+    return TwinBoard(spec, telling, way)
 
 
 def _trained(line: str, weights: str, spec: FleetSpec) -> tuple[Algorithm, FleetCard]:

@@ -281,7 +281,7 @@ def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable
     shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
     listener = Eavesdropper(system.spec, fleet, name)
     weights = fleet.weights if isinstance(fleet, TrainedFleet) else 0
-    return listener, partial(flows_of, system.spec, shares=shares, prices=listener.prices, weights=weights)
+    return listener, partial(flows_of, system.spec, shares=shares, weights=weights, used=listener.bus)
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

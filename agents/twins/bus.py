@@ -265,8 +265,8 @@ class MessageBus:
             `flows` (by class, phase, sender's and receiver's role; the receiver is None for what was sent), `nodes`
             (by node and class), and of training and execution each: `per_ev_and_slot`, `balance` and
             `balance_on_board`, of twins that run in their vehicles (all with and without weights), and raw private
-            bytes that left their owner; what was refused, lost, never delivered; and `declared`: what was declared derived,
-            why, how often.
+            bytes that left their owner; what was refused, lost, never delivered; and `declared`: what was declared
+            derived, why, how often.
         """
         return {
             "evs": self.population.evs,

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from agents.board import IntentionBoard
 from agents.offer_noise import OfferNoise
+from agents.twins.bus import MessageBus
+from agents.twins.twin_board import TwinBoard
 from cosim.errors import ControllerError
 from cosim.interface import Action, Controller, FleetSpec, Floats, Ints, LearningController, Observation, can_decide
 
@@ -80,9 +82,9 @@ class Eavesdropper:
             self.learn = fleet.learn
 
     @property
-    def prices(self) -> bool:
-        """Whether its EVs hear prices of stations instead of totals."""
-        return self._board.prices
+    def bus(self) -> MessageBus | None:
+        """The bus that carries what its EVs say, None for none."""
+        return self._board.bus if isinstance(self._board, TwinBoard) else None
 
     @property
     def noise(self) -> OfferNoise | None:

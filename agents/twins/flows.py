@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,6 @@ from agents.twins.message import (
     Message,
     RawUpload,
     StationLimit,
-    StationPrice,
     TwinState,
     Weights,
 )
@@ -34,7 +34,7 @@ EPISODES_OF_ROUND = 64
 
 
 def flows_of(
-    spec: FleetSpec, heard: Overheard, shares: Shares, *, prices: bool = False, weights: int = 0
+    spec: FleetSpec, heard: Overheard, shares: Shares, *, weights: int = 0, used: MessageBus | None = None
 ) -> dict[str, Any]:
     """Count what went, and in training would go, over the bus.
 
@@ -48,20 +48,23 @@ def flows_of(
         spec: The fleet.
         heard: What the fleet said.
         shares: What whoever trains is told.
-        prices: Whether stations tell their totals to the core only, which tells everybody prices.
         weights: Numbers in the network that the core hands on; 0 if it hands on none.
+        used: The bus that carried all that was heard, if one did: then what it counted is what went in use.
 
     Returns:
         What `MessageBus.report` gives.
     """
     population = Population(spec.fleet_size, len(spec.station_name), len(spec.microgrid_name))
     bus = MessageBus(population, raw_uploads=shares == "raw")
+    if used is not None:
+        bus.count_of, bus.refused = copy.deepcopy(used.count_of), used.refused.copy()
     episodes, slots, evs = heard.decided.shape
     raw_bytes = 0
     for slot in range(slots):
         bus.begin_slot(slot, replicas=episodes)
         for phase in Phase:
-            _count_slot(bus, spec, heard, slot, phase, prices)
+            if used is None or phase != Phase.EXECUTION:
+                _count_slot(bus, spec, heard, slot, phase)
         if shares == "raw":
             _count_uploads(bus, spec, episodes, evs)
         raw_bytes += episodes * evs * _upload_bytes(spec)
@@ -132,7 +135,7 @@ def sent_intentions(heard: Overheard, slot: int) -> SentIntentions:
     )
 
 
-def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, phase: Phase, prices: bool) -> None:
+def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, phase: Phase) -> None:
     episodes, slots, evs = heard.decided.shape
     left = slots - slot
     everybody = np.tile(np.arange(evs), episodes)
@@ -143,15 +146,8 @@ def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, p
     bus.count(Intention, Role.TWIN, Role.STATION, phase, told, senders=sent.ev, receivers=sent.station)
     # One message of each station for each turn that changed anything there.
     tells = np.unique(np.stack([sent.episode, sent.turn, sent.station]), axis=1)[2]
-    of_station = {"drawn": left, "fed": left, "chargers": left}
-    if prices:
-        core = np.zeros(len(tells), dtype=np.int64)
-        bus.count(BoardTotals, Role.STATION, Role.CORE, phase, of_station, senders=tells, receivers=core)
-        price = {"feed": left, "draw": left, "chargers": left}
-        twins = np.arange(evs)
-        bus.count(StationPrice, Role.CORE, Role.TWIN, phase, price, senders=core, receivers=twins, broadcast=True)
-    else:
-        _count_told_to_all(bus, BoardTotals, Role.STATION, phase, of_station, tells)
+    totals = {"drawn": left, "fed": left, "chargers": left}
+    _count_told_to_all(bus, BoardTotals, Role.STATION, phase, totals, tells)
     stations, microgrids = (np.tile(np.arange(n), episodes) for n in (len(spec.station_name), len(spec.microgrid_name)))
     _count_told_to_all(bus, StationLimit, Role.STATION, phase, {}, stations)
     _count_told_to_all(bus, Forecast, Role.MICROGRID, phase, {"deficit_kw": left, "surplus_kw": left}, microgrids)

@@ -42,10 +42,10 @@ class Kept:
 
 
 @cache
-def ran(rounds: int, bus: bool, prices: bool = False) -> Kept:
+def ran(rounds: int, bus: str) -> Kept:
     """The fleet that ships, twelve EVs of it, in two episodes side by side."""
     system = cosim.load(SCENARIO, ["network.engine=lindistflow", "fleet.size=12"])
-    kept = Kept(system.spec, rounds=rounds, bus=bus, prices=prices)
+    kept = Kept(system.spec, rounds=rounds, bus=bus)
     run_episodes(
         system,
         kept,
@@ -59,9 +59,9 @@ def ran(rounds: int, bus: bool, prices: bool = False) -> Kept:
     return kept
 
 
-@pytest.mark.parametrize("rounds", [0, 3])
-def test_decisions_are_the_same_to_the_last_bit(rounds: int) -> None:
-    on_arrays, on_bus = ran(rounds, False), ran(rounds, True)
+@pytest.mark.parametrize(("rounds", "way"), [(0, "totals"), (3, "totals"), (3, "shares")])
+def test_decisions_are_the_same_to_the_last_bit(rounds: int, way: str) -> None:
+    on_arrays, on_bus = ran(rounds, ""), ran(rounds, way)
     assert len(on_bus.actions) == on_bus.spec.slots
     for one, other in zip(on_arrays.actions, on_bus.actions, strict=True):
         for name in ("heading_rad", "distance_km", "power_share"):
@@ -69,13 +69,13 @@ def test_decisions_are_the_same_to_the_last_bit(rounds: int) -> None:
     assert any(action.distance_km.any() for action in on_bus.actions)
 
 
-@pytest.mark.parametrize(("rounds", "prices"), [(0, False), (3, False), (3, True)])
-def test_what_is_counted_afterwards_is_what_was_sent(rounds: int, prices: bool) -> None:
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_what_is_counted_afterwards_is_what_was_sent(rounds: int) -> None:
     """By class, sender and receiver: messages, bytes, and raw bytes that left."""
-    on_bus = ran(rounds, True, prices)
+    on_bus = ran(rounds, "totals")
     assert isinstance(on_bus.fleet.board, TwinBoard)
     sent = on_bus.fleet.board.bus.report()
-    counted = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages", prices=prices)
+    counted = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages")
     of_use = [flow for flow in counted["flows"] if flow["phase"] == "execution"]
     assert sent["flows"] == of_use
     assert (sent["slots"], sent["execution"]["raw_bytes_left"]) == (EPISODES * on_bus.spec.slots, 0)
@@ -87,7 +87,7 @@ def test_fewer_rounds_are_fewer_totals() -> None:
     totals = {
         rounds: sum(
             flow["messages"]
-            for flow in flows_of(ran(rounds, False).spec, ran(rounds, False).listener.overheard(), "messages")["flows"]
+            for flow in flows_of(ran(rounds, "").spec, ran(rounds, "").listener.overheard(), "messages")["flows"]
             if (flow["class"], flow["receiver"], flow["phase"]) == ("BoardTotals", None, "execution")
         )
         for rounds in (0, 3)
@@ -124,7 +124,7 @@ def test_readers_see_what_stations_add_up() -> None:
 
 
 def test_who_hears_prices_knows_about_what_is_left() -> None:
-    board, first = TwinBoard(fleet(2), IN_UNITS, prices=True), np.array([0])
+    board, first = TwinBoard(fleet(2), IN_UNITS, "prices"), np.array([0])
     observation = observe([[0, 12]], 57.0, deficit_kw=(40.0, 0.0, 0.0))
     board.hear(observation)
     board.begin_slot(observation)
@@ -137,13 +137,43 @@ def test_who_hears_prices_knows_about_what_is_left() -> None:
     assert ("BoardTotals", "station", "twin") not in flows
 
 
-def test_prices_are_told_on_the_bus_only() -> None:
-    with pytest.raises(ControllerError, match=r"set controller.options.bus=true too"):
-        DtMaddpgFleet(cosim.load(SCENARIO).spec, prices=True)
+def test_what_the_bus_counted_stands_for_use() -> None:
+    on_bus = ran(3, "shares")
+    used = on_bus.listener.bus
+    assert used is not None
+    found = flows_of(on_bus.spec, on_bus.listener.overheard(), "messages", used=used)
+    assert found["execution"] == used.report(raw_bytes_produced=1)["execution"]
+    assert {flow["class"] for flow in found["flows"] if flow["phase"] == "training"} >= {"Intention", "Forecast"}
+    assert "Intention" not in {flow["class"] for flow in found["flows"] if flow["phase"] == "execution"}
+
+
+def test_by_shares_nobody_hears_an_intention() -> None:
+    flows = {(f["class"], f["sender"], f["receiver"]) for f in used_flows(ran(3, "shares")) if f["receiver"]}
+    assert ("IntentionShare", "twin", "twin") in flows
+    assert ("BoardTotals", "core", "twin") in flows
+    assert not any(receiver == "station" for _, _, receiver in flows)
+
+
+def used_flows(kept: Kept) -> list[dict[str, Any]]:
+    assert kept.listener.bus is not None
+    flows: list[dict[str, Any]] = kept.listener.bus.report()["flows"]
+    return flows
+
+
+def test_too_few_to_hide_among_is_refused_with_the_number() -> None:
+    board = TwinBoard(fleet(2), IN_UNITS, "shares")
+    board.begin_slot(observe([[0, 12]], 57.0))
+    with pytest.raises(MessageError, match="2 EVs are too few for a sum that hides each of them: 5 are needed"):
+        board.publish(np.array([0]), np.array([0]), intentions(-10.0))
+
+
+def test_an_unknown_way_is_refused() -> None:
+    with pytest.raises(ControllerError, match="bus must be one of totals, prices, shares, got 'true'"):
+        DtMaddpgFleet(cosim.load(SCENARIO).spec, bus="true")
 
 
 def test_a_raw_value_in_an_intention_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.twins.twin_board.derived", lambda values, because: np.asarray(values))
+    monkeypatch.setattr("agents.twins.collecting.derived", lambda values, because: np.asarray(values))
     with pytest.raises(MessageError, match=r"Intention.arrival: twin 0 gives a value without a mark"):
         board_of().publish(np.array([0]), np.array([0]), intentions(-10.0))
 
@@ -158,7 +188,7 @@ def test_what_no_message_tells_of_has_no_values() -> None:
 def test_who_sees_more_than_messages_tell_cannot_run_on_the_bus() -> None:
     problem = "bus: admaddpg sees more than messages tell; on the bus run maddpg-messages, dt-maddpg"
     with pytest.raises(ControllerError, match=problem):
-        AdmaddpgFleet(cosim.load(SCENARIO).spec, bus=True)
+        AdmaddpgFleet(cosim.load(SCENARIO).spec, bus="totals")
 
 
 @pytest.mark.parametrize("telling", [Telling(latency_slots=1), Telling(loss=0.1)])
