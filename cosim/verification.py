@@ -8,19 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.errors import RecordError, ScenarioError
-from cosim.experiment import Progress, Tally, default_replicas, run_episodes, slot_counter
+from cosim.experiment import Progress, slot_counter
 from cosim.inputs import sha256_of
-from cosim.loading import code_of, load_controller, load_document, permit
+from cosim.loading import code_of, load_controller, permit
 from cosim.processes import refuse_unguarded_script
-from cosim.records.comparison import Difference, compare_tables
+from cosim.records.comparison import Difference
 from cosim.records.metadata import Change, first_change
-from cosim.records.schema import TABLES
-from cosim.records.store import STATIC_TABLES, SUMMARY, StoredRun
-from cosim.records.table import Records
-from cosim.scenario.source import Document
-from cosim.schedule import Schedule
-from cosim.summary import machine, static_tables, summarise, versions
+from cosim.records.store import SUMMARY, StoredRun
+from cosim.repetition import TableCheck, run_again, system_of
+from cosim.summary import machine, summarise, versions
 from cosim.system import System
 
 MISSING = "missing"
@@ -39,21 +35,6 @@ class Dependency:
     name: str
     stored: str
     now: str
-
-
-@dataclass
-class TableCheck:
-    """How a table compares.
-
-    Attributes:
-        name: Name of the table.
-        rows: Rows that the run has now.
-        differing_rows: Rows of them that are not as stored, or missing on one side.
-    """
-
-    name: str
-    rows: int = 0
-    differing_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,76 +110,31 @@ def verify(
     if workers > 1:
         refuse_unguarded_script()
     stored = StoredRun(folder)
-    system = permit(_system_of(stored), allow_code=allow_code, allow_remote=allow_remote)
+    system = permit(system_of(stored), allow_code=allow_code, allow_remote=allow_remote)
     controller = load_controller(system, allow_code=allow_code)
-    replicas = default_replicas(max(stored.episodes, 1), workers)
-    batches = stored.batches(replicas)
-    tally = Tally(system, keep=False)
-    checks = _Checks()
-    fixed = Records(list(static_tables(system)))
-    checks.add(stored.read([], [kind.name for kind in STATIC_TABLES]), fixed)
-
-    def on_batch(numbers: tuple[int, ...], now: Records, ledger_max_error_kwh: float) -> None:
-        _, before = next(batches)
-        checks.add(before, now)
-        tally.add(numbers, now)
-
-    effort = run_episodes(
+    again = run_again(
+        stored,
         system,
         controller,
-        Schedule(tuple(range(stored.episodes)), replicas, system.clock.slots),
         workers=workers,
-        complete=True,
         allow_code=allow_code,
         on_slots=slot_counter(0, stored.episodes * system.clock.slots, progress),
-        on_batch=on_batch,
     )
-    # Reads on to the end, where it looks for rows that are too many.
-    for _ in batches:
-        pass
     change = None
     if stored.summary is not None:
-        estimates = tally.totals.estimates(system.scenario.seed)
-        summary = summarise(system, tally.totals, estimates, effort.ledger_max_error_kwh, effort, 0.0)
+        estimates = again.totals.estimates(system.scenario.seed)
+        summary = summarise(system, again.totals, estimates, again.effort.ledger_max_error_kwh, again.effort, 0.0)
         change = _summary_change(stored.summary, summary)
     return Verification(
         folder=str(folder),
         episodes=stored.episodes,
         episodes_planned=stored.metadata["episodes"],
         dependencies=tuple(_dependencies(stored, system, code_of(controller, system))),
-        tables=tuple(checks.tables.values()),
-        first_difference=checks.first,
+        tables=again.tables,
+        first_difference=again.first_difference,
         summary_change=change,
         interrupted=stored.summary is None,
     )
-
-
-class _Checks:
-    """Compares tables, some episodes at a time."""
-
-    def __init__(self) -> None:
-        self.tables = {kind.name: TableCheck(kind.name) for kind in TABLES}
-        self.first: Difference | None = None
-
-    def add(self, stored: Records, now: Records) -> None:
-        for name in now:
-            differing, first = compare_tables(stored[name], now[name])
-            check = self.tables[name]
-            check.rows += len(now[name])
-            check.differing_rows += differing
-            self.first = self.first or first
-
-
-def _system_of(stored: StoredRun) -> System:
-    """Build the scenario that a run folder holds; files that it names are found from where its file was."""
-    path = Path(stored.metadata["scenario_file"])
-    for file in stored.metadata["inputs"]:
-        if not (path.parent / file).is_file():
-            raise RecordError(f"{stored.path}: the run was made from {file}, and {path.parent / file} is missing")
-    try:
-        return load_document(Document(path, stored.metadata["scenario"], {"": 0}))
-    except ScenarioError as error:
-        raise RecordError(f"{stored.path}: its scenario cannot be built now: {error.issues[0]}") from error
 
 
 def _dependencies(stored: StoredRun, system: System, code: Mapping[str, str]) -> Iterator[Dependency]:

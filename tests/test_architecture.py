@@ -42,6 +42,7 @@ ROOMS = (
     ("cosim.report", "cosim.summary"),
     ("cosim.queueing",),
     ("cosim.experiment", "cosim.bound"),
+    ("cosim.repetition",),
     ("cosim.verification", "cosim.env", "cosim.privacy", "cosim.evaluation", "cosim.training"),
     ("cosim.cli", "cosim"),
     ("cosim.__main__",),
