@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 DEFAULT_EPISODES = 128
 #: Parts of what is found that are more than numbers and words.
 STRUCTURED = ("metrics", "attacks", "membership", "guarantee")
-ATTACKERS = {"neighbours": False, "network": True}
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Attack:
 
     Attributes:
         hears: What the attacker hears, see `agents.twins.attack.OBSERVERS`.
-        attacker: `neighbours` or `network`.
+        attacker: How he guesses: `neighbours`, `network` or `sequence`.
         found: How well private values were guessed.
     """
 
@@ -152,7 +151,7 @@ def privacy(
 def _attacks(attacker: Attacker, known: Overheard, asked: Overheard) -> list[Attack]:
     """All attackers on some episodes, who have learned from others."""
     return [
-        Attack(hears, name, attacker.reconstruct(known, asked, hears, network=network))
+        Attack(hears, name, attacker.reconstruct(known, asked, hears, attacker=name))
         for hears in attacker.observers
-        for name, network in ATTACKERS.items()
+        for name in attacker.attackers(hears)
     ]

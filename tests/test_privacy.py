@@ -22,7 +22,8 @@ def test_messages_give_away_what_sums_do_not(capsys: pytest.CaptureFixture[str])
     assert main([*asked, "--episodes", "8", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     off = {(a["hears"], a["attacker"]): a for a in found["attacks"]}
-    assert len(off) == 8
+    assert len(off) == 11
+    assert off["messages", "sequence"]["start_points"] < off["messages", "neighbours"]["start_points"]
     assert off["messages", "neighbours"]["charge_points"] < 8.0 < 15.0 < off["sums", "neighbours"]["charge_points"]
     assert off["messages", "neighbours"]["station_right"] > 0.95
     traffic = found["traffic"]

@@ -20,6 +20,12 @@ HEARERS = {
     "messages": ("station", "hears a vehicle's message; so does a neighbour who reads the board before and after it"),
     "messages of four slots": ("stations", "hear its messages of four slots, and know that they are of one vehicle"),
 }
+#: How attackers guess.
+GUESSERS = {
+    "neighbours": "the mean of what was true where the nearest known messages were sent",
+    "network": "has learned from the known messages; both take what they hear in a slot by itself",
+    "sequence": "a network that has read, slot by slot, all that was heard since the episode began, at any station",
+}
 
 
 def privacy_view(summary: Mapping[str, Any]) -> Group:
@@ -41,7 +47,17 @@ def privacy_view(summary: Mapping[str, Any]) -> Group:
         "how far attackers are off who know all about half of the episodes, in the other half",
     ]
     heard = [f"{word}: {about}" for word, about in HEARERS.values()]
-    remarks = ["", *heard, "charge in points of the battery", "", _membership(summary), _guarantee(summary)]
+    guessed = [f"{name}: {about}" for name, about in GUESSERS.items()]
+    remarks = [
+        "",
+        *heard,
+        "",
+        *guessed,
+        "charge in points of the battery",
+        "",
+        _membership(summary),
+        _guarantee(summary),
+    ]
     return Group(
         *map(Text, lines), _traffic(summary["traffic"]), *map(Text, question), _attacks(summary), *map(Text, remarks)
     )

@@ -30,7 +30,15 @@ from cosim.privacy import privacy
 SCENARIO, ENGINE = ROOT / "scenarios" / "outage_33bus.yaml", "lindistflow"
 #: Options of the board that are tried [kWh]; each with the other one at 0.
 UNITS_KWH, NOISES_KWH = (0, 5, 10, 20, 40), (0, 5, 10, 20)
-VIEWS = {"messages": "one message", "messages of four slots": "four messages", "sums": "sums"}
+#: Who attacks: what stands for him in the table, what he hears, and how he guesses. `sequence` reads all slots so far.
+SINGLE = ("neighbours", "network")
+VIEWS = {
+    "one message": ("messages", SINGLE),
+    "four messages": ("messages of four slots", SINGLE),
+    "all messages": ("messages", ("sequence",)),
+    "sums": ("sums", (*SINGLE, "sequence")),
+    "a guess": ("nothing", (*SINGLE, "sequence")),
+}
 Found = dict[str, Any]
 
 
@@ -68,18 +76,20 @@ def attacked(controller: str, episodes: int, unit_kwh: int, noise_kwh: int) -> F
     return privacy(SCENARIO, controller=controller, episodes=episodes, engine=ENGINE, overrides=options).summary()
 
 
-def charge_points(found: Mapping[str, Any], hears: str) -> float:
-    """How far the better of the attackers is off the charge [points]."""
-    return min(attack["charge_points"] for attack in found["attacks"] if attack["hears"] == hears)
+def charge_points(found: Mapping[str, Any], view: str) -> float:
+    """How far the best of the attackers is off the charge [points]."""
+    hears, attackers = VIEWS[view]
+    attacks = [attack for attack in found["attacks"] if attack["hears"] == hears and attack["attacker"] in attackers]
+    return float(min(attack["charge_points"] for attack in attacks))
 
 
 def table(kept: Mapping[str, Found]) -> str:
     """Restoration, the attackers' errors and what is guaranteed, as Markdown."""
-    heads = ["unit [kWh]", "noise [kWh]", "load restored", *VIEWS.values(), "a guess", "member", "epsilon"]
+    heads = ["unit [kWh]", "noise [kWh]", "load restored", *VIEWS, "member", "epsilon"]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for unit_kwh, noise_kwh in tried():
         found = kept[key(unit_kwh, noise_kwh)]
-        errors = [f"{charge_points(found, hears):.1f}" for hears in (*VIEWS, "nothing")]
+        errors = [f"{charge_points(found, view):.1f}" for view in VIEWS]
         epsilon = f"{found['guarantee']['epsilon']:,.0f}" if found["guarantee"] else "none"
         member = f"{found['membership']['mean']:.2f}"
         cells = [str(unit_kwh), str(noise_kwh), f"{restored(found):.3f}", *errors, member, epsilon]
@@ -99,17 +109,17 @@ def picture(kept: Mapping[str, Found]) -> str:
     units = [("" if unit_kwh < 10 else f"{unit_kwh} kWh", kept[key(unit_kwh, 0)]) for unit_kwh in UNITS_KWH]
     noises = [(f"{noise_kwh} kWh" if noise_kwh else "", kept[key(0, noise_kwh)]) for noise_kwh in NOISES_KWH]
     lines = [
-        line(f"{protection}, {VIEWS[hears]}", runs, hears)
+        line(f"{protection}, {view}", runs, view)
         for protection, runs in (("rounded", units), ("noise", noises))
-        for hears in ("messages", "messages of four slots")
+        for view in ("one message", "all messages")
     ]
     lines.append(line("nothing added, sums", units[:1], "sums"))
     return svg(lines, "best attacker's error of the state of charge [points]", "load restored")
 
 
-def line(name: str, runs: Sequence[tuple[str, Found]], hears: str) -> Line:
-    x = [charge_points(found, hears) for _, found in runs]
-    marks = [mark + promised(found) if hears == "messages" else "" for mark, found in runs]
+def line(name: str, runs: Sequence[tuple[str, Found]], view: str) -> Line:
+    x = [charge_points(found, view) for _, found in runs]
+    marks = [mark + promised(found) if view == "one message" else "" for mark, found in runs]
     return Line(name, x, [restored(found) for _, found in runs], marks=marks)
 
 
