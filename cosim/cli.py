@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from cosim.errors import CosimError, CouplingError, ScenarioError
 
 if TYPE_CHECKING:
     from cosim.experiment import Progress
+    from cosim.privacy import Privacy
     from cosim.system import System
 
 GOOD, OTHER, SCENARIO_WRONG, RUN_FAILED, DIFFERS = 0, WRONG_WORDS, 2, 3, 4
@@ -272,12 +274,27 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _privacy(options: argparse.Namespace) -> int:
-    from cosim.privacy import privacy
+    from cosim.errors import RecordError, RepetitionError
+    from cosim.privacy import DEFAULT_EPISODES, privacy, privacy_of_run
 
-    with _spinner("loading", show=not options.json):
-        system = _load(options)
-    with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
-        found = privacy(system, episodes=options.episodes, allow_code=options.allow_code, progress=progress)
+    attack: Callable[..., Privacy]
+    if Path(options.file).is_dir():
+        another = _asks_for_another_run(options)
+        if another:
+            print(f"cosim privacy: {another} would make another run of {options.file}; leave it out", file=sys.stderr)
+            return OTHER
+        attack = partial(privacy_of_run, options.file, episodes=options.episodes)
+    else:
+        with _spinner("loading", show=not options.json):
+            system = _load(options)
+        attack = partial(privacy, system, episodes=options.episodes or DEFAULT_EPISODES)
+    try:
+        with _quiet(options), _progress_bar("slots of all episodes", show=not options.json) as progress:
+            found = attack(allow_code=options.allow_code, progress=progress)
+    except RepetitionError as error:
+        return _failed(options, error, DIFFERS)
+    except RecordError as error:
+        return _failed(options, error, SCENARIO_WRONG)
     if options.json:
         print(json.dumps(found.summary(), allow_nan=False))
         return GOOD
@@ -287,6 +304,13 @@ def _privacy(options: argparse.Namespace) -> int:
 
     Console().print(privacy_view(found.summary()))
     return GOOD
+
+
+def _asks_for_another_run(options: argparse.Namespace) -> str:
+    """The first option that changes what a run is; empty if there is none."""
+    given = {"--controller": options.controller, "--seed": options.seed, "--engine": options.engine}
+    changes = [name for name, value in given.items() if value is not None] + ["--set"] * bool(options.overrides)
+    return changes[0] if changes else ""
 
 
 def _report(options: argparse.Namespace) -> int:

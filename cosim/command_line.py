@@ -187,14 +187,19 @@ def _add_engines(commands: Any) -> None:
 
 def _add_privacy(commands: Any) -> None:
     privacy = _add(commands, "privacy", "attack the messages of a fleet, and show what they give away")
-    _add_scenario(privacy)
+    _add_scenario(
+        privacy,
+        "scenario file (YAML), or folder of a run: then exactly its episodes are run again and attacked, and "
+        "--controller, --seed, --engine and --set are refused",
+        metavar="FILE|RUN",
+    )
     privacy.add_argument("--controller", metavar="NAME", help="who decides; see `cosim controllers`")
     privacy.add_argument(
         "--episodes",
         type=_count,
-        default=128,
         metavar="N",
-        help="held-out episodes, an even number; half of them teach the attackers (default: 128)",
+        help="held-out episodes, an even number; half of them teach the attackers (default: 128); with RUN: those that "
+        "teach the attackers (default: as many as the run has, at least 64)",
     )
     privacy.add_argument("--seed", type=int, metavar="S", help="seed of all random streams")
     privacy.add_argument("--engine", metavar="NAME", help="power flow engine; see `cosim engines`")
@@ -275,9 +280,12 @@ def _add(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
 
 
 def _add_scenario(
-    parser: argparse.ArgumentParser, what: str = "scenario file (YAML)", example: str = "fleet.size=40"
+    parser: argparse.ArgumentParser,
+    what: str = "scenario file (YAML)",
+    example: str = "fleet.size=40",
+    metavar: str = "FILE",
 ) -> None:
-    parser.add_argument("file", metavar="FILE", help=what)
+    parser.add_argument("file", metavar=metavar, help=what)
     parser.add_argument(
         "--set",
         dest="overrides",

@@ -14,6 +14,7 @@
     ├── QueueError           the question: a station has no such steady state
     ├── ReportError          who asked for a page or a picture
     └── RecordError          the owner of a run folder
+        └── RepetitionError  a stored run is not the same when it is run again
 
 Exceptions of other libraries are turned into these where they enter, and never reach a user bare.
 """
@@ -109,3 +110,7 @@ class ReportError(CosimError):
 
 class RecordError(CosimError):
     """A run folder cannot be read or written."""
+
+
+class RepetitionError(RecordError):
+    """A stored run is not the same when it is run again."""

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from agents.twins.eavesdropper import Eavesdropper as Eavesdropper
     from agents.twins.eavesdropper import Overheard as Overheard
 
+    #: Who listens, who attacks with what is heard, who counts it, and what noise guarantees.
+    Listening = tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]], Guarantee | None]
+
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
     """The overrides that stand for the choices that everybody makes.
@@ -203,9 +206,7 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
     return Trainer([system.spec for system in systems], **asked)
 
 
-def eavesdrop(
-    system: System, *, allow_code: bool
-) -> tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]], Guarantee | None]:
+def eavesdrop(system: System, *, allow_code: bool) -> Listening:
     """Make a scenario's controller with somebody who listens, who attacks with what is heard, and who counts it.
 
     Beside them stands what the fleet's noise guarantees, None without noise.

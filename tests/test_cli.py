@@ -685,7 +685,7 @@ def test_lists_name_controllers_and_engines(said: Any) -> None:
     assert [line.split()[0] for line in out.splitlines()] == names
 
 
-COMMANDS = ("run", "compare", "verify", "train", "bound", "check", "schema", "controllers", "engines")
+COMMANDS = ("run", "compare", "verify", "train", "bound", "privacy", "check", "schema", "controllers", "engines")
 
 
 @pytest.mark.parametrize("words", [(), *((command,) for command in COMMANDS)])

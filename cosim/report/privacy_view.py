@@ -37,36 +37,52 @@ def privacy_view(summary: Mapping[str, Any]) -> Group:
     restored = summary["metrics"]["load_restoration_ratio"]
     interval = "" if restored["low"] is None else f" ({restored['low']:.3f} to {restored['high']:.3f})"
     mean = "none" if restored["mean"] is None else f"{restored['mean']:.3f}{interval}"
-    lines = [
-        f"{summary['scenario']}: {summary['controller']}, {summary['fleet_size']} EVs, {summary['episodes']} held-out "
-        f"episodes, seed {summary['seed']}",
-        f"load restored: {mean}",
-    ]
-    question = [
-        "",
-        "how far attackers are off who know all about half of the episodes, in the other half",
-    ]
+    lines = [*_about(summary), f"load restored: {mean}"]
+    question = ["", _question(summary)]
     heard = [f"{word}: {about}" for word, about in HEARERS.values()]
     guessed = [f"{name}: {about}" for name, about in GUESSERS.items()]
-    remarks = [
-        "",
-        *heard,
-        "",
-        *guessed,
-        "charge in points of the battery",
-        "",
-        _membership(summary),
-        _guarantee(summary),
-    ]
+    remarks = [*heard, "", *guessed, "charge in points of the battery", "", _membership(summary), _guarantee(summary)]
     return Group(
-        *map(Text, lines), _traffic(summary["traffic"]), *map(Text, question), _attacks(summary), *map(Text, remarks)
+        *map(Text, lines),
+        _traffic(summary["traffic"]),
+        *map(Text, question),
+        _attacks(summary),
+        *map(Text, ["", *remarks]),
     )
+
+
+def _about(summary: Mapping[str, Any]) -> list[str]:
+    """Which episodes of what these are."""
+    fleet, run = f"{summary['controller']}, {summary['fleet_size']} EVs", summary["run"]
+    count, seed = summary["episodes"], f"seed {summary['seed']}"
+    if run is None:
+        return [f"{summary['scenario']}: {fleet}, {count} held-out episodes, {seed}"]
+    lines = [
+        f"{run['folder']}: {summary['scenario']}, {fleet}, {_episodes(count)}, {seed}; the same to the last bit when "
+        "run again"
+    ]
+    if run["interrupted"]:
+        lines.append(
+            f"interrupted: {count} of {run['episodes_planned']} episodes are finished, and only these are attacked"
+        )
+    return lines
+
+
+def _question(summary: Mapping[str, Any]) -> str:
+    if summary["run"] is None:
+        return "how far attackers are off who know all about half of the episodes, in the other half"
+    known = summary["episodes_known"]
+    return f"how far attackers are off in the run, who know all about {_episodes(known)} that are held out of it"
+
+
+def _episodes(count: int) -> str:
+    return f"{count} episode{'' if count == 1 else 's'}"
 
 
 def _membership(summary: Mapping[str, Any]) -> str:
     found = summary["membership"]
     if found["mean"] is None:
-        return "in the run or not: too few episodes to ask"
+        return "in the run or not: not asked, for one episode has no other whose vehicles are strangers to it"
     interval = "" if found["low"] is None else f" ({found['low']:.2f} to {found['high']:.2f})"
     return (
         f"in the run or not: by sums, a vehicle that was looks likelier than one that was not with probability "
