@@ -274,7 +274,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _privacy(options: argparse.Namespace) -> int:
-    from cosim.errors import RecordError, RepetitionError
+    from cosim.errors import RepetitionError
     from cosim.privacy import DEFAULT_EPISODES, privacy, privacy_of_run
 
     attack: Callable[..., Privacy]
@@ -293,8 +293,6 @@ def _privacy(options: argparse.Namespace) -> int:
             found = attack(allow_code=options.allow_code, progress=progress)
     except RepetitionError as error:
         return _failed(options, error, DIFFERS)
-    except RecordError as error:
-        return _failed(options, error, SCENARIO_WRONG)
     if options.json:
         print(json.dumps(found.summary(), allow_nan=False))
         return GOOD

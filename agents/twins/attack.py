@@ -61,7 +61,7 @@ def nothing(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
 
 
 def sums(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
-    """What all mean to do at each station, in the slots that messages tell of: what the core sees."""
+    """What all mean to do at each station, in the slots that messages tell of, as a slot's decisions end."""
     parts = []
     for totals in (heard.fed_kwh, heard.drawn_kwh):
         parts += [_ahead(totals[episode, slot], slot, k) for k in range(OFFERED)]
@@ -99,10 +99,14 @@ def remembered_messages(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -
     return np.concatenate(parts, axis=1)
 
 
-def message_or_silence(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
-    """The vehicle's own message of the slot and 1, or only zeros where it sent none."""
-    spoke = (heard.decided[episode, slot, ev] > 0)[:, None]
-    return np.concatenate([messages(heard, episode, slot, ev) * spoke, spoke], axis=1)
+def or_silence(hears: Hears) -> Hears:
+    """What is heard where the vehicle sends a message and 1, or only zeros where it sends none."""
+
+    def hears_or_not(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
+        spoke = (heard.decided[episode, slot, ev] > 0)[:, None]
+        return np.concatenate([hears(heard, episode, slot, ev) * spoke, spoke], axis=1)
+
+    return hears_or_not
 
 
 #: What attackers may hear, by name.
@@ -114,7 +118,12 @@ OBSERVERS: Mapping[str, Hears] = {
     "messages of four slots": remembered_messages,
 }
 #: What attackers may hear slot by slot, in slots too in which the vehicle sends nothing.
-SLOT_BY_SLOT: Mapping[str, Hears] = {"nothing": nothing, "sums": sums, "messages": message_or_silence}
+SLOT_BY_SLOT: Mapping[str, Hears] = {
+    "nothing": nothing,
+    "sums": sums,
+    "turns": or_silence(turns),
+    "messages": or_silence(messages),
+}
 #: How attackers guess who take each slot by itself.
 GUESSES: Mapping[str, Guesses] = {"neighbours": by_neighbours, "network": by_network}
 #: How attackers guess who read slot by slot.

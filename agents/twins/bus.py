@@ -264,9 +264,9 @@ class MessageBus:
         Returns:
             `flows` (by class, phase, sender's and receiver's role; the receiver is None for what was sent), `nodes`
             (by node and class), and of training and execution each: `per_ev_and_slot`, `balance` and
-            `balance_on_board`, of twins that run in their vehicles (all with and without weights), and raw private
-            bytes that left their owner; what was refused, lost, never delivered; and `declared`: what was declared
-            derived, why, how often.
+            `balance_on_board`, of twins that run in their vehicles (all with and without weights), raw private bytes
+            that left their owner, and how decentral they rest; what was refused, lost, never delivered; and `declared`:
+            what was declared derived, why, how often.
         """
         return {
             "evs": self.population.evs,
@@ -286,6 +286,7 @@ class MessageBus:
         found: dict[str, Any] = {"raw_bytes_left": left_bytes}
         if raw_bytes_produced:
             found["data_decentralisation"] = 1.0 - left_bytes / raw_bytes_produced
+            found["data_entropy_bits"] = self.count_of.raw_entropy_bits(phase, raw_bytes_produced)
         for name, weights in (("together", True), ("without_weights", False)):
             of_evs = self.count_of.of_evs(phase, weights=weights)
             found[name] = {

@@ -107,6 +107,29 @@ class TrafficCount:
         """Raw private bytes that somebody got who is not their owner."""
         return sum(int(table[:, RAW_LEFT].sum()) for key, table in self.received.items() if key[1] == phase)
 
+    def raw_entropy_bits(self, phase: Phase, raw_bytes_produced: float) -> float:
+        """How decentral raw private bytes rest: the entropy of the node with which a byte is found [bits].
+
+        A byte that somebody else got is found there, every other one with its owner: log2 of the number of vehicles if
+        none has left, 0 if the core has all.
+
+        Args:
+            phase: What for.
+            raw_bytes_produced: Raw bytes of all vehicles together, each as many; > 0.
+
+        Source:
+            Shannon 1948, A mathematical theory of communication.
+        """
+        left: dict[Role, Floats] = {}
+        for (_, of_phase, _, role), table in self.received.items():
+            if of_phase == phase:
+                left[role] = left.get(role, 0.0) + table[:, RAW_LEFT].astype(np.float64)
+        kept_bytes = max(raw_bytes_produced - self.raw_left_bytes(phase), 0.0)
+        evs = max(self._population.evs, 1)
+        found = np.concatenate([np.full(evs, kept_bytes / evs), *left.values()])
+        share = found[found > 0.0] / found.sum()
+        return float(-(share * np.log2(share)).sum())
+
     def of_evs(self, phase: Phase, *, weights: bool) -> dict[str, int]:
         """What vehicles and twins sent and received, with or without the weights of networks."""
         up = _total(self.sent, lambda key: key[2] in OWNED and _counts(key, phase, weights))

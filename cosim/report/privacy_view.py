@@ -13,11 +13,12 @@ from rich.text import Text
 #: Who hears what: a word for it, and what is meant.
 HEARERS = {
     "nothing": ("guess", "hears nothing: what any message must be held against"),
-    "sums": (
+    "sums": ("late reader", "hears sums of all by station and slot, when all have decided"),
+    "turns": (
         "core",
-        "hears sums of all by station and slot; so does who reads the board only at a slot's end",
+        "hears how these sums change by the turn of a vehicle, or of all that decide with it; so do all who read them",
     ),
-    "messages": ("station", "hears a vehicle's message; so does a neighbour who reads the board before and after it"),
+    "messages": ("station", "hears a vehicle's message"),
     "messages of four slots": ("stations", "hear its messages of four slots, and know that they are of one vehicle"),
 }
 #: How attackers guess.
@@ -113,16 +114,20 @@ def _traffic(traffic: Mapping[str, Any]) -> Table:
     table.add_column("in training", justify="right")
     phases = [traffic[phase] for phase in ("execution", "training")]
     evs = [phase["without_weights"]["per_ev_and_slot"] for phase in phases]
-    balances = [phase["without_weights"]["balance"] for phase in phases]
+    balances, on_board = (
+        [phase["without_weights"][name] for phase in phases] for name in ("balance", "balance_on_board")
+    )
     of_all = traffic["evs"] * traffic["slots"]
     rows: dict[str, list[str]] = {
         "an EV sends in a slot [bytes]": [_number(ev["sent_bytes"]) for ev in evs],
         "an EV receives in a slot [bytes]": [_number(ev["received_bytes"]) for ev in evs],
         "raw bytes that leave an EV in a slot": [_number(phase["raw_bytes_left"] / max(of_all, 1)) for phase in phases],
         "share of raw bytes that stay": [_number(phase.get("data_decentralisation"), 3) for phase in phases],
+        "entropy of where raw bytes are [bits]": [_number(phase.get("data_entropy_bits"), 2) for phase in phases],
         "Jain's index of the load of all nodes": [_number(balance["jain"], 3) for balance in balances],
         "busiest node": [balance["busiest"] or "none" for balance in balances],
         "its load over the mean": [_number(balance["busiest_over_mean"], 2) for balance in balances],
+        "the same with twins in their vehicles": [_number(balance["busiest_over_mean"], 2) for balance in on_board],
     }
     for name, cells in rows.items():
         table.add_row(Text(name), *cells)

@@ -1,6 +1,6 @@
-"""What rounding, noise and sums protect, and what they cost: the table and the picture of docs/guides/privacy.md.
+"""What rounding, noise and rounds protect, and what they cost: the table and the picture of docs/guides/privacy.md.
 
-python tests/benchmarks/privacy_sweep.py [--controller team-ppo] [--episodes 64] [--svg docs/privacy_sweep.svg]
+python tests/benchmarks/privacy_sweep.py [--controller dt-maddpg] [--episodes 128] [--svg docs/privacy_sweep.svg]
                                          [--kept sweep.json]
 
 Attacks the fleet on held-out episodes with `cosim privacy`, once for each protection. `--kept` keeps what was found,
@@ -13,9 +13,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
@@ -28,15 +28,30 @@ from picture import Line, svg
 from cosim.privacy import privacy
 
 SCENARIO, ENGINE = ROOT / "scenarios" / "outage_33bus.yaml", "lindistflow"
-#: Options of the board that are tried [kWh]; each with the other one at 0.
-UNITS_KWH, NOISES_KWH = (0, 5, 10, 20, 40), (0, 5, 10, 20)
+
+
+class Protection(NamedTuple):
+    """What is done: energies rounded, noise on them, and EVs that decide in rounds; 0 rounds are one after another."""
+
+    unit_kwh: int = 0
+    noise_kwh: int = 0
+    rounds: int = 0
+
+
+BARE = Protection()
+UNITS = (BARE, *(Protection(unit_kwh=unit) for unit in (5, 10, 20, 40)))
+NOISES = (BARE, *(Protection(noise_kwh=noise) for noise in (5, 10, 20)))
+ROUNDS = (BARE, *(Protection(rounds=rounds) for rounds in (15, 10, 6, 5, 4, 3, 2)))
+BOTH = tuple(Protection(unit_kwh=unit, rounds=6) for unit in (5, 10, 20))
+TRIED = (*UNITS, *NOISES[1:], *ROUNDS[1:], *BOTH)
 #: Who attacks: what stands for him in the table, what he hears, and how he guesses. `sequence` reads all slots so far.
 SINGLE = ("neighbours", "network")
 VIEWS = {
     "one message": ("messages", SINGLE),
     "four messages": ("messages of four slots", SINGLE),
     "all messages": ("messages", ("sequence",)),
-    "sums": ("sums", (*SINGLE, "sequence")),
+    "core": ("turns", (*SINGLE, "sequence")),
+    "late reader": ("sums", (*SINGLE, "sequence")),
     "a guess": ("nothing", (*SINGLE, "sequence")),
 }
 Found = dict[str, Any]
@@ -44,35 +59,32 @@ Found = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--controller", default="team-ppo")
-    parser.add_argument("--episodes", type=int, default=64)
+    parser.add_argument("--controller", default="dt-maddpg")
+    parser.add_argument("--episodes", type=int, default=128)
     parser.add_argument("--svg", type=Path, default=ROOT / "docs" / "privacy_sweep.svg")
     parser.add_argument("--kept", type=Path)
     asked = parser.parse_args()
     kept: dict[str, Found] = json.loads(asked.kept.read_text()) if asked.kept and asked.kept.exists() else {}
-    for unit_kwh, noise_kwh in tried():
-        name = key(unit_kwh, noise_kwh)
-        if name not in kept:
-            kept[name] = attacked(asked.controller, asked.episodes, unit_kwh, noise_kwh)
+    for protection in TRIED:
+        if key(protection) not in kept:
+            kept[key(protection)] = attacked(asked.controller, asked.episodes, protection)
             if asked.kept:
                 asked.kept.write_text(json.dumps(kept))
     print(table(kept))
     asked.svg.write_text(picture(kept), encoding="utf-8")
 
 
-def tried() -> Iterator[tuple[int, int]]:
-    """Unit and noise of each run [kWh]."""
-    yield from ((unit_kwh, 0) for unit_kwh in UNITS_KWH)
-    yield from ((0, noise_kwh) for noise_kwh in NOISES_KWH if noise_kwh)
+def key(protection: Protection) -> str:
+    return f"unit {protection.unit_kwh}, noise {protection.noise_kwh}, rounds {protection.rounds}"
 
 
-def key(unit_kwh: int, noise_kwh: int) -> str:
-    return f"unit {unit_kwh}, noise {noise_kwh}"
-
-
-def attacked(controller: str, episodes: int, unit_kwh: int, noise_kwh: int) -> Found:
+def attacked(controller: str, episodes: int, protection: Protection) -> Found:
     """What `cosim privacy` finds."""
-    options = [f"controller.options.offer_unit_kwh={unit_kwh}", f"controller.options.offer_noise_kwh={noise_kwh}"]
+    options = [
+        f"controller.options.offer_unit_kwh={protection.unit_kwh}",
+        f"controller.options.offer_noise_kwh={protection.noise_kwh}",
+        f"controller.options.rounds={protection.rounds}",
+    ]
     return privacy(SCENARIO, controller=controller, episodes=episodes, engine=ENGINE, overrides=options).summary()
 
 
@@ -85,15 +97,15 @@ def charge_points(found: Mapping[str, Any], view: str) -> float:
 
 def table(kept: Mapping[str, Found]) -> str:
     """Restoration, the attackers' errors and what is guaranteed, as Markdown."""
-    heads = ["unit [kWh]", "noise [kWh]", "load restored", *VIEWS, "member", "epsilon"]
+    heads = ["unit [kWh]", "noise [kWh]", "rounds", "load restored", *VIEWS, "member", "epsilon"]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for unit_kwh, noise_kwh in tried():
-        found = kept[key(unit_kwh, noise_kwh)]
+    for protection in TRIED:
+        found = kept[key(protection)]
         errors = [f"{charge_points(found, view):.1f}" for view in VIEWS]
         epsilon = f"{found['guarantee']['epsilon']:,.0f}" if found["guarantee"] else "none"
         member = f"{found['membership']['mean']:.2f}"
-        cells = [str(unit_kwh), str(noise_kwh), f"{restored(found):.3f}", *errors, member, epsilon]
-        rows.append("| " + " | ".join(cells) + " |")
+        done = [str(protection.unit_kwh), str(protection.noise_kwh), str(protection.rounds or "in turn")]
+        rows.append("| " + " | ".join([*done, f"{restored(found):.3f}", *errors, member, epsilon]) + " |")
     return "\n".join(rows)
 
 
@@ -102,24 +114,27 @@ def restored(found: Mapping[str, Any]) -> float:
 
 
 def picture(kept: Mapping[str, Found]) -> str:
-    """Restoration over the attackers' error: rounding and noise for those who hear messages, and sums as they are.
+    """Restoration over the attackers' error: rounding, noise and rounds for the core, and who hears all messages.
 
-    Points at one height are of one run, so amounts stand at one of them; small units lie too close for words.
+    Points at one height are of one run, so amounts stand at one of them; what lies too close for words has none.
     """
-    units = [("" if unit_kwh < 10 else f"{unit_kwh} kWh", kept[key(unit_kwh, 0)]) for unit_kwh in UNITS_KWH]
-    noises = [(f"{noise_kwh} kWh" if noise_kwh else "", kept[key(0, noise_kwh)]) for noise_kwh in NOISES_KWH]
+    units = [(f"{p.unit_kwh} kWh" if p.unit_kwh >= 10 else "", kept[key(p)]) for p in UNITS]
+    noises = [(f"{p.noise_kwh} kWh" if p.noise_kwh else "", kept[key(p)]) for p in NOISES]
+    rounds = [(f"{p.rounds}" if 0 < p.rounds < 10 else "", kept[key(p)]) for p in ROUNDS]
+    both = [(f"6, {p.unit_kwh} kWh", kept[key(p)]) for p in BOTH]
     lines = [
-        line(f"{protection}, {view}", runs, view)
-        for protection, runs in (("rounded", units), ("noise", noises))
-        for view in ("one message", "all messages")
+        line("rounded, in turn: core", units, "core"),
+        line("noise, in turn: core", noises, "core"),
+        line("rounds: core", rounds, "core"),
+        line("six rounds, rounded: core", both, "core"),
+        line("rounds: who hears all messages", rounds[:4], "all messages"),
     ]
-    lines.append(line("nothing added, sums", units[:1], "sums"))
     return svg(lines, "best attacker's error of the state of charge [points]", "load restored")
 
 
 def line(name: str, runs: Sequence[tuple[str, Found]], view: str) -> Line:
     x = [charge_points(found, view) for _, found in runs]
-    marks = [mark + promised(found) if view == "one message" else "" for mark, found in runs]
+    marks = [mark + promised(found) if view == "core" else "" for mark, found in runs]
     return Line(name, x, [restored(found) for _, found in runs], marks=marks)
 
 

@@ -50,3 +50,4 @@ def test_raw_bytes_leave_only_where_the_core_learns_from_them() -> None:
     per_ev_slot = 4 * (2 * EvVector(SPEC).length + 4)
     assert raw["raw_bytes_left"] == 2 * SPEC.slots * SPEC.fleet_size * per_ev_slot
     assert raw["data_decentralisation"] == 0.0
+    assert (messages["data_entropy_bits"], raw["data_entropy_bits"]) == (2.0, 0.0)

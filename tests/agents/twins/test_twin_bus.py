@@ -115,6 +115,9 @@ def test_uploads_of_raw_values_are_counted_where_they_are_allowed() -> None:
     report = bus.report(raw_bytes_produced=2 * raw_bytes)
     assert report["training"]["raw_bytes_left"] == raw_bytes
     assert report["training"]["data_decentralisation"] == 0.5
+    # Half of the bytes are with the core, the other half evenly with three vehicles.
+    assert report["training"]["data_entropy_bits"] == pytest.approx(1.0 + 0.5 * np.log2(3))
+    assert report["execution"]["data_entropy_bits"] == pytest.approx(np.log2(3))
     assert report["execution"]["raw_bytes_left"] == 0
     with pytest.raises(MessageError, match=r"Weights.values is public, and core 0 gives a raw value"):
         bus.send(CORE, TWIN, Weights(0, arrived[CORE].observation), TRAINING)
