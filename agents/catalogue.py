@@ -199,6 +199,8 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         values[name] = float(value) if kinds[name] is float else value
     if values.get("epsilon_until", 1.0) == 0.0:
         raise ControllerError("algorithm.epsilon_until: must be above 0, got 0")
+    if values.get("gamma", 1.0) > 1.0:
+        raise ControllerError(f"algorithm.gamma: must be at most 1, got {values['gamma']:g}")
     return settings(**{**values, **line.presets})
 
 

@@ -224,6 +224,9 @@ def eavesdrop(system: System, *, allow_code: bool) -> Listening:
         from agents.twins.attack import Attacker
 
         listener, count = _listener(system, fleet)
+    if count.keywords["alone"]:
+        name = system.scenario.controller.name
+        raise ControllerError(f"controller {name!r} shares nothing: each of its EVs decides by itself")
     guarantee = None if listener.noise is None else guarantee_of(listener.noise)
     return listener, Attacker(system.spec), count, guarantee
 
@@ -271,7 +274,7 @@ def is_trained_commuters(system: System) -> bool:
     return guides_commuters(system.scenario.controller.name)
 
 
-def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable[[Overheard], dict[str, Any]]]:
+def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, partial[dict[str, Any]]]:
     """Who listens to a fleet, and who counts what is heard."""
     from agents.catalogue import LINES, Shares
     from agents.trained import TrainedFleet
@@ -279,10 +282,13 @@ def _listener(system: System, fleet: Controller) -> tuple[Eavesdropper, Callable
     from agents.twins.flows import flows_of
 
     name = system.scenario.controller.name
-    shares: Shares = next((line.shares for line in LINES if line.name == name), "nothing")
+    line = next((line for line in LINES if line.name == name), None)
+    shares: Shares = "nothing" if line is None else line.shares
     listener = Eavesdropper(system.spec, fleet, name)
     weights = fleet.weights if isinstance(fleet, TrainedFleet) else 0
-    return listener, partial(flows_of, system.spec, shares=shares, weights=weights, used=listener.bus)
+    alone = line is not None and shares == "nothing"
+    counted = partial(flows_of, system.spec, shares=shares, weights=weights, used=listener.bus, alone=alone)
+    return listener, counted
 
 
 def make_explorer(systems: Sequence[System], **asked: Any) -> Explorer:

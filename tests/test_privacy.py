@@ -44,8 +44,9 @@ def test_messages_give_away_what_sums_do_not(capsys: pytest.CaptureFixture[str])
 
 
 def test_who_shares_nothing_cannot_be_heard() -> None:
-    with pytest.raises(ControllerError, match="controller 'greedy' shares nothing"):
-        privacy(OUTAGE, controller="greedy", episodes=2)
+    for name in ("greedy", "independent"):
+        with pytest.raises(ControllerError, match=f"controller '{name}' shares nothing"):
+            privacy(OUTAGE, controller=name, episodes=2)
 
 
 def test_half_of_the_episodes_must_be_a_number() -> None:

@@ -34,7 +34,13 @@ EPISODES_OF_ROUND = 64
 
 
 def flows_of(
-    spec: FleetSpec, heard: Overheard, shares: Shares, *, weights: int = 0, used: MessageBus | None = None
+    spec: FleetSpec,
+    heard: Overheard,
+    shares: Shares,
+    *,
+    weights: int = 0,
+    used: MessageBus | None = None,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Count what went, and in training would go, over the bus.
 
@@ -49,6 +55,7 @@ def flows_of(
         heard: What the fleet said.
         shares: What whoever trains is told.
         weights: Numbers in the network that the core hands on; 0 if it hands on none.
+        alone: Whether each EV decides by itself, so that it tells nobody what it intends.
         used: The bus that carried all that was heard, if one did: then what it counted is what went in use.
 
     Returns:
@@ -64,7 +71,9 @@ def flows_of(
         bus.begin_slot(slot, replicas=episodes)
         for phase in Phase:
             if used is None or phase != Phase.EXECUTION:
-                _count_slot(bus, spec, heard, slot, phase)
+                _count_known(bus, spec, episodes, slot, phase)
+                if not alone:
+                    _count_told(bus, heard, slot, phase)
         if shares == "raw":
             _count_uploads(bus, spec, episodes, evs)
         raw_bytes += episodes * evs * _upload_bytes(spec)
@@ -135,22 +144,26 @@ def sent_intentions(heard: Overheard, slot: int) -> SentIntentions:
     )
 
 
-def _count_slot(bus: MessageBus, spec: FleetSpec, heard: Overheard, slot: int, phase: Phase) -> None:
-    episodes, slots, evs = heard.decided.shape
-    left = slots - slot
-    everybody = np.tile(np.arange(evs), episodes)
+def _count_known(bus: MessageBus, spec: FleetSpec, episodes: int, slot: int, phase: Phase) -> None:
+    """What twins hear of their vehicles and of the grid as a slot begins."""
+    everybody = np.tile(np.arange(spec.fleet_size), episodes)
     state: dict[str, Any] = {"position_km": 2}
     bus.count(TwinState, Role.VEHICLE, Role.TWIN, phase, state, senders=everybody, receivers=everybody)
+    stations, microgrids = (np.tile(np.arange(n), episodes) for n in (len(spec.station_name), len(spec.microgrid_name)))
+    _count_told_to_all(bus, StationLimit, Role.STATION, phase, {}, stations)
+    ahead = dict.fromkeys(("deficit_kw", "surplus_kw"), spec.slots - slot)
+    _count_told_to_all(bus, Forecast, Role.MICROGRID, phase, ahead, microgrids)
+
+
+def _count_told(bus: MessageBus, heard: Overheard, slot: int, phase: Phase) -> None:
+    """What EVs that decide tell their stations, and these everybody."""
     sent = sent_intentions(heard, slot)
     told: dict[str, Any] = {"offers": sent.offers}
     bus.count(Intention, Role.TWIN, Role.STATION, phase, told, senders=sent.ev, receivers=sent.station)
     # One message of each station for each turn that changed anything there.
     tells = np.unique(np.stack([sent.episode, sent.turn, sent.station]), axis=1)[2]
-    totals = {"drawn": left, "fed": left, "chargers": left}
+    totals = dict.fromkeys(("drawn", "fed", "chargers"), heard.decided.shape[1] - slot)
     _count_told_to_all(bus, BoardTotals, Role.STATION, phase, totals, tells)
-    stations, microgrids = (np.tile(np.arange(n), episodes) for n in (len(spec.station_name), len(spec.microgrid_name)))
-    _count_told_to_all(bus, StationLimit, Role.STATION, phase, {}, stations)
-    _count_told_to_all(bus, Forecast, Role.MICROGRID, phase, {"deficit_kw": left, "surplus_kw": left}, microgrids)
 
 
 def _count_told_to_all(

@@ -99,6 +99,7 @@ def test_a_fine_tuning_begins_with_the_weights_of_its_line(system: System, tmp_p
         ),
         ({"settings": {"hiden": 3}}, "algorithm.hiden: maddqn has no such setting; it has hidden, steps"),
         ({"settings": {"hidden": 2.5}}, "algorithm.hidden: must be a whole number of at least 1, got 2.5"),
+        ({"settings": {"gamma": 2}}, "algorithm.gamma: must be at most 1, got 2"),
         ({"settings": {"gamma": "x"}}, "algorithm.gamma: must be a number of at least 0, got 'x'"),
         ({"settings": {"updates": 0}}, "algorithm.updates: must be a whole number of at least 1, got 0"),
         (

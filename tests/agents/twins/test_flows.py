@@ -42,6 +42,11 @@ def test_weights_are_handed_on_once_a_round_unless_each_learns_alone() -> None:
         assert (with_weights - without) * 2 * SPEC.slots == pytest.approx(rounds * size)
 
 
+def test_who_decides_alone_tells_nobody_what_it_intends() -> None:
+    found = flows_of(SPEC, overheard(), "nothing", alone=True)
+    assert {flow["class"] for flow in found["flows"]} == {"TwinState", "StationLimit", "Forecast"}
+
+
 def test_raw_bytes_leave_only_where_the_core_learns_from_them() -> None:
     heard = overheard()
     raw, messages = (flows_of(SPEC, heard, shares)["training"] for shares in ("raw", "messages"))
