@@ -261,7 +261,11 @@ def test_training_seeds_count_as_values_of_one_controller(seeds: list[Path]) -> 
 def test_what_is_disclosed_is_what_privacy_counts() -> None:
     names = ("independent", "maddpg-pointer", "dt-maddpg", "coordinated")
     heard, silent = (compare((*names, "greedy"), privacy=each).points[0] for each in (True, False))
-    for name in names:
+    alone = heard.controllers["independent"].privacy
+    assert alone is not None
+    assert alone.execution == alone.training
+    assert alone.execution.sent_messages_per_ev_and_slot == 1.0  # its state, to its own twin
+    for name in names[1:]:
         counted = privacy(SCENARIO, controller=name, episodes=EPISODES, engine="lindistflow").traffic
         found = heard.controllers[name].privacy
         assert found is not None

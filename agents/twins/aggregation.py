@@ -1,6 +1,6 @@
 """What all EVs together offer at each station and slot, so that the core sees sums and no EV's offers.
 
-I = EVs, H = stations, K = slots ahead, R = replicas.
+I = EVs, H = stations, K = numbers of each.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.twins.bus import MessageBus
-from agents.twins.message import PRIME, Intention, IntentionShare, Message, ShareAgreement, ShareHolding, ShareSum
+from agents.twins.message import PRIME, IntentionShare, Message, ShareAgreement, ShareHolding, ShareSum
 from agents.twins.node import Node, Role
 from agents.twins.sharing import restored, shares_of
 from agents.twins.taint import derived, mark_of, named
@@ -39,120 +38,6 @@ class DropOut(IntEnum):
 
 
 _NOBODY: Mapping[int, DropOut] = MappingProxyType({})
-
-
-class Aggregation(Protocol):
-    """A way to add up offers."""
-
-    included: Bools
-    """EVs that are in the last sum, shape [I]."""
-
-    def total(
-        self,
-        offers: Ints,
-        *,
-        slot: int,
-        phase: Phase,
-        present: Bools | None = None,
-        drop_outs: Mapping[int, DropOut] = _NOBODY,
-    ) -> Ints:
-        """Add up offers, message by message over the bus.
-
-        Args:
-            offers: What each EV offers [offer units], declared derived, shape [I, H, K].
-            slot: Slot that begins.
-            phase: What for.
-            present: EVs that take part, shape [I]; all without. One that has left is no longer in any sum.
-            drop_outs: EVs that are lost on the way, and when.
-
-        Returns:
-            Sums over the EVs in `included`, shape [H, K].
-
-        Raises:
-            AggregationError: If a sum would give an EV away, or too many are lost.
-            MessageError: If offers are not declared derived or out of range.
-        """
-        ...
-
-    def counted(self, offers: Ints, *, slot: int, phase: Phase, present: Bools | None = None) -> Ints:
-        """Add up offers of many replicas, and count the messages that `total` would send if none is lost.
-
-        Args:
-            offers: What each EV offers [offer units], shape [R, I, H, K].
-            slot: Slot that begins.
-            phase: What for.
-            present: EVs that take part, shape [R, I]; all without.
-
-        Returns:
-            Sums, shape [R, H, K].
-
-        Raises:
-            AggregationError: If a sum would give an EV away.
-        """
-        ...
-
-
-class PlainAtStation:
-    """Each station adds up what is sent to it: the core sees sums, the station sees every EV's offers.
-
-    An EV sends nothing to stations where it offers nothing.
-
-    Args:
-        bus: Carries the messages.
-        least_evs: Fewer EVs are not added up.
-
-    Raises:
-        MessageError: If intentions come late on this bus.
-    """
-
-    def __init__(self, bus: MessageBus, *, least_evs: int = 3) -> None:
-        _check_in_slot(bus, Intention)
-        self._bus = bus
-        self._least_evs = least_evs
-        self.included: Bools = np.zeros(bus.population.evs, dtype=bool)
-
-    def total(
-        self,
-        offers: Ints,
-        *,
-        slot: int,
-        phase: Phase,
-        present: Bools | None = None,
-        drop_outs: Mapping[int, DropOut] = _NOBODY,
-    ) -> Ints:
-        """Add up offers, see `Aggregation.total`."""
-        _check_offers(offers)
-        taking_part = _of_all(present, offers.shape[:1])
-        self.included = taking_part.copy()
-        totals: Ints = np.zeros(offers.shape[1:], dtype=np.int64)
-        arrived: list[tuple[int, Intention]] = []
-        for ev in np.flatnonzero(taking_part).tolist():
-            if drop_outs.get(ev, DropOut.SENT) < DropOut.SENT:
-                self.included[ev] = False
-                continue
-            for station in np.flatnonzero(np.asarray(offers[ev]).any(axis=1)).tolist():
-                row: Any = offers[ev, station]
-                arrival: Any = np.argmax(row != 0) + slot
-                message = Intention(ev, slot, arrival, row)
-                to = Node(Role.STATION, station)
-                found = self._bus.send(Node(Role.TWIN, ev), to, message, phase)
-                self.included[ev] &= to in found
-                arrived += [(station, each) for each in found.values()]
-        _check_enough(int(self.included.sum()), self._least_evs)
-        for station, each in arrived:
-            if self.included[each.pseudonym]:
-                totals[station] += each.offers
-        return totals
-
-    def counted(self, offers: Ints, *, slot: int, phase: Phase, present: Bools | None = None) -> Ints:
-        """Add up offers of many replicas, see `Aggregation.counted`."""
-        taking_part = _of_all(present, offers.shape[:2])
-        _check_enough(int(taking_part.sum(axis=1).min(initial=self._least_evs)), self._least_evs)
-        sent = offers.any(axis=3) & taking_part[..., None]
-        _, ev, station = np.nonzero(sent)
-        lengths = {"offers": offers.shape[3]}
-        self._bus.count(Intention, Role.TWIN, Role.STATION, phase, lengths, senders=ev, receivers=station)
-        return _sum_of(offers, taking_part)
 
 
 class SecretSharing:
@@ -204,6 +89,7 @@ class SecretSharing:
         self._least_evs = least_evs
         self._collector = collector or Node(Role.CORE)
         self.included: Bools = np.zeros(bus.population.evs, dtype=bool)
+        """EVs that are in the last sum, shape [I]."""
 
     def total(
         self,
@@ -214,9 +100,24 @@ class SecretSharing:
         present: Bools | None = None,
         drop_outs: Mapping[int, DropOut] = _NOBODY,
     ) -> Ints:
-        """Add up offers, see `Aggregation.total`."""
+        """Add up offers, message by message over the bus.
+
+        Args:
+            offers: What each EV offers [offer units], declared derived, shape [I, H, K].
+            slot: Slot that begins.
+            phase: What for.
+            present: EVs that take part, shape [I]; all without. One that has left is no longer in any sum.
+            drop_outs: EVs that are lost on the way, and when.
+
+        Returns:
+            Sums over the EVs in `included`, shape [H, K].
+
+        Raises:
+            AggregationError: If a sum would give an EV away, or too many are lost.
+            MessageError: If offers are not declared derived or out of range.
+        """
         _check_offers(offers)
-        taking_part = _of_all(present, offers.shape[:1])
+        taking_part = np.ones(len(offers), dtype=bool) if present is None else np.asarray(present, dtype=bool)
         committee = self._committee(taking_part, slot)
         members = {ev: CommitteeMember(place, slot, self._least_evs) for place, ev in enumerate(committee, 1)}
         for ev in np.flatnonzero(taking_part).tolist():
@@ -234,31 +135,6 @@ class SecretSharing:
                 sums += self._bus.send(node, self._collector, answer, phase).values()
         totals: Ints = self._restored(sums).reshape(offers.shape[1:])
         return totals
-
-    def counted(self, offers: Ints, *, slot: int, phase: Phase, present: Bools | None = None) -> Ints:
-        """Add up offers of many replicas, see `Aggregation.counted`."""
-        taking_part = _of_all(present, offers.shape[:2])
-        values = offers.shape[2] * offers.shape[3]
-        groups, times = np.unique(taking_part, axis=0, return_counts=True)
-        for group, replicas in zip(groups, times.tolist(), strict=True):
-            self._count(group, replicas, values, slot, phase)
-        return _sum_of(offers, taking_part)
-
-    def _count(self, taking_part: Bools, replicas: int, values: int, slot: int, phase: Phase) -> None:
-        """Count the messages of some replicas in which the same EVs take part."""
-        twin, role = Role.TWIN, self._collector.role
-        committee, evs = np.array(self._committee(taking_part, slot)), np.flatnonzero(taking_part)
-        senders, receivers = np.repeat(evs, self._size), np.tile(committee, len(evs))
-        others = senders != receivers
-        senders, receivers = np.tile(senders[others], replicas), np.tile(receivers[others], replicas)
-        self._bus.count(IntentionShare, twin, twin, phase, {"shares": values}, senders=senders, receivers=receivers)
-        members = np.tile(committee, replicas)
-        collector = np.full_like(members, self._collector.number)
-        names = {"pseudonyms": len(evs)}
-        self._bus.count(ShareHolding, twin, role, phase, names, senders=members, receivers=collector)
-        asks = np.full(replicas, self._collector.number)
-        self._bus.count(ShareAgreement, role, twin, phase, names, senders=asks, receivers=committee, broadcast=True)
-        self._bus.count(ShareSum, twin, role, phase, {"shares": values}, senders=members, receivers=collector)
 
     def _committee(self, taking_part: Bools, slot: int) -> list[int]:
         """The EVs that are this slot's committee: the next in turn."""
@@ -371,15 +247,6 @@ class CommitteeMember:
         self._has_added_up = True
         total = sum(self._shares[ev] for ev in evs) % PRIME
         return ShareSum(self._slot, self._place, derived(total, because=f"share of a sum over {len(evs)} EVs"))
-
-
-def _of_all(present: Bools | None, shape: tuple[int, ...]) -> Bools:
-    return np.ones(shape, dtype=bool) if present is None else np.asarray(present, dtype=bool)
-
-
-def _sum_of(offers: Ints, taking_part: Bools) -> Ints:
-    totals: Ints = np.where(taking_part[..., None, None], offers, 0).sum(axis=1)
-    return totals
 
 
 def _check_enough(evs: int, least: int) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.board import IntentionBoard
 from agents.offer_noise import OfferNoise
-from agents.twins.bus import MessageBus
-from agents.twins.twin_board import TwinBoard
 from cosim.errors import ControllerError
 from cosim.interface import Action, Controller, FleetSpec, Floats, Ints, LearningController, Observation, can_decide
+
+if TYPE_CHECKING:
+    # Who only listens needs no msgpack.
+    from agents.twins.bus import MessageBus
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Eavesdropper:
     @property
     def bus(self) -> MessageBus | None:
         """The bus that carries what its EVs say, None for none."""
-        return self._board.bus if isinstance(self._board, TwinBoard) else None
+        bus: MessageBus | None = getattr(self._board, "bus", None)
+        return bus
 
     @property
     def noise(self) -> OfferNoise | None:

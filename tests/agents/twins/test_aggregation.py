@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.twins.aggregation import Aggregation, CommitteeMember, DropOut, PlainAtStation, SecretSharing
+from agents.twins.aggregation import CommitteeMember, DropOut, SecretSharing
 from agents.twins.bus import MessageBus
 from agents.twins.channel import Channel
-from agents.twins.message import PRIME, Intention, IntentionShare, ShareAgreement, ShareSum
+from agents.twins.message import PRIME, IntentionShare, ShareAgreement, ShareSum
 from agents.twins.node import Node, Population, Role
 from agents.twins.sharing import restored, shares_of
 from agents.twins.taint import Marked, derived, marked
@@ -45,64 +45,46 @@ def sum_over(values: Marked, included: Any) -> Any:
     return np.asarray(values)[included].sum(axis=0)
 
 
-@pytest.fixture(params=["plain", "shared"])
-def aggregation(request: pytest.FixtureRequest) -> Aggregation:
-    return PlainAtStation(bus()) if request.param == "plain" else sharing()
-
-
-def test_sums_are_exact(aggregation: Aggregation) -> None:
+def test_sums_are_exact() -> None:
+    it = sharing()
     values = offers()
-    assert np.array_equal(aggregation.total(values, **RUN), sum_over(values, np.ones(EVS, dtype=bool)))
-    assert aggregation.included.all()
+    assert np.array_equal(it.total(values, **RUN), sum_over(values, np.ones(EVS, dtype=bool)))
+    assert it.included.all()
 
 
-def test_one_that_has_left_is_in_no_sum(aggregation: Aggregation) -> None:
+def test_one_that_has_left_is_in_no_sum() -> None:
+    it = sharing()
     values, present = offers(), np.ones(EVS, dtype=bool)
     for slot, leaves in enumerate((5, 0)):
-        aggregation.total(values, slot=slot, phase=Phase.EXECUTION, present=present)
+        it.total(values, slot=slot, phase=Phase.EXECUTION, present=present)
         present[leaves] = False
-    total = aggregation.total(values, slot=2, phase=Phase.EXECUTION, present=present)
+    total = it.total(values, slot=2, phase=Phase.EXECUTION, present=present)
     assert np.array_equal(total, sum_over(values, present))
-    assert np.array_equal(aggregation.included, present)
+    assert np.array_equal(it.included, present)
 
 
-def test_too_few_are_refused_with_their_number(aggregation: Aggregation) -> None:
+def test_too_few_are_refused_with_their_number() -> None:
+    it = sharing()
     present = np.zeros(EVS, dtype=bool)
     present[:2] = True
     with pytest.raises(AggregationError, match=r"2 EVs are too few for a sum that hides each of them: \d are"):
-        aggregation.total(offers(), **RUN, present=present)
-    with pytest.raises(AggregationError, match="2 EVs are too few"):
-        aggregation.counted(np.asarray(offers())[None], **RUN, present=present[None])
+        it.total(offers(), **RUN, present=present)
     drop_outs = dict.fromkeys(range(2, 8), DropOut.BEFORE)
     with pytest.raises(AggregationError, match=r"2 EVs are too few|2 of 5 members"):
-        aggregation.total(offers(), slot=0, phase=Phase.EXECUTION, drop_outs=drop_outs)
+        it.total(offers(), slot=0, phase=Phase.EXECUTION, drop_outs=drop_outs)
 
 
 @pytest.mark.parametrize("visibility", [Visibility.RAW, None])
-def test_offers_must_be_declared_derived(aggregation: Aggregation, visibility: str | None) -> None:
+def test_offers_must_be_declared_derived(visibility: str | None) -> None:
     values: Any = np.asarray(offers())
     with pytest.raises(MessageError, match="declare them"):
-        aggregation.total(values if visibility is None else marked(values, visibility, "Observation.x"), **RUN)
+        sharing().total(values if visibility is None else marked(values, visibility, "Observation.x"), **RUN)
 
 
 @pytest.mark.parametrize("values", [np.zeros((EVS, STATIONS)), np.zeros((EVS, 1, 1)), np.full((EVS, 1, 1), 2**28)])
-def test_offers_that_cannot_be_added_up_are_refused(aggregation: Aggregation, values: Any) -> None:
+def test_offers_that_cannot_be_added_up_are_refused(values: Any) -> None:
     with pytest.raises(MessageError, match="offer"):
-        aggregation.total(derived(values, because="a test's"), **RUN)
-
-
-def test_counting_counts_the_messages_of_the_protocol(aggregation: Aggregation) -> None:
-    other = PlainAtStation(bus()) if isinstance(aggregation, PlainAtStation) else sharing()
-    values = [offers(1), offers(2), offers(3)]
-    present = np.ones((3, EVS), dtype=bool)
-    present[1, 4] = False
-    sums = [aggregation.total(values[r], **RUN, present=present[r]) for r in range(3)]
-    counted = other.counted(np.array([np.asarray(each) for each in values]), **RUN, present=present)
-    assert np.array_equal(counted, sums)
-    reports = [each._bus.report() for each in (aggregation, other)]  # type: ignore[attr-defined]
-    assert reports[0]["flows"]
-    assert reports[0]["flows"] == reports[1]["flows"]
-    assert reports[0]["nodes"] == reports[1]["nodes"]
+        sharing().total(derived(values, because="a test's"), **RUN)
 
 
 @settings(max_examples=150, deadline=None)
@@ -148,10 +130,6 @@ def test_lost_messages_leave_an_exact_sum_over_those_that_all_members_have() -> 
         sums += 1
         assert np.array_equal(total, sum_over(values, it.included))
     assert sums > 10
-    plain = PlainAtStation(bus(channel=Channel(loss=0.3, seed=1)))
-    total = plain.total(offers(), **RUN)
-    assert 3 <= plain.included.sum() < EVS
-    assert np.array_equal(total, sum_over(offers(), plain.included))
 
 
 def test_the_core_gets_sums_only_and_stations_nothing() -> None:
@@ -164,9 +142,6 @@ def test_the_core_gets_sums_only_and_stations_nothing() -> None:
         ("ShareAgreement", "twin"),
         ("ShareSum", "core"),
     }
-    plain = bus()
-    PlainAtStation(plain).total(offers(), **RUN)
-    assert {row["receiver"] for row in plain.report()["flows"]} == {None, "station"}
 
 
 def test_the_committee_changes_and_everybody_serves() -> None:
@@ -184,8 +159,6 @@ def test_a_threshold_that_lets_two_sums_be_had_is_refused(options: dict[str, int
 def test_a_bus_that_is_late_is_refused() -> None:
     with pytest.raises(MessageError, match="IntentionShare comes 1 slots late"):
         sharing(bus(channel=Channel(latency_slots=1)))
-    with pytest.raises(MessageError, match="Intention comes 1 slots late"):
-        PlainAtStation(bus(apart={Intention: Channel(latency_slots=1)}))
 
 
 def member() -> CommitteeMember:
