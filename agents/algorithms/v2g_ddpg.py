@@ -5,12 +5,13 @@ from -1 to 1. What makes the lines is what a critic knows of the others: nothing
 of their twins' messages.
 
 Source:
-    Lillicrap et al. 2016 (DDPG); Lowe et al. 2017 (MADDPG); Hua et al. 2025, the baselines.
+    Lillicrap et al. 2016 (DDPG); Lowe et al. 2017 (MADDPG); Fujimoto et al. 2018 (TD3: two critics, smoothed targets);
+    Hua et al. 2025, the baselines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,8 @@ class Settings:
         encoding: How a `raw` critic sees the others: `concatenate`d side by side, or as the mean of a `set`.
         others: What the others do in the actor's loss, and in the value of what comes after: what they did in the
             `replay`, or what their `current` actors, or targets, would do.
+        critics: Critics that learn side by side; the least of their targets' values is believed.
+        smoothing: Width of the noise on the target actors' shares, cut off at twice of it.
         width: Width of the two hidden layers.
         gamma: Discount.
         steps: Rewards of a return, N.
@@ -66,6 +69,8 @@ class Settings:
     networks: Literal["own", "shared"] = "shared"
     encoding: Literal["concatenate", "set"] = "set"
     others: Literal["replay", "current"] = "current"
+    critics: int = 2
+    smoothing: float = 0.1
     width: int = 64
     gamma: float = 0.98
     steps: int = 4
@@ -104,6 +109,22 @@ class AloneCritic(nn.Module):
         return values
 
 
+class SideBySide(nn.Module):
+    """Critics that learn from the same, and differ by their first weights.
+
+    Args:
+        critics: The critics.
+    """
+
+    def __init__(self, critics: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.critics = nn.ModuleList(critics)
+
+    def forward(self, *seen: Tensor) -> Tensor:
+        """Their values, shape [critics, S, I]."""
+        return torch.stack([critic(*seen) for critic in self.critics])
+
+
 class V2gDdpg(CommuterAlgorithm):
     """The algorithm.
 
@@ -119,7 +140,9 @@ class V2gDdpg(CommuterAlgorithm):
         self._spec, self._view = spec, View(spec)
         evs = spec.fleet_size if settings.networks == "own" else 0
         self.actor, self.actor_target = (EvNetwork(VIEW, settings.width, evs) for _ in range(2))
-        self.critic, self.critic_target = (self._critic(evs) for _ in range(2))
+        self.critic, self.critic_target = (
+            SideBySide(self._critic(evs) for _ in range(settings.critics)) for _ in range(2)
+        )
         self.actor_target.load_state_dict(self.actor.state_dict())
         self.critic_target.load_state_dict(self.critic.state_dict())
         for target in (self.actor_target, self.critic_target):
@@ -169,6 +192,14 @@ class V2gDdpg(CommuterAlgorithm):
         """What an actor says, shape [..., I]."""
         return self._within(actor(self._view(own, market, slot)))
 
+    def _smoothed(self, share: Tensor, generator: np.random.Generator) -> Tensor:
+        """Shares of target actors with noise, so that a critic's narrow peak is not believed."""
+        width = self.settings.smoothing
+        if not width:
+            return share
+        noise = np.clip(generator.normal(0.0, width, share.shape), -2.0 * width, 2.0 * width)
+        return (share + self.tensor(noise.astype(np.float32))).clamp(-self._spec.max_discharge_share, 1.0)
+
     def _within(self, output: Tensor) -> Tensor:
         """Outputs as shares that may be ordered."""
         return torch.tanh(output).clamp(min=-self._spec.max_discharge_share)
@@ -184,14 +215,16 @@ class V2gDdpg(CommuterAlgorithm):
         then = self._seen(replay, episode, np.minimum(slot + settings.steps, last))
         here, goes_on = now["own"][..., HERE], self._goes_on(replay, episode, slot)
 
-        # The value of what everybody's target actor would do after N rewards; who has left earns nothing more.
+        # The value of what everybody's target actor would do after N rewards, by the critic that thinks less of it; who
+        # has left earns nothing more.
         with torch.no_grad():
-            later = self.share(self.actor_target, then["own"], then["market"], then["slot"])
-            value_later = self.values(self.critic_target, self._others(then, later), later) * goes_on
+            later = self._smoothed(self.share(self.actor_target, then["own"], then["market"], then["slot"]), generator)
+            value_later = self.values(self.critic_target, self._others(then, later), later).amin(dim=0) * goes_on
             wanted = self._returns(replay, episode, slot) + settings.gamma**settings.steps * value_later
 
         value = self.values(self.critic, now, now["action"])
-        critic_loss = mean_of(nn.functional.smooth_l1_loss(value, wanted, reduction="none"), here)
+        losses = nn.functional.smooth_l1_loss(value, wanted.expand_as(value), reduction="none").sum(dim=0)
+        critic_loss = mean_of(losses, here)
         rate = linear(1.0, settings.rate_end, progress)
         norm = settings.gradient_norm
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, norm)
@@ -200,14 +233,14 @@ class V2gDdpg(CommuterAlgorithm):
         # unless the others are taken as they would move, everybody goes where there was room for one.
         output = self.actor(self._view(now["own"], now["market"], now["slot"]))
         share = self._within(output)
-        gain = self.gain(self._others(now, share.detach()), share)
+        gain = self.gain(self._others(now, share.detach()), share)[0]
         actor_loss = mean_of(settings.output_penalty * output.square() - gain, here)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, norm)
 
         self._acting.renew()
         follow(self.actor_target, self.actor, settings.target_rate)
         follow(self.critic_target, self.critic, settings.target_rate)
-        return {"critic_loss": float(critic_loss.detach()), "value": float(mean_of(value.detach(), here))}
+        return {"critic_loss": float(critic_loss.detach()), "value": float(mean_of(value[0].detach(), here))}
 
     def _others(self, seen: Mapping[str, Tensor], share: Tensor) -> Mapping[str, Tensor]:
         """What is known of the others: what they did, or what these shares of all EVs mean."""
@@ -218,14 +251,14 @@ class V2gDdpg(CommuterAlgorithm):
         return {**seen, "action": share}
 
     def values(self, critic: nn.Module, seen: Mapping[str, Tensor], share: Tensor) -> Tensor:
-        """Values of shares of power, given what the others did, shape [S, I]."""
+        """Values of shares of power by each critic, given what the others did, shape [critics, S, I]."""
         view = self._view(seen["own"], seen["market"], seen["slot"])
         done = torch.cat([view, seen["action"][..., None]], dim=-1)
         values: Tensor = critic(view, share[..., None], done, seen["own"][..., HERE])
         return values
 
     def gain(self, seen: Mapping[str, Tensor], share: Tensor) -> Tensor:
-        """What the actor climbs: the value of its shares, shape [S, I]."""
+        """What the actor climbs: the value of its shares by each critic, shape [critics, S, I]."""
         return self.values(self.critic, seen, share)
 
     def _drawn(self, replay: EpisodeReplay, generator: np.random.Generator) -> tuple[Ints, Ints]:

@@ -114,27 +114,20 @@ def restored(found: Mapping[str, Any]) -> float:
 
 
 def picture(kept: Mapping[str, Found]) -> str:
-    """Restoration over the attackers' error: rounding, noise and rounds for the core, and who hears all messages.
+    """Restoration over the error of the best attacker who hears what the core hears: rounding, noise and rounds.
 
-    Points at one height are of one run, so amounts stand at one of them; what lies too close for words has none.
+    Small units lie too close for words; two rounds restore too little for the picture's scale.
     """
-    units = [(f"{p.unit_kwh} kWh" if p.unit_kwh >= 10 else "", kept[key(p)]) for p in UNITS]
+    units = [(f"{p.unit_kwh} kWh" if p.unit_kwh >= 40 else "", kept[key(p)]) for p in UNITS]
     noises = [(f"{p.noise_kwh} kWh" if p.noise_kwh else "", kept[key(p)]) for p in NOISES]
-    rounds = [(f"{p.rounds}" if 0 < p.rounds < 10 else "", kept[key(p)]) for p in ROUNDS]
-    both = [(f"6, {p.unit_kwh} kWh", kept[key(p)]) for p in BOTH]
-    lines = [
-        line("rounded, in turn: core", units, "core"),
-        line("noise, in turn: core", noises, "core"),
-        line("rounds: core", rounds, "core"),
-        line("six rounds, rounded: core", both, "core"),
-        line("rounds: who hears all messages", rounds[:4], "all messages"),
-    ]
+    rounds = [(f"{p.rounds} rounds" if p.rounds else "", kept[key(p)]) for p in ROUNDS if p.rounds != 2]
+    lines = [line("rounding", units), line("noise", noises), line("rounds", rounds)]
     return svg(lines, "best attacker's error of the state of charge [points]", "load restored")
 
 
-def line(name: str, runs: Sequence[tuple[str, Found]], view: str) -> Line:
-    x = [charge_points(found, view) for _, found in runs]
-    marks = [mark + promised(found) if view == "core" else "" for mark, found in runs]
+def line(name: str, runs: Sequence[tuple[str, Found]]) -> Line:
+    x = [charge_points(found, "core") for _, found in runs]
+    marks = [mark + promised(found) for mark, found in runs]
     return Line(name, x, [restored(found) for _, found in runs], marks=marks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def value_of_first(algorithm: V2gDdpg, **changes: np.ndarray) -> float:
     for name, values in changes.items():
         replay.arrays[name][0, 4] = values
     seen = algorithm._seen(replay, np.zeros(1, dtype=int), np.array([4]))
-    return float(algorithm.values(algorithm.critic, seen, seen["action"])[0, 0].detach())
+    return float(algorithm.values(algorithm.critic, seen, seen["action"])[0, 0, 0].detach())
 
 
 @pytest.mark.parametrize(("line", "hears"), [("v2g-il", False), ("v2g-maddpg", True)])
@@ -86,6 +87,37 @@ def test_an_update_moves_actor_and_critic_and_their_targets_a_little(line: str) 
     for part in ("actor", "critic", "actor_target", "critic_target"):
         names = [name for name in before if name.startswith(f"{part}.")]
         assert any(not torch.equal(before[name], after[name]) for name in names), part
+
+
+def test_two_critics_begin_apart_and_the_least_value_is_believed() -> None:
+    algorithm = made("v2g-maddpg", smoothing=0.0)
+    replay = replay_of(algorithm)
+    seen = algorithm._seen(replay, np.zeros(1, dtype=int), np.array([4]))
+    values = algorithm.values(algorithm.critic, seen, seen["action"])
+    assert len(values) == algorithm.settings.critics == 2
+    assert not torch.equal(values[0], values[1])
+    losses = []
+    for bias in (0.0, 50.0, -50.0):
+        # Critics that value the same, and a target of which one thinks more, or less.
+        twins, targets = algorithm.critic.critics, algorithm.critic_target.critics
+        for one in (twins[1], *targets):
+            one.load_state_dict(twins[0].state_dict())
+        with torch.no_grad():
+            [*targets[1].parameters()][-1].add_(bias)
+        algorithm.settings = replace(algorithm.settings, critic_rate=0.0, actor_rate=0.0)
+        losses.append(algorithm.update(replay, 0.0, np.random.default_rng(0))["critic_loss"])
+    assert losses[0] == pytest.approx(losses[1])
+    assert losses[2] > losses[0] + 5.0
+
+
+def test_smoothed_shares_may_be_ordered() -> None:
+    algorithm = made("v2g-maddpg", smoothing=0.5)
+    share = torch.linspace(-0.8, 1.0, 1000)
+    smoothed = algorithm._smoothed(share, np.random.default_rng(0))
+    assert not torch.equal(smoothed, share)
+    assert smoothed.min() == pytest.approx(-algorithm._spec.max_discharge_share)
+    assert smoothed.max() == 1.0
+    assert (smoothed - share).abs().max() <= 1.0
 
 
 def test_actions_are_shares() -> None:

@@ -88,7 +88,8 @@ def test_the_value_begins_as_what_the_model_says() -> None:
     algorithm, replay = night()
     seen = algorithm._seen(replay, np.arange(2), np.full(2, 24))
     value = algorithm.values(algorithm.critic, seen, seen["action"])
-    assert torch.equal(value, algorithm.simulated(seen, algorithm._ahead(seen, seen["action"])))
+    simulated = algorithm.simulated(seen, algorithm._ahead(seen, seen["action"]))
+    assert torch.equal(value, simulated.expand(algorithm.settings.critics, *simulated.shape))
 
 
 def test_q_res_alone_is_climbed_on_request() -> None:
