@@ -62,7 +62,7 @@ class Settings:
         epsilon_end: At `epsilon_until` of the episodes, and after.
         epsilon_until: Share of the episodes over which it falls.
         gradient_norm: Gradients are clipped to it.
-        replay_episodes: Episodes kept.
+        replay_episodes: Episodes kept; of few, critics forget what a share that is no longer tried is worth.
     """
 
     critic: Literal["own", "raw", "messages"] = "raw"
@@ -85,7 +85,7 @@ class Settings:
     epsilon_end: float = 0.2
     epsilon_until: float = 0.7
     gradient_norm: float = 1.0
-    replay_episodes: int = 1000
+    replay_episodes: int = 4000
 
 
 # ------------------------------------------------------------------------------------------------------- networks
