@@ -71,7 +71,8 @@ def turns(order: Order, board: IntentionBoard, outlook: Outlook, rounds: int = R
     if order != "sequential":
         count = rounds if order == "rounds" else 1
         round_of = (np.arange(choosing.shape[1]) + outlook.slot) % count
-        for number in range(count):
+        # As many rounds as there are EVs at most: nobody waits for rounds of nobody.
+        for number in np.unique(round_of):
             replica, ev = np.nonzero(choosing & (round_of == number))
             if len(ev):
                 yield Turn(board, outlook, replica, ev)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,7 +242,8 @@ def _attacked(
     """What attackers who know some episodes find out of others, beside the traffic and totals of those that count."""
     _, attacker, traffic_of, guarantee = listening
     seed = system.scenario.seed
-    attacks = _attacks(attacker, known, asked)
+    traffic = traffic_of(counted)
+    attacks = _attacks(attacker, known, asked, messages=_sends(traffic, "Intention"))
     return Privacy(
         scenario=system.scenario.name,
         controller=system.scenario.controller.name,
@@ -251,7 +252,7 @@ def _attacked(
         episodes=len(counted.decided),
         episodes_known=len(known.decided),
         fleet_size=system.spec.fleet_size,
-        traffic=traffic_of(counted),
+        traffic=traffic,
         metrics=totals.estimates(seed),
         attacks=attacks,
         membership=bootstrap(mean, attacker.find_members(known, asked)[None], seed=seed),
@@ -260,10 +261,15 @@ def _attacked(
     )
 
 
-def _attacks(attacker: Attacker, known: Overheard, asked: Overheard) -> list[Attack]:
-    """All attackers on some episodes, who have learned from others."""
+def _sends(traffic: Mapping[str, Any], kind: str) -> bool:
+    """Whether a class of messages goes to anybody in use."""
+    return any((flow["class"], flow["phase"]) == (kind, "execution") for flow in traffic["flows"])
+
+
+def _attacks(attacker: Attacker, known: Overheard, asked: Overheard, *, messages: bool) -> list[Attack]:
+    """All attackers on some episodes, who have learned from others; nobody hears messages where none are sent."""
     return [
         Attack(hears, name, attacker.reconstruct(known, asked, hears, attacker=name))
-        for hears in attacker.observers
+        for hears in attacker.observers(messages=messages)
         for name in attacker.attackers(hears)
     ]

@@ -117,6 +117,8 @@ OBSERVERS: Mapping[str, Hears] = {
     "messages": messages,
     "messages of four slots": remembered_messages,
 }
+#: What of it is no single vehicle's message.
+OF_SUMS = ("nothing", "sums", "turns")
 #: What attackers may hear slot by slot, in slots too in which the vehicle sends nothing.
 SLOT_BY_SLOT: Mapping[str, Hears] = {
     "nothing": nothing,
@@ -142,10 +144,13 @@ class Attacker:
         torch.set_num_threads(1)
         self._spec = spec
 
-    @property
-    def observers(self) -> Sequence[str]:
-        """What he may hear, see `OBSERVERS`."""
-        return tuple(OBSERVERS)
+    def observers(self, *, messages: bool) -> Sequence[str]:
+        """What he may hear, see `OBSERVERS`.
+
+        Args:
+            messages: Whether somebody hears single messages.
+        """
+        return tuple(OBSERVERS) if messages else OF_SUMS
 
     def find_members(self, known: Overheard, asked: Overheard) -> Floats:
         """How well he tells by the sums who was in an episode, shape [E]; see `agents.twins.membership`."""

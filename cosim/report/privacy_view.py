@@ -40,7 +40,10 @@ def privacy_view(summary: Mapping[str, Any]) -> Group:
     mean = "none" if restored["mean"] is None else f"{restored['mean']:.3f}{interval}"
     lines = [*_about(summary), f"load restored: {mean}"]
     question = ["", _question(summary)]
-    heard = [f"{word}: {about}" for word, about in HEARERS.values()]
+    attacked = {attack["hears"] for attack in summary["attacks"]}
+    heard = [f"{word}: {about}" for hears, (word, about) in HEARERS.items() if hears in attacked]
+    if "messages" not in attacked:
+        heard.append("station: hears no message; vehicles add up among themselves")
     guessed = [f"{name}: {about}" for name, about in GUESSERS.items()]
     remarks = [*heard, "", *guessed, "charge in points of the battery", "", _membership(summary), _guarantee(summary)]
     return Group(

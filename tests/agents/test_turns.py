@@ -57,6 +57,13 @@ def test_in_rounds_some_decide_at_once_and_read_the_rounds_before() -> None:
     assert board.turn.tolist() == [[1, 0, 1, 0, 1]] * 2
 
 
+def test_more_rounds_than_evs_are_one_after_another() -> None:
+    board = IntentionBoard(3, 3, 12)
+    board.begin(1)
+    seen = [turn.ev.tolist() for turn in turns("rounds", board, Outlook(fleet(3), observe([[12] * 3], 57.0)), 10**9)]
+    assert seen == [[0], [1], [2]]
+
+
 def test_a_round_of_one_is_as_at_once() -> None:
     observation = observe([[12, 12, 0]], 57.0)
     board = IntentionBoard(3, 3, 12)
