@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args, get_type_hints
 
 from agents.algorithm import Algorithm
@@ -30,6 +30,7 @@ class Line:
         cls: Its class; the settings' class stands beside it as `Settings`.
         about: One line.
         presets: Settings that make the line, whatever else is set.
+        defaults: Settings that are other in this line unless they are set.
         starts_from: Lines whose weights it can begin with.
         orders: Orders of decision in which it can be trained.
         own_networks: Whether each EV has a network of its own, so that weights fit one size of the fleet.
@@ -42,6 +43,7 @@ class Line:
     cls: str
     about: str
     presets: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     starts_from: tuple[str, ...] = ()
     orders: tuple[Order, ...] = ORDERS
     own_networks: bool = False
@@ -114,6 +116,8 @@ LINES = (
         "V2gDdpg",
         "commuters: actor and critic of its own for each EV, which know nothing of the others",
         {"critic": "own", "networks": "own"},
+        # Alone they learn best from one critic, and from what was lately so: the others change.
+        defaults={"critics": 1, "smoothing": 0.0, "replay_episodes": 1000},
         orders=("simultaneous",),
         own_networks=True,
         shares="nothing",
@@ -201,7 +205,7 @@ def make_settings(line: Line, given: Mapping[str, Any]) -> Any:
         raise ControllerError("algorithm.epsilon_until: must be above 0, got 0")
     if values.get("gamma", 1.0) > 1.0:
         raise ControllerError(f"algorithm.gamma: must be at most 1, got {values['gamma']:g}")
-    return settings(**{**values, **line.presets})
+    return settings(**{**line.defaults, **values, **line.presets})
 
 
 def _problem(value: Any, kind: Any, least: int | None) -> str:

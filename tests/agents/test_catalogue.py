@@ -51,6 +51,12 @@ def test_each_line_can_be_made_and_repeats(line: Any) -> None:
     assert any(bool((weights[0][name] != value).any()) for name, value in weights[2].items())
 
 
+def test_a_line_may_have_other_defaults() -> None:
+    alone, central = (make_settings(find_line(name), {}) for name in ("v2g-il", "v2g-maddpg"))
+    assert (alone.critics, central.critics) == (1, 2)
+    assert make_settings(find_line("v2g-il"), {"critics": 2}).critics == 2
+
+
 def test_a_line_guides_one_kind_of_fleet() -> None:
     for line in LINES:
         check_fleet(line, spec_commutes=line.commutes)
