@@ -113,15 +113,16 @@ class IntentionBoard:
             self.noise.begin_slot(observation.slot, observation.replicas, observation.random)
         if self._losses is not None:
             self._losses.begin_slot(observation.replicas, observation.random)
-        self._slot, self._turns = observation.slot, 0
-        self.turn[:] = -1
+        self._slot = observation.slot
+        self._turns[:], self.turn[:] = 0, -1
         for message in self._on_the_way.pop(self._slot, []):
             self._show(*message)
 
     def begin(self, replicas: int) -> None:
         """Empty the board for new episodes; the count of messages goes on."""
         evs, stations, slots = self._shape
-        self._slot, self._turns = 0, 0
+        self._slot = 0
+        self._turns: Ints = np.zeros(replicas, dtype=np.int64)
         self._on_the_way: dict[int, list[tuple[Ints, Ints, Intentions]]] = {}
         self.station: Ints = np.full((replicas, evs), -1)
         """Station of each EV's intention, -1 for none, shape [R, I]."""
@@ -161,8 +162,8 @@ class IntentionBoard:
             intentions: What they plan.
         """
         told = self._told(replica, ev, intentions)
-        self.turn[replica, ev] = self._turns
-        self._turns += 1
+        self.turn[replica, ev] = self._turns[replica]
+        self._turns[np.unique(replica)] += 1
         self.sent.add(_span(told.offer_kwh.astype(np.float32) != 0.0))
         if self._losses is not None:
             kept = self._losses.arrive(replica, ev)

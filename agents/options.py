@@ -231,8 +231,9 @@ def _of_others(
     busy, n = board.chargers[replica][..., slot:], np.arange(len(ev))
     # Those of no station offer nothing: from the last station they take nothing.
     at = board.station[replica, ev]
-    fed_kwh[n, at] -= np.maximum(-own_kwh, 0.0)
-    drawn_kwh[n, at] -= np.maximum(own_kwh, 0.0)
+    # Nor do the others mean less than nothing, where a price tells only about how much all mean.
+    fed_kwh[n, at] = np.maximum(fed_kwh[n, at] - np.maximum(-own_kwh, 0.0), 0.0)
+    drawn_kwh[n, at] = np.maximum(drawn_kwh[n, at] - np.maximum(own_kwh, 0.0), 0.0)
     busy[n, at] -= own_kwh != 0.0
     return fed_kwh, drawn_kwh, busy
 

@@ -63,7 +63,7 @@ class TrainedFleet:
         self.weights = _numbers(algorithm)
         """Numbers in the network that decides."""
         order = _order(self.card, rounds)
-        self._twins = _twins(self.card, spec, telling, bus) if bus else None
+        self._twins = None if bus in ("", None) else _twins(self.card, spec, telling, order, bus)
         self._decider = FleetDecider(spec, algorithm, order, telling, rounds or ROUNDS, self._twins)
         self.board = self._decider.board
 
@@ -106,20 +106,29 @@ def _numbers(algorithm: Algorithm) -> int:
 
 def _order(card: FleetCard, rounds: int) -> Order:
     """The order in which a fleet decides, if it is asked for so many rounds."""
-    if not isinstance(rounds, int) or rounds < 0:
-        raise ControllerError(f"rounds must be a whole number of at least 0, got {rounds!r}")
+    if type(rounds) is not int or rounds < 0:
+        raise ControllerError(f"controller.options.rounds: must be a whole number of at least 0, got {rounds!r}")
     if not rounds:
         return card.order
     if "rounds" not in find_line(card.algorithm).orders:
-        raise ControllerError(f"{card.algorithm} decides {card.order} only, not in rounds; leave rounds out")
+        raise ControllerError(
+            f"controller.options.rounds: {card.algorithm} decides {card.order} only, not in rounds; leave it out"
+        )
     return "rounds"
 
 
-def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, way: Any) -> TwinBoard:
+def _twins(card: FleetCard, spec: FleetSpec, telling: Telling, order: Order, way: Any) -> TwinBoard:
     """The board on the bus, for fleets that know no more than what messages tell."""
     if find_line(card.algorithm).shares != "messages":
         able = ", ".join(line.name for line in LINES if line.shares == "messages" and not line.commutes)
-        raise ControllerError(f"bus: {card.algorithm} sees more than messages tell; on the bus run {able}")
+        raise ControllerError(
+            f"controller.options.bus: {card.algorithm} sees more than messages tell; on the bus run {able}"
+        )
+    if way == "shares" and order == "sequential":
+        raise ControllerError(
+            "controller.options.bus: shares hide an EV among those that decide with it, and here one decides after "
+            "another; set controller.options.rounds too"
+        )
     # Who does not use the bus needs no msgpack.
     from agents.twins.twin_board import TwinBoard
 

@@ -285,6 +285,10 @@ def _privacy(options: argparse.Namespace) -> int:
             return OTHER
         attack = partial(privacy_of_run, options.file, episodes=options.episodes)
     else:
+        if options.episodes is not None and options.episodes % 2:
+            problem = f"--episodes must be an even number, got {options.episodes}: half of them teach the attackers"
+            print(f"cosim privacy: {problem}", file=sys.stderr)
+            return OTHER
         with _spinner("loading", show=not options.json):
             system = _load(options)
         attack = partial(privacy, system, episodes=options.episodes or DEFAULT_EPISODES)

@@ -151,7 +151,7 @@ def privacy(
     on_slots = slot_counter(0, episodes * system.clock.slots, progress)
     heard, totals = _held_out(system, listening[0], episodes, on_slots, allow_code=allow_code)
     known, asked = heard.episodes(0, episodes // 2), heard.episodes(episodes // 2, episodes)
-    return _attacked(system, listening, heard, totals, known, asked, begun_s=begun_s)
+    return _attacked(system, listening, listening[2](heard), totals, known, asked, begun_s=begun_s)
 
 
 def privacy_of_run(
@@ -192,12 +192,14 @@ def privacy_of_run(
     again = run_again(stored, system, listening[0], workers=1, allow_code=allow_code, on_slots=on_slots)
     if not again.same:
         raise RepetitionError(f"{folder}: the run does not repeat here; `cosim verify {folder}` shows where it differs")
+    asked = listening[0].overheard()
+    # Counted before others say anything.
+    traffic = listening[2](asked)
     # A fleet of its own, which remembers nothing of the run.
     teacher = eavesdrop(system, allow_code=allow_code)[0]
     known, _ = _held_out(system, teacher, teaching, on_slots, allow_code=allow_code)
-    asked = listening[0].overheard()
     run = AttackedRun(str(folder), stored.metadata["episodes"], stored.summary is None)
-    return _attacked(system, listening, asked, again.totals, known, asked, begun_s=begun_s, run=run)
+    return _attacked(system, listening, traffic, again.totals, known, asked, begun_s=begun_s, run=run)
 
 
 def _run_with_episodes(folder: Path) -> StoredRun:
@@ -231,7 +233,7 @@ def _held_out(
 def _attacked(
     system: System,
     listening: Listening,
-    counted: Overheard,
+    traffic: dict[str, Any],
     totals: EpisodeTotals,
     known: Overheard,
     asked: Overheard,
@@ -240,16 +242,15 @@ def _attacked(
     run: AttackedRun | None = None,
 ) -> Privacy:
     """What attackers who know some episodes find out of others, beside the traffic and totals of those that count."""
-    _, attacker, traffic_of, guarantee = listening
+    _, attacker, _, guarantee = listening
     seed = system.scenario.seed
-    traffic = traffic_of(counted)
     attacks = _attacks(attacker, known, asked, messages=_sends(traffic, "Intention"))
     return Privacy(
         scenario=system.scenario.name,
         controller=system.scenario.controller.name,
         seed=seed,
         run=run,
-        episodes=len(counted.decided),
+        episodes=len(totals.episode),
         episodes_known=len(known.decided),
         fleet_size=system.spec.fleet_size,
         traffic=traffic,

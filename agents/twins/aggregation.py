@@ -22,6 +22,8 @@ from cosim.errors import AggregationError, MessageError
 from cosim.interface import Ints, Visibility
 
 Bools = NDArray[np.bool_]
+#: Members of a committee, unless others are asked for.
+COMMITTEE = 5
 
 
 class DropOut(IntEnum):
@@ -71,7 +73,7 @@ class SecretSharing:
         bus: MessageBus,
         generator: np.random.Generator,
         *,
-        committee_size: int = 5,
+        committee_size: int = COMMITTEE,
         threshold: int | None = None,
         least_evs: int = 3,
         collector: Node | None = None,

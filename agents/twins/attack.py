@@ -71,7 +71,8 @@ def sums(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
 def turns(heard: Overheard, episode: Ints, slot: Ints, ev: Ints) -> Features:
     """How the totals change by the vehicle's turn: what the core, and all who read them before and after it, see.
 
-    The turn is of this vehicle alone, or of all that decide with it at once; how many these are he knows too.
+    The turn is of this vehicle alone, or of all that decide with it at once; how many these are he knows too, and that
+    the vehicle is among them. Messages are taken to arrive at once.
     """
     turn = heard.turn[episode, slot, ev]
     change_kwh, deciding = _changes_of_turns(heard)
@@ -225,14 +226,16 @@ def _changes_of_turns(heard: Overheard) -> tuple[Floats, Ints]:
     """What each turn changes of the totals in the slots that messages tell of, and how many EVs decide in it.
 
     Returns:
-        Change of what is fed in and of what is drawn [kWh], shape [E, T, I, 2, H, OFFERED], and EVs, shape [E, T, I];
-        by turn in the place of EVs.
+        Change of what is fed in and of what is drawn [kWh], shape [E, T, turns, 2, H, OFFERED], and EVs, shape
+        [E, T, turns].
     """
     stations = heard.fed_kwh.shape[2]
     now_kwh = _offers_at_stations(heard.offer_kwh, heard.station, stations)
     before_kwh = np.zeros_like(now_kwh)
     before_kwh[:, 1:] = _offers_at_stations(heard.offer_kwh[:, :-1], heard.station[:, :-1], stations, later=1)
-    change_kwh, deciding = np.zeros_like(now_kwh), np.zeros(heard.turn.shape, dtype=np.int64)
+    turns_of_slot = (*heard.turn.shape[:2], int(heard.turn.max(initial=0)) + 1)
+    change_kwh = np.zeros((*turns_of_slot, *now_kwh.shape[3:]))
+    deciding: Ints = np.zeros(turns_of_slot, dtype=np.int64)
     episode, slot, ev = np.nonzero(heard.turn >= 0)
     of_turn = (episode, slot, heard.turn[episode, slot, ev])
     np.add.at(change_kwh, of_turn, now_kwh[episode, slot, ev] - before_kwh[episode, slot, ev])

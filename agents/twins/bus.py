@@ -21,7 +21,7 @@ from agents.twins.message import (
     size_bytes,
 )
 from agents.twins.node import OWNED, Node, Population, Role
-from agents.twins.taint import UNMARKED, declarations, mark_of, marked, named
+from agents.twins.taint import UNMARKED, declarations, declared_so_far, mark_of, marked, named
 from agents.twins.traffic_count import Phase, TrafficCount
 from cosim.errors import MessageError
 from cosim.interface import Ints, Visibility
@@ -87,6 +87,8 @@ class MessageBus:
         """Deliveries that were lost on their way."""
         self.undelivered = 0
         """Deliveries that an episode ended before."""
+        self.declared_before = declared_so_far()
+        """What was declared derived before there was this bus."""
         self.slots = 0
         """Slots that have begun, over all episodes and replicas."""
         self.slot = 0
@@ -266,7 +268,7 @@ class MessageBus:
             (by node and class), and of training and execution each: `per_ev_and_slot`, `balance` and
             `balance_on_board`, of twins that run in their vehicles (all with and without weights), raw private bytes
             that left their owner, and how decentral they rest; what was refused, lost, never delivered; and `declared`:
-            what was declared derived, why, how often.
+            what was declared derived since there is this bus, why, how often.
         """
         return {
             "evs": self.population.evs,
@@ -277,7 +279,9 @@ class MessageBus:
             "refused": dict(self.refused),
             "lost": self.lost,
             "undelivered": self.undelivered,
-            "declared": [{**asdict(each), "sources": list(each.sources)} for each in declarations()],
+            "declared": [
+                {**asdict(each), "sources": list(each.sources)} for each in declarations(self.declared_before)
+            ],
         }
 
     def _report_of(self, phase: Phase, raw_bytes_produced: int | None) -> dict[str, Any]:

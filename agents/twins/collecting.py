@@ -12,12 +12,15 @@ import numpy as np
 
 from agents.twins.aggregation import SecretSharing
 from agents.twins.bus import MessageBus
+from agents.twins.hearing import STATE
 from agents.twins.message import Intention
 from agents.twins.node import Node, Role
-from agents.twins.taint import derived
+from agents.twins.taint import Marked, derived, marked
 from agents.twins.traffic_count import Phase
-from cosim.interface import Ints
+from cosim.interface import Ints, Visibility
 
+#: What an intention is worked out from, and why it may be told.
+SOURCES = tuple(f"TwinState.{name}" for name in STATE)
 BECAUSE = "what a vehicle means to do at a station, in whole units; what that tells is measured"
 #: Station of a replica.
 Place = tuple[int, int]
@@ -108,7 +111,7 @@ class AtStations:
 
     def _send(self, replica: int, ev: int, station: int, slot: int, arrival: Any, units: Ints) -> None:
         """Send an intention to a station, which takes it in place of the one before."""
-        message = Intention(ev, slot, derived(arrival, because=BECAUSE), derived(units, because=BECAUSE))
+        message = Intention(ev, slot, _declared(arrival), _declared(units))
         to = Node(Role.STATION, station)
         heard = self._bus.send(Node(Role.TWIN, ev), to, message, Phase.EXECUTION)[to]
         held = self._held[replica, station, heard.pseudonym, slot:]
@@ -118,6 +121,8 @@ class AtStations:
 
 class ByShares:
     """All twins together add up what a turn changes, by secret sharing: the core learns sums, and nobody a message.
+
+    A sum hides an EV among those that decide in the same turn; of a turn of one it is what that EV intends.
 
     Every EV takes part in every turn, who changes nothing too: so nobody learns who decides.
 
@@ -150,7 +155,7 @@ class ByShares:
             moved = np.zeros((self._evs, *now.shape[1:]), dtype=np.int64)
             moved[change.ev[of_replica]] = (now - before)[of_replica]
             flat = moved.transpose(0, 2, 1, 3).reshape(self._evs, stations, -1)
-            summed = self._sharing.total(derived(flat, because=BECAUSE), slot=slot, phase=Phase.EXECUTION)
+            summed = self._sharing.total(_declared(flat), slot=slot, phase=Phase.EXECUTION)
             by_part = summed.reshape(stations, 3, -1).transpose(1, 0, 2)
             self.totals[:, replica, :, slot:] += by_part
             changed |= {(replica, int(station)) for station in np.flatnonzero(by_part.any(axis=(0, 2)))}
@@ -159,6 +164,11 @@ class ByShares:
     def teller(self, station: int) -> Node:
         """The core."""
         return Node(Role.CORE)
+
+
+def _declared(values: Any) -> Marked:
+    """What follows from a vehicle's state, declared fit to be told."""
+    return derived(marked(values, Visibility.RAW, *SOURCES), because=BECAUSE)
 
 
 def _at_stations(units: Ints, station: Ints, stations: int) -> Ints:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.board import IntentionBoard
 from agents.offer_noise import OfferNoise
 from cosim.errors import ControllerError
-from cosim.interface import Action, Controller, FleetSpec, Floats, Ints, LearningController, Observation, can_decide
+from cosim.interface import Action, Controller, FleetSpec, Floats, Ints, LearningController, Observation
 
 if TYPE_CHECKING:
     # Who only listens needs no msgpack.
@@ -24,7 +24,7 @@ class Overheard:
 
     Attributes:
         decided: Whether the EV sent a message in the slot, shape [E, T, I].
-        turn: Turn of the slot in which it sent it, from 0; -1 for none, likewise.
+        turn: Turn of the slot in which it sent it, from 0; -1 for none, likewise. Who sends two has the last one's.
         station: Station of its message, -1 for none, likewise.
         arrival: Slot of arrival that it told, likewise.
         offer_kwh: Offers that it told, slot by slot of the episode [kWh], > 0 drawn, shape [E, T, I, T].
@@ -104,7 +104,7 @@ class Eavesdropper:
         offers, fed, drawn = (kwh.astype(np.float32) for kwh in (board.offer_kwh, board.fed_kwh, board.drawn_kwh))
         self._episodes[-1].append(
             {
-                "decided": can_decide(observation.state).astype(np.int64),
+                "decided": (board.turn >= 0).astype(np.int64),
                 "turn": board.turn.copy(),
                 "station": board.station.copy(),
                 "arrival": board.arrival.copy(),

@@ -65,6 +65,7 @@ def flows_of(
     bus = MessageBus(population, raw_uploads=shares == "raw")
     if used is not None:
         bus.count_of, bus.refused = copy.deepcopy(used.count_of), used.refused.copy()
+        bus.declared_before = used.declared_before
     episodes, slots, evs = heard.decided.shape
     raw_bytes = 0
     for slot in range(slots):

@@ -67,7 +67,8 @@ class Declaration:
     times: int
 
 
-_DECLARED: dict[tuple[str, frozenset[str], str], int] = {}
+Declared = dict[tuple[str, frozenset[str], str], int]
+_DECLARED: Declared = {}
 
 
 class Marked(np.ndarray[Any, np.dtype[Any]]):
@@ -261,10 +262,21 @@ def derived(values: ArrayLike, *, because: str) -> Marked:
     return array
 
 
-def declarations() -> list[Declaration]:
-    """All that was declared derived since the program began, in order."""
+def declared_so_far() -> Declared:
+    """How often what was declared derived, for `declarations`."""
+    return dict(_DECLARED)
+
+
+def declarations(before: Declared | None = None) -> list[Declaration]:
+    """All that was declared derived, in order.
+
+    Args:
+        before: What `declared_so_far` gave; default: since the program began.
+    """
     return [
-        Declaration(because, tuple(sorted(sources)), was, times) for (because, sources, was), times in _DECLARED.items()
+        Declaration(because, tuple(sorted(sources)), was, times - (before or {}).get((because, sources, was), 0))
+        for (because, sources, was), times in _DECLARED.items()
+        if times > (before or {}).get((because, sources, was), 0)
     ]
 
 

@@ -16,6 +16,7 @@ from agents.board import IntentionBoard, Intentions
 from agents.offer_noise import OfferNoise
 from agents.telling import Telling
 from agents.trips import station_outlook
+from agents.twins.aggregation import COMMITTEE
 from agents.twins.bus import MessageBus
 from agents.twins.collecting import AtStations, ByShares, Change, Collecting
 from agents.twins.hearing import CORE, Hearing, tell_all
@@ -24,14 +25,15 @@ from agents.twins.node import Population
 from agents.twins.pricing import left_of, price_of
 from agents.twins.traffic_count import Phase
 from cosim.errors import ControllerError
-from cosim.interface import FleetSpec, Ints, Observation
+from cosim.interface import FleetSpec, Floats, Ints, Observation
 
 #: How twins hear of each other: stations add up and tell everybody the totals; or tell them to the core, which tells
 #: everybody prices; or twins add up by secret sharing, and the core tells everybody the totals.
 Way = Literal["totals", "prices", "shares"]
-#: Unit in which energies are told, where none is asked for [kWh].
+#: Unit in which energies are told, where none is asked for [kWh]; a larger one where offers are too large for it.
 UNIT_KWH = 0.25
-MOST_UNITS = int(WIRES["i8"].high)
+#: Units of an offer, and numbers of EVs, stations and slots, that fit into messages.
+MOST_UNITS, MOST = int(WIRES["i8"].high), int(WIRES["u8"].high)
 
 
 class TwinBoard(IntentionBoard):
@@ -48,18 +50,20 @@ class TwinBoard(IntentionBoard):
 
     def __init__(self, spec: FleetSpec, telling: Telling, way: Way = "totals") -> None:
         if way not in get_args(Way):
-            raise ControllerError(f"bus must be one of {', '.join(get_args(Way))}, got {way!r}")
+            raise ControllerError(f"controller.options.bus: must be one of {', '.join(get_args(Way))}, got {way!r}")
         if telling.latency_slots or telling.loss:
             raise ControllerError(
-                "bus: messages go at once and surely; leave message_latency_slots and message_loss out"
+                "controller.options.bus: messages go at once and surely; leave message_latency_slots and message_loss "
+                "out"
             )
+        _check_sizes(spec, way)
         stations = len(spec.station_name)
         self.bus = MessageBus(Population(spec.fleet_size, stations, len(spec.microgrid_name)))
         """What carries, checks and counts all messages."""
         self._spec, self._way = spec, way
         self._hearing = Hearing(self.bus, spec)
         self._collecting: Collecting = ByShares(self.bus) if way == "shares" else AtStations(self.bus)
-        self._unit_kwh = telling.offer_unit_kwh or UNIT_KWH
+        self._unit_kwh = _unit_kwh(spec, telling)
         noise = OfferNoise(spec, telling.offer_noise_kwh) if telling.offer_noise_kwh else None
         in_units = replace(telling, offer_unit_kwh=self._unit_kwh)
         super().__init__(spec.fleet_size, stations, spec.slots, telling=in_units, noise=noise)
@@ -93,19 +97,9 @@ class TwinBoard(IntentionBoard):
         for of_replica, station in sorted(self._collecting.take(change)):
             self._tell(of_replica, station)
 
-    def _units(self, offer_kwh: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
-        """Offers in units.
-
-        Raises:
-            ControllerError: If one does not fit into a message.
-        """
-        units = np.rint(offer_kwh / self._unit_kwh).astype(np.int64)
-        if np.abs(units).max(initial=0) > MOST_UNITS:
-            raise ControllerError(
-                f"an offer of {np.abs(offer_kwh).max():.4g} kWh does not fit into a message, which counts to "
-                f"{MOST_UNITS} units of {self._unit_kwh:g} kWh; set a larger controller.options.offer_unit_kwh"
-            )
-        return units
+    def _units(self, offer_kwh: Floats) -> Ints:
+        """Offers in units."""
+        return np.rint(offer_kwh / self._unit_kwh).astype(np.int64)
 
     def _tell(self, replica: int, station: int) -> None:
         """Whoever knows a station's totals tells all of them, or the core, which then tells prices."""
@@ -135,3 +129,38 @@ class TwinBoard(IntentionBoard):
         self.fed_kwh[replica, station, slot:] = np.maximum(deficit_kwh - left_of(heard.feed), 0.0)
         self.drawn_kwh[replica, station, slot:] = np.maximum(surplus_kwh - left_of(heard.draw), 0.0)
         self.chargers[replica, station, slot:] = heard.chargers
+
+
+def _check_sizes(spec: FleetSpec, way: Way) -> None:
+    """Refuse what does not fit into messages, or cannot hide anybody, before anything runs.
+
+    Raises:
+        ControllerError: Says what it is, and how much is allowed.
+    """
+    sizes = {"EVs": spec.fleet_size, "stations": len(spec.station_name), "slots": spec.slots}
+    for name, size in sizes.items():
+        if size > MOST:
+            raise ControllerError(f"controller.options.bus: messages can tell of {MOST} {name} at most, got {size}")
+    if way == "shares" and spec.fleet_size < COMMITTEE:
+        raise ControllerError(
+            f"controller.options.bus: shares need a committee of {COMMITTEE} EVs, got {spec.fleet_size}"
+        )
+
+
+def _unit_kwh(spec: FleetSpec, telling: Telling) -> float:
+    """The unit in which energies are told [kWh].
+
+    Raises:
+        ControllerError: If the unit that is asked for is too small for what an EV can draw or feed in within a slot.
+    """
+    largest_kwh = max(spec.charge_kw, spec.discharge_kw) * spec.slot_h
+    if not telling.offer_unit_kwh:
+        return max(UNIT_KWH, largest_kwh / MOST_UNITS)
+    # Rounded half a unit down it still fits.
+    if largest_kwh >= (MOST_UNITS + 0.5) * telling.offer_unit_kwh:
+        raise ControllerError(
+            f"controller.options.offer_unit_kwh: messages count to {MOST_UNITS} units, and an EV can offer "
+            f"{largest_kwh:.4g} kWh in a slot; set it to at least {largest_kwh / MOST_UNITS:.3g}, got "
+            f"{telling.offer_unit_kwh:g}"
+        )
+    return telling.offer_unit_kwh

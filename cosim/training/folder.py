@@ -149,6 +149,12 @@ class TrainingFolder:
         change = next((change for change in changes if change is not None), None)
         if change is not None:
             field = change.field.replace("settings.", "algorithm.", 1)
+            if field.startswith("algorithm.") and None in (change.stored, change.given):
+                raise RecordError(
+                    f"{self.path} holds a training by another version of ev-cosim: {field} is "
+                    f"{_shown(change.stored)} there and {_shown(change.given)} here; go on with that version, or name "
+                    "a new folder with --out"
+                )
             raise RecordError(
                 f"{self.path} holds another training: {field} is {_shown(change.stored)} there and "
                 f"{_shown(change.given)} here; train it as it was, or name a new folder with --out"

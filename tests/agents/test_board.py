@@ -34,6 +34,15 @@ def test_offers_add_up_by_station_and_slot() -> None:
     assert it.station.tolist() == [[1, 1, 1]]
 
 
+def test_turns_are_counted_replica_by_replica_and_anew_in_each_slot() -> None:
+    it = board(2)
+    for ev, replica in ((2, 0), (0, 0), (1, 1), (2, 0)):
+        publish(it, ev, 0, [0.0, -1.0, 0.0, 0.0], replica)
+    assert it.turn.tolist() == [[1, -1, 2], [-1, 0, -1]]
+    it.begin(2)
+    assert (it.turn == -1).all()
+
+
 def test_a_withdrawal_leaves_no_trace() -> None:
     it = board()
     publish(it, 0, 0, [0.1, 0.2, 0.3, 0.0])

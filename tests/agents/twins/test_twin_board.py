@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from line_fleet import fleet, observe
 
 import cosim
-from agents.board import Intentions
+from agents.board import IntentionBoard, Intentions
 from agents.telling import Telling
 from agents.trained import AdmaddpgFleet, DtMaddpgFleet
 from agents.twins.eavesdropper import Eavesdropper
@@ -154,28 +155,66 @@ def test_by_shares_nobody_hears_an_intention() -> None:
     assert not any(receiver == "station" for _, _, receiver in flows)
 
 
+def test_what_was_declared_says_what_it_comes_from() -> None:
+    bus = ran(3, "shares").listener.bus
+    assert bus is not None
+    declared = [each for each in bus.report()["declared"] if "what a vehicle means to do" in each["because"]]
+    assert all("TwinState.energy_kwh" in each["sources"] and each["was"] == "raw" for each in declared)
+    assert declared
+
+
 def used_flows(kept: Kept) -> list[dict[str, Any]]:
     assert kept.listener.bus is not None
     flows: list[dict[str, Any]] = kept.listener.bus.report()["flows"]
     return flows
 
 
+def shipped(**options: Any) -> DtMaddpgFleet:
+    return DtMaddpgFleet(cosim.load(SCENARIO).spec, **options)
+
+
 def test_too_few_to_hide_among_is_refused_with_the_number() -> None:
-    board = TwinBoard(fleet(2), IN_UNITS, "shares")
-    board.begin_slot(observe([[0, 12]], 57.0))
-    with pytest.raises(MessageError, match="2 EVs are too few for a sum that hides each of them: 5 are needed"):
-        board.publish(np.array([0]), np.array([0]), intentions(-10.0))
+    with pytest.raises(ControllerError, match="bus: shares need a committee of 5 EVs, got 2"):
+        TwinBoard(fleet(2), IN_UNITS, "shares")
+    with pytest.raises(ControllerError, match="shares hide an EV among those that decide with it"):
+        shipped(bus="shares")
+    assert isinstance(shipped(bus="shares", rounds=6).board, TwinBoard)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"fleet_size": 256}, "messages can tell of 255 EVs at most, got 256"),
+        ({"slots": 288}, "messages can tell of 255 slots at most, got 288"),
+    ],
+)
+def test_what_does_not_fit_into_messages_is_refused_at_once(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ControllerError, match=problem):
+        TwinBoard(replace(fleet(2), **changes), IN_UNITS)
+
+
+@pytest.mark.parametrize("options", [{"rounds": True}, {"rounds": -1}, {"rounds": 1.0}, {"bus": False}, {"bus": 0}])
+def test_options_that_are_neither_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ControllerError, match=r"controller.options.(rounds|bus): must be"):
+        shipped(**options)
+    assert isinstance(shipped(bus=None).board, IntentionBoard)
 
 
 def test_an_unknown_way_is_refused() -> None:
-    with pytest.raises(ControllerError, match="bus must be one of totals, prices, shares, got 'true'"):
+    with pytest.raises(
+        ControllerError, match=r"controller.options.bus: must be one of totals, prices, shares, got 'true'"
+    ):
         DtMaddpgFleet(cosim.load(SCENARIO).spec, bus="true")
 
 
 def test_a_raw_value_in_an_intention_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.twins.collecting.derived", lambda values, because: np.asarray(values))
-    with pytest.raises(MessageError, match=r"Intention.arrival: twin 0 gives a value without a mark"):
-        board_of().publish(np.array([0]), np.array([0]), intentions(-10.0))
+    for planted, problem in (
+        (lambda values, because: values, r"Intention.arrival is derived, and twin 0 gives a raw value from TwinState"),
+        (lambda values, because: np.asarray(values), r"Intention.arrival: twin 0 gives a value without a mark"),
+    ):
+        monkeypatch.setattr("agents.twins.collecting.derived", planted)
+        with pytest.raises(MessageError, match=problem):
+            board_of().publish(np.array([0]), np.array([0]), intentions(-10.0))
 
 
 def test_what_no_message_tells_of_has_no_values() -> None:
@@ -186,7 +225,9 @@ def test_what_no_message_tells_of_has_no_values() -> None:
 
 
 def test_who_sees_more_than_messages_tell_cannot_run_on_the_bus() -> None:
-    problem = "bus: admaddpg sees more than messages tell; on the bus run maddpg-messages, dt-maddpg"
+    problem = (
+        r"controller.options.bus: admaddpg sees more than messages tell; on the bus run maddpg-messages, dt-maddpg"
+    )
     with pytest.raises(ControllerError, match=problem):
         AdmaddpgFleet(cosim.load(SCENARIO).spec, bus="totals")
 
@@ -197,6 +238,11 @@ def test_messages_that_are_late_or_lost_are_refused(telling: Telling) -> None:
         TwinBoard(fleet(), telling)
 
 
-def test_an_offer_too_large_for_a_message_names_the_unit() -> None:
-    with pytest.raises(ControllerError, match=r"an offer of 40 kWh .* 127 units of 0.25 kWh; set a larger"):
-        board_of().publish(np.array([0]), np.array([0]), intentions(-40.0))
+def test_the_unit_is_one_in_which_all_offers_fit() -> None:
+    strong = replace(fleet(), charge_kw=200.0)
+    board = TwinBoard(strong, Telling())
+    board.begin(1)
+    board.publish(np.array([0]), np.array([0]), intentions(100.0))
+    assert board.drawn_kwh[0, 0, 0] == pytest.approx(100.0)
+    with pytest.raises(ControllerError, match=r"count to 127 units, and an EV can offer 100 kWh .* at least 0.787"):
+        TwinBoard(strong, IN_UNITS)
