@@ -19,7 +19,6 @@ from agents.episode_replay import Arrays, Shapes
 from agents.exploration import Exploration
 from agents.moves import Moves
 from agents.options import Outlook
-from agents.telling import EXACTLY, Telling
 from agents.turns import ROUNDS, Order, Turn, turns
 from cosim.interface import Action, Episodes, FleetSpec, Observation, Outcome
 
@@ -31,9 +30,8 @@ class FleetDecider:
         spec: The fleet.
         algorithm: Its networks.
         order: Whether EVs decide one after another.
-        telling: How they tell each other what they intend.
         rounds: Rounds of a slot, if they decide in rounds.
-        board: The board that they read; default: one that is told as said.
+        board: Where they tell each other what they intend; default: a board that is told all, exactly and at once.
     """
 
     def __init__(
@@ -41,7 +39,6 @@ class FleetDecider:
         spec: FleetSpec,
         algorithm: FleetAlgorithm,
         order: Order,
-        telling: Telling = EXACTLY,
         rounds: int = ROUNDS,
         board: IntentionBoard | None = None,
     ) -> None:
@@ -49,7 +46,7 @@ class FleetDecider:
         self._algorithm = algorithm
         self._order: Order = order
         self._rounds = rounds
-        self.board = board or IntentionBoard.of_fleet(spec, telling)
+        self.board = board or IntentionBoard.of_fleet(spec)
         """Intentions of the episodes that run."""
 
     def decide(

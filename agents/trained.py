@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from agents.algorithm import Algorithm, FleetAlgorithm
+from agents.board import IntentionBoard
 from agents.catalogue import LINES, find_line
 from agents.commuters.algorithm import CommuterAlgorithm
 from agents.commuters.learning import CommuterFleet
@@ -64,8 +65,8 @@ class TrainedFleet:
         """Numbers in the network that decides."""
         order = _order(self.card, rounds)
         self._twins = None if bus in ("", None) else _twins(self.card, spec, telling, order, bus)
-        self._decider = FleetDecider(spec, algorithm, order, telling, rounds or ROUNDS, self._twins)
-        self.board = self._decider.board
+        self.board = self._twins or IntentionBoard.of_fleet(spec, telling)
+        self._decider = FleetDecider(spec, algorithm, order, rounds or ROUNDS, self.board)
 
     def act(self, observation: Observation) -> Action:
         """The best choice of each EV by the networks."""

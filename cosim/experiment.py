@@ -226,11 +226,11 @@ def run_episodes(
     controller: Controller,
     schedule: Schedule,
     *,
-    workers: int,
-    complete: bool,
-    allow_code: bool,
-    on_slots: OnSlots,
-    on_batch: OnBatch,
+    workers: int = 1,
+    complete: bool = False,
+    allow_code: bool = False,
+    on_slots: OnSlots = lambda _: None,
+    on_batch: OnBatch = lambda *_: None,
 ) -> Effort:
     """Run episodes, in this process or shared among several.
 

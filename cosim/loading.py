@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,22 @@ if TYPE_CHECKING:
     from agents.twins.eavesdropper import Eavesdropper as Eavesdropper
     from agents.twins.eavesdropper import Overheard as Overheard
 
-    #: Who listens, who attacks with what is heard, who counts it, and what noise guarantees.
-    Listening = tuple[Eavesdropper, Attacker, Callable[[Overheard], dict[str, Any]], Guarantee | None]
+
+@dataclass(frozen=True)
+class Listening:
+    """A fleet with somebody who listens to it.
+
+    Attributes:
+        listener: Lets the fleet decide, and writes down what its EVs say.
+        attacker: Attacks with what is heard.
+        count: Counts what is heard, as `agents.twins.bus.MessageBus.report` gives it.
+        guarantee: What the noise on messages guarantees; None without noise.
+    """
+
+    listener: Eavesdropper
+    attacker: Attacker
+    count: Callable[[Overheard], dict[str, Any]]
+    guarantee: Guarantee | None
 
 
 def choices(*, seed: int | None = None, controller: str | None = None, engine: str | None = None) -> list[str]:
@@ -209,8 +223,6 @@ def make_trainer(systems: Sequence[System], **asked: Any) -> Trainer:
 def eavesdrop(system: System, *, allow_code: bool) -> Listening:
     """Make a scenario's controller with somebody who listens, who attacks with what is heard, and who counts it.
 
-    Beside them stands what the fleet's noise guarantees, None without noise.
-
     Args:
         system: The scenario, built.
         allow_code: Whether code of other distributions may be loaded.
@@ -228,7 +240,7 @@ def eavesdrop(system: System, *, allow_code: bool) -> Listening:
         name = system.scenario.controller.name
         raise ControllerError(f"controller {name!r} shares nothing: each of its EVs decides by itself")
     guarantee = None if listener.noise is None else guarantee_of(listener.noise)
-    return listener, Attacker(system.spec), count, guarantee
+    return Listening(listener, Attacker(system.spec), count, guarantee)
 
 
 def overhear(system: System, *, allow_code: bool) -> tuple[Controller, Callable[[], dict[str, Any]] | None]:

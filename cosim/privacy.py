@@ -37,7 +37,7 @@ class Attack:
     """An attack.
 
     Attributes:
-        hears: What the attacker hears, see `agents.twins.attack.OBSERVERS`.
+        hears: What the attacker hears, see `agents.twins.observers.OBSERVERS`.
         attacker: How he guesses: `neighbours`, `network` or `sequence`.
         found: How well private values were guessed.
     """
@@ -149,9 +149,9 @@ def privacy(
     begun_s = time.perf_counter()
     listening = eavesdrop(system, allow_code=allow_code)
     on_slots = slot_counter(0, episodes * system.clock.slots, progress)
-    heard, totals = _held_out(system, listening[0], episodes, on_slots, allow_code=allow_code)
+    heard, totals = _held_out(system, listening.listener, episodes, on_slots, allow_code=allow_code)
     known, asked = heard.episodes(0, episodes // 2), heard.episodes(episodes // 2, episodes)
-    return _attacked(system, listening, listening[2](heard), totals, known, asked, begun_s=begun_s)
+    return _attacked(system, listening, listening.count(heard), totals, known, asked, begun_s=begun_s)
 
 
 def privacy_of_run(
@@ -189,14 +189,14 @@ def privacy_of_run(
     begun_s = time.perf_counter()
     listening = eavesdrop(system, allow_code=allow_code)
     on_slots = slot_counter(0, (stored.episodes + teaching) * system.clock.slots, progress)
-    again = run_again(stored, system, listening[0], workers=1, allow_code=allow_code, on_slots=on_slots)
+    again = run_again(stored, system, listening.listener, workers=1, allow_code=allow_code, on_slots=on_slots)
     if not again.same:
         raise RepetitionError(f"{folder}: the run does not repeat here; `cosim verify {folder}` shows where it differs")
-    asked = listening[0].overheard()
+    asked = listening.listener.overheard()
     # Counted before others say anything.
-    traffic = listening[2](asked)
+    traffic = listening.count(asked)
     # A fleet of its own, which remembers nothing of the run.
-    teacher = eavesdrop(system, allow_code=allow_code)[0]
+    teacher = eavesdrop(system, allow_code=allow_code).listener
     known, _ = _held_out(system, teacher, teaching, on_slots, allow_code=allow_code)
     run = AttackedRun(str(folder), stored.metadata["episodes"], stored.summary is None)
     return _attacked(system, listening, traffic, again.totals, known, asked, begun_s=begun_s, run=run)
@@ -221,8 +221,6 @@ def _held_out(
         system,
         listener,
         Schedule(held_out_episodes(episodes), default_replicas(episodes, 1), system.clock.slots),
-        workers=1,
-        complete=False,
         allow_code=allow_code,
         on_slots=on_slots,
         on_batch=lambda numbers, records, _: tally.add(numbers, records),
@@ -242,8 +240,7 @@ def _attacked(
     run: AttackedRun | None = None,
 ) -> Privacy:
     """What attackers who know some episodes find out of others, beside the traffic and totals of those that count."""
-    _, attacker, _, guarantee = listening
-    seed = system.scenario.seed
+    attacker, seed = listening.attacker, system.scenario.seed
     attacks = _attacks(attacker, known, asked, messages=_sends(traffic, "Intention"))
     return Privacy(
         scenario=system.scenario.name,
@@ -257,7 +254,7 @@ def _attacked(
         metrics=totals.estimates(seed),
         attacks=attacks,
         membership=bootstrap(mean, attacker.find_members(known, asked)[None], seed=seed),
-        guarantee=guarantee,
+        guarantee=listening.guarantee,
         wall_s=time.perf_counter() - begun_s,
     )
 

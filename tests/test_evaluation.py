@@ -91,10 +91,6 @@ def test_values_are_those_of_the_held_out_episodes(comparison: cosim.Comparison)
         system,
         load_controller(system, allow_code=False),
         Schedule(tuple(comparison.episode), 4, system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda slots: None,
         on_batch=lambda numbers, records, _: tally.add(numbers, records),
     )
     greedy = comparison.points[1].controllers["greedy"]

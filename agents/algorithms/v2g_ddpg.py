@@ -159,6 +159,11 @@ class V2gDdpg(CommuterAlgorithm):
         places = self._spec.fleet_size if self.settings.encoding == "concatenate" else 0
         return JointCritic(VIEW, VIEW + 1, 1, width, by_choice=False, evs=places)
 
+    @property
+    def first_critic(self) -> nn.Module:
+        """The critic that the actor follows."""
+        return self.critic.critics[0]
+
     def shapes(self, slots: int, evs: int) -> Shapes:
         """Nothing beside what EVs see, choose and earn."""
         return {}
@@ -233,7 +238,7 @@ class V2gDdpg(CommuterAlgorithm):
         # unless the others are taken as they would move, everybody goes where there was room for one.
         output = self.actor(self._view(now["own"], now["market"], now["slot"]))
         share = self._within(output)
-        gain = self.gain(self._others(now, share.detach()), share)[0]
+        gain = self.gain(self._others(now, share.detach()), share)
         actor_loss = mean_of(settings.output_penalty * output.square() - gain, here)
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, norm)
 
@@ -251,15 +256,15 @@ class V2gDdpg(CommuterAlgorithm):
         return {**seen, "action": share}
 
     def values(self, critic: nn.Module, seen: Mapping[str, Tensor], share: Tensor) -> Tensor:
-        """Values of shares of power by each critic, given what the others did, shape [critics, S, I]."""
+        """Values of shares of power, given what the others did, shape [S, I]; of critics side by side by each."""
         view = self._view(seen["own"], seen["market"], seen["slot"])
         done = torch.cat([view, seen["action"][..., None]], dim=-1)
         values: Tensor = critic(view, share[..., None], done, seen["own"][..., HERE])
         return values
 
     def gain(self, seen: Mapping[str, Tensor], share: Tensor) -> Tensor:
-        """What the actor climbs: the value of its shares by each critic, shape [critics, S, I]."""
-        return self.values(self.critic, seen, share)
+        """What the actor climbs: the value of its shares by the first critic, shape [S, I]."""
+        return self.values(self.first_critic, seen, share)
 
     def _drawn(self, replay: EpisodeReplay, generator: np.random.Generator) -> tuple[Ints, Ints]:
         """Episode and slot of each that an update looks at, among those in which anybody was at home."""

@@ -165,7 +165,7 @@ class V2gDtMaddpg(v2g_ddpg.V2gDdpg):
         return {**logged, **self._errors_kw(replay, episode, slot), **self._shares(replay, episode, slot)}
 
     def values(self, critic: nn.Module, seen: Mapping[str, Tensor], share: Tensor) -> Tensor:
-        """Q_i = R_sim + Q_res,i by each critic, (B5), shape [critics, S, I]."""
+        """Q_i = R_sim + Q_res,i, (B5), shape [S, I]; of critics side by side by each."""
         rolled = self._ahead(seen, share)
         return self._residual(critic, seen, share, rolled) + self.simulated(seen, rolled)
 
@@ -180,7 +180,7 @@ class V2gDtMaddpg(v2g_ddpg.V2gDdpg):
         """What the actor climbs, (B8): R_sim + Q_res, or Q_res alone."""
         if self.settings.model_gradient:
             return super().gain(seen, share)
-        return self._residual(self.critic, seen, share, self._ahead(seen, share))
+        return self._residual(self.first_critic, seen, share, self._ahead(seen, share))
 
     def _ahead(self, seen: Mapping[str, Tensor], share: Tensor) -> RollOut:
         """What twins predict of the horizon, with the target actors after the first slot."""
@@ -188,7 +188,7 @@ class V2gDtMaddpg(v2g_ddpg.V2gDdpg):
         return self._rolled_out(self.actor_target, *parts, share, self.settings.horizon)
 
     def _residual(self, critic: nn.Module, seen: Mapping[str, Tensor], share: Tensor, rolled: RollOut) -> Tensor:
-        """Q_res,i by each critic, of what an EV sees, how its twin expects it to end, and sums; [critics, S, I]."""
+        """Q_res,i, of what an EV sees, how its twin expects it to be in the end, and of the sums, shape [S, I]."""
         left_kwh = rolled.energies_kwh[..., -1]
         lacks_kwh = (self._needed_kwh - left_kwh).clamp(min=0.0)
         end = torch.stack(
@@ -271,7 +271,7 @@ class V2gDtMaddpg(v2g_ddpg.V2gDdpg):
         here = seen["own"][..., HERE]
         with torch.no_grad():
             rolled = self._ahead(seen, seen["action"])
-            residual = self._residual(self.critic, seen, seen["action"], rolled)[0]
+            residual = self._residual(self.first_critic, seen, seen["action"], rolled)
             model = self.simulated(seen, rolled)
         of_residual, of_model, of_both = (variance_of(part, here) for part in (residual, model, residual + model))
         some = of_both.clamp(min=1e-12)

@@ -10,10 +10,9 @@ from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
 from agents.twins.eavesdropper import Overheard
+from agents.twins.observers import OFFERED, offers_at_stations
 from cosim.interface import FleetSpec, Floats
 
-#: Slots of the episode whose sums are looked at, as all have decided in the first.
-SLOTS = 3
 #: Vehicles that started alike, whose mean message stands for that of the one in question.
 ALIKE = 25
 #: A kilometre between two starts counts as much as so many points of the state of charge.
@@ -60,18 +59,16 @@ def members_found(spec: FleetSpec, known: Overheard, asked: Overheard) -> Floats
 
 def _sums(heard: Overheard) -> Floats:
     """What all mean to feed in and to draw, when all have decided in the first slot [kWh], shape [E, F]."""
-    both = np.stack([heard.fed_kwh[:, 0, :, :SLOTS], heard.drawn_kwh[:, 0, :, :SLOTS]], axis=1)
+    both = np.stack([heard.fed_kwh[:, 0, :, :OFFERED], heard.drawn_kwh[:, 0, :, :OFFERED]], axis=1)
     sums_kwh: Floats = both.reshape(len(both), -1).astype(np.float64)
     return sums_kwh
 
 
 def _shares(heard: Overheard) -> Floats:
     """What each vehicle adds to these sums [kWh], shape [E, I, F]."""
-    offer_kwh = heard.offer_kwh[:, 0, :, :SLOTS].astype(np.float64)
-    there = heard.station[:, 0, :, None] == np.arange(heard.fed_kwh.shape[2])
-    both = np.stack([np.maximum(-offer_kwh, 0.0), np.maximum(offer_kwh, 0.0)], axis=2)
-    shares_kwh: Floats = (both[:, :, :, None, :] * there[:, :, None, :, None]).reshape(*there.shape[:2], -1)
-    return shares_kwh
+    offer_kwh, stations = heard.offer_kwh[:, :1].astype(np.float64), heard.fed_kwh.shape[2]
+    shares_kwh = offers_at_stations(offer_kwh, heard.station[:, :1], stations)[:, 0]
+    return shares_kwh.reshape(*shares_kwh.shape[:2], -1)
 
 
 def _meant(spec: FleetSpec, known: Overheard, asked: Overheard) -> Floats:

@@ -287,10 +287,6 @@ def rule_on_validation(scenario: Path) -> float:
         system,
         load_controller(system, allow_code=False),
         Schedule(tuple(VALIDATION[:64]), 16, system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda _: None,
         on_batch=lambda numbers, records, _: tally.add(numbers, records),
     )
     return float(np.nanmean(tally.totals.metric[RESTORATION]))

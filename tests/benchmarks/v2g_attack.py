@@ -42,11 +42,6 @@ def attacked(episodes: int, weights: str = "", *overrides: str) -> dict[tuple[st
         system,
         listener,
         Schedule(held_out_episodes(episodes), min(episodes, 16), system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda _: None,
-        on_batch=lambda *_: None,
     )
     samples = listener.samples()
     return {(hears, guess): reconstruct(samples, hears, guess) for hears in HEARS for guess in GUESSES}

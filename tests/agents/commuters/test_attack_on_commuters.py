@@ -20,11 +20,6 @@ def samples() -> dict[str, np.ndarray]:
         system,
         listener,
         Schedule((0, 1, 2, 3), 4, system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda _: None,
-        on_batch=lambda *_: None,
     )
     return listener.samples()
 

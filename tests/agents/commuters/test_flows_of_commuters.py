@@ -24,11 +24,6 @@ def report(line: str) -> tuple[dict[str, Any], int]:
         system,
         listener,
         Schedule((0,), 1, system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda _: None,
-        on_batch=lambda *_: None,
     )
     return listener.report(), sum(int(here.sum()) for _, here, _ in listener._slots)
 

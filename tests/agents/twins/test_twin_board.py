@@ -51,11 +51,6 @@ def ran(rounds: int, bus: str) -> Kept:
         system,
         kept,
         Schedule(tuple(range(EPISODES)), EPISODES, system.clock.slots),
-        workers=1,
-        complete=False,
-        allow_code=False,
-        on_slots=lambda _: None,
-        on_batch=lambda *_: None,
     )
     return kept
 
