@@ -36,9 +36,7 @@ class Telling:
             if not 0.0 <= value < float("inf"):
                 raise ControllerError(f"{name} must be a number of at least 0, got {value}")
         if not isinstance(self.latency_slots, int) or self.latency_slots < 0:
-            raise ControllerError(
-                f"message_latency_slots must be a whole number of at least 0, got {self.latency_slots}"
-            )
+            raise ControllerError(f"latency_slots must be a whole number of at least 0, got {self.latency_slots}")
         if not 0.0 <= self.loss < 1.0:
             raise ControllerError(f"message_loss must be at least 0 and below 1, got {self.loss}")
 

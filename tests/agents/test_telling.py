@@ -76,8 +76,8 @@ def test_losses_are_the_same_whatever_runs_beside() -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"latency_slots": -1}, "message_latency_slots must be a whole number of at least 0, got -1"),
-        ({"latency_slots": 0.5}, "message_latency_slots must be a whole number of at least 0, got 0.5"),
+        ({"latency_slots": -1}, "latency_slots must be a whole number of at least 0, got -1"),
+        ({"latency_slots": 0.5}, "latency_slots must be a whole number of at least 0, got 0.5"),
         ({"loss": 1.0}, "message_loss must be at least 0 and below 1, got 1.0"),
         ({"offer_unit_kwh": float("nan")}, "offer_unit_kwh must be a number of at least 0, got nan"),
     ],
