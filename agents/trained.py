@@ -35,7 +35,7 @@ class TrainedFleet:
         weights: The weights file; default: those that ship.
         offer_unit_kwh: Unit in which EVs tell what they offer [kWh]; 0 for all digits.
         offer_noise_kwh: Standard deviation of the noise on it [kWh], see `OfferNoise`; 0 for none.
-        message_latency_s: Simulated time until a message arrives [s]. EVs decide as a slot begins, so it is known from
+        message_latency_h: Simulated time until a message arrives [h]. EVs decide as a slot begins, so it is known from
             the first slot on that begins no earlier.
         message_loss: Share of the messages that never arrive.
         rounds: Rounds of a slot: the EVs of each decide at once. 0 for the order of the training.
@@ -54,12 +54,12 @@ class TrainedFleet:
         weights: str = "",
         offer_unit_kwh: float = 0.0,
         offer_noise_kwh: float = 0.0,
-        message_latency_s: float = 0.0,
+        message_latency_h: float = 0.0,
         message_loss: float = 0.0,
         rounds: int = 0,
         bus: str = "",
     ) -> None:
-        telling = Telling(offer_unit_kwh, offer_noise_kwh, _slots_of(message_latency_s, spec.slot_h), message_loss)
+        telling = Telling(offer_unit_kwh, offer_noise_kwh, _slots_of(message_latency_h, spec.slot_h), message_loss)
         algorithm, self.card = _trained(self.LINE, weights, spec)
         if not isinstance(algorithm, FleetAlgorithm):
             raise ControllerError(f"{self.LINE} does not choose where to go")
@@ -107,14 +107,14 @@ def _numbers(algorithm: Algorithm) -> int:
     return sum(values.numel() for values in algorithm.weights().values())
 
 
-def _slots_of(latency_s: float, slot_h: float) -> int:
+def _slots_of(latency_h: float, slot_h: float) -> int:
     """Slots until a message is known that takes so long."""
-    if isinstance(latency_s, bool) or not isinstance(latency_s, int | float) or not 0.0 <= latency_s < math.inf:
+    if isinstance(latency_h, bool) or not isinstance(latency_h, int | float) or not 0.0 <= latency_h < math.inf:
         raise ControllerError(
-            f"controller.options.message_latency_s: must be a number of at least 0, got {latency_s!r}"
+            f"controller.options.message_latency_h: must be a number of at least 0, got {latency_h!r}"
         )
     # What differs by rounding only is no slot more.
-    return math.ceil(round(latency_s / (slot_h * 3600.0), 9))
+    return math.ceil(round(latency_h / slot_h, 9))
 
 
 def _order(card: FleetCard, rounds: int) -> Order:

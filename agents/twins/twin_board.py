@@ -53,7 +53,7 @@ class TwinBoard(IntentionBoard):
             raise ControllerError(f"controller.options.bus: must be one of {', '.join(get_args(Way))}, got {way!r}")
         if telling.latency_slots or telling.loss:
             raise ControllerError(
-                "controller.options.bus: messages go at once and surely; leave message_latency_s and message_loss out"
+                "controller.options.bus: messages go at once and surely; leave message_latency_h and message_loss out"
             )
         _check_sizes(spec, way)
         stations = len(spec.station_name)

@@ -37,16 +37,16 @@ def test_every_line_is_a_controller_and_ships() -> None:
     assert all((FOLDER / f"{name}.csv").exists() for name in TRAINED)
 
 
-@pytest.mark.parametrize(("latency_s", "slots"), [(0, 0), (1, 1), (1800, 1), (1800.5, 2), (3600.0, 2)])
-def test_a_late_message_is_known_as_the_next_slot_begins(latency_s: float, slots: int) -> None:
-    fleet = DtMaddpgFleet(cosim.load(SCENARIO).spec, message_latency_s=latency_s)
+@pytest.mark.parametrize(("latency_h", "slots"), [(0, 0), (0.001, 1), (0.5, 1), (0.501, 2), (1, 2)])
+def test_a_late_message_is_known_as_the_next_slot_begins(latency_h: float, slots: int) -> None:
+    fleet = DtMaddpgFleet(cosim.load(SCENARIO).spec, message_latency_h=latency_h)
     assert fleet.board._telling.latency_slots == slots
 
 
-@pytest.mark.parametrize("latency_s", [-1.0, float("nan"), float("inf"), "1", True])
-def test_a_latency_is_a_time(latency_s: object) -> None:
-    with pytest.raises(ControllerError, match=r"controller.options.message_latency_s: must be a number of at least 0"):
-        DtMaddpgFleet(cosim.load(SCENARIO).spec, message_latency_s=latency_s)  # type: ignore[arg-type]
+@pytest.mark.parametrize("latency_h", [-1.0, float("nan"), float("inf"), "1", True])
+def test_a_latency_is_a_time(latency_h: object) -> None:
+    with pytest.raises(ControllerError, match=r"controller.options.message_latency_h: must be a number of at least 0"):
+        DtMaddpgFleet(cosim.load(SCENARIO).spec, message_latency_h=latency_h)  # type: ignore[arg-type]
 
 
 def test_who_guides_commuters_is_the_same_for_all() -> None:

@@ -229,7 +229,7 @@ def test_who_sees_more_than_messages_tell_cannot_run_on_the_bus() -> None:
 
 @pytest.mark.parametrize("telling", [Telling(latency_slots=1), Telling(loss=0.1)])
 def test_messages_that_are_late_or_lost_are_refused(telling: Telling) -> None:
-    with pytest.raises(ControllerError, match="leave message_latency_s and message_loss out"):
+    with pytest.raises(ControllerError, match="leave message_latency_h and message_loss out"):
         TwinBoard(fleet(), telling)
 
 
