@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,10 +17,12 @@ def stacked(items: Sequence[T]) -> T:
     """One instance of a dataclass of arrays, with the arrays of all items along a new first axis.
 
     Args:
-        items: Instances of one dataclass, one at least, with arrays or nested lists of numbers of the same shapes.
+        items: Instances of one dataclass of two fields at least, one instance at least, with arrays or nested lists of
+            numbers of the same shapes.
     """
     kind: Any = type(items[0])
-    together: T = kind(*(_along_a_new_axis([getattr(item, f.name) for item in items]) for f in fields(kind)))
+    values_of = attrgetter(*(f.name for f in fields(kind)))
+    together: T = kind(*map(_along_a_new_axis, zip(*map(values_of, items), strict=True)))
     return together
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cosim.grid.conditions import Conditions
 from cosim.grid.dispatch import Dispatch
-from cosim.grid.microgrid import Availability
+from cosim.grid.microgrid import Availability, Microgrids
 from cosim.grid.power_flow import PowerFlowResult
 from cosim.interface import Floats, Ints
 from cosim.records.schema import BusSlots, MicrogridSlots
@@ -32,10 +35,14 @@ class GridAccounts:
     Attributes:
         costs: Prices.
         slot_h: Length of a slot [h].
+        microgrids: The microgrids, with all their units.
+        conditions: Units and islands of each slot.
     """
 
     costs: GridCosts
     slot_h: float
+    microgrids: Microgrids
+    conditions: Conditions
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class GridState:
     """Powers and energies of N cases in a slot; with T slots, every shape has a T in front.
 
     Attributes:
+        slot: Number of the slot, shape [].
         p_kw: Active power drawn at each bus but the slack units' [kW], shape [N, B].
         q_kvar: Reactive power drawn likewise [kvar], shape [N, B].
         ess_start_kwh: Energy in storage at the slot's start [kWh], shape [N, M].
@@ -51,23 +59,15 @@ class GridState:
         violated: 1 where a voltage is out of its band all the same, shape [N, M].
         for_lines: 1 where a linear program dispatched for lines alone, shape [N, M].
         overloaded: 1 where a line is beyond its limit all the same, shape [N, M].
-        drawn_kw: Active power drawn in an island but its slack unit's, at the one that leads it [kW], shape [N, M].
-        drawn_kvar: Reactive power likewise [kvar], shape [N, M].
-        follower_kw: Active power of diesel that does not hold its island's voltage [kW], shape [N, M].
-        follower_kvar: Reactive power of it [kvar], shape [N, M].
-        forming_max_kw: Highest power of what can form the grid [kW], shape [M].
-        forming_max_kvar: Highest reactive power of it [kvar], shape [M].
-        island: The microgrid that leads each microgrid's island; -1 in the dark; shape [M].
+        bus_fed_kvar: Reactive power of diesel that does not hold its island's voltage [kvar], shape [N, B].
         bus_load_kw: Load to serve at each bus [kW], shape [N, B].
         bus_shed_kw: Load not served at each bus [kW], shape [N, B].
         bus_critical_shed_kw: The part of it that is critical [kW], shape [N, B].
-        critical_kw: Critical load to serve [kW], shape [N, M].
         wanted_shed_kw: Load that would be shed if no voltage had to be kept [kW], shape [N, M].
-        idle_storage_kw: Discharging power of the island's storage that is not used [kW], shape [N, M].
-        island_shed_kw: Load that its island sheds [kW], shape [N, M].
         limits_kw: What EVs may draw, what they may feed in, and what is lacking [kW], shape [3, N, M].
     """
 
+    slot: Ints | int
     p_kw: Floats
     q_kvar: Floats
     ess_start_kwh: Floats
@@ -76,20 +76,11 @@ class GridState:
     violated: Ints
     for_lines: Ints
     overloaded: Ints
-    drawn_kw: Floats
-    drawn_kvar: Floats
-    follower_kw: Floats
-    follower_kvar: Floats
-    forming_max_kw: Floats
-    forming_max_kvar: Floats
-    island: Ints
+    bus_fed_kvar: Floats
     bus_load_kw: Floats
     bus_shed_kw: Floats
     bus_critical_shed_kw: Floats
-    critical_kw: Floats
     wanted_shed_kw: Floats
-    idle_storage_kw: Floats
-    island_shed_kw: Floats
     limits_kw: Floats
 
 
@@ -158,17 +149,20 @@ class GridSlot:
     def cases(self) -> MicrogridSlots:
         """The replicas, then the same had no EV ever taken part, shape [N, M]."""
         accounts, available, dispatch, state = self.accounts, self.available, self.dispatch, self.state
-        costs, slot_h = accounts.costs, accounts.slot_h
-        # With T slots, what is the same in all cases gets their axis.
-        most_kw, most_kvar, island = (
-            values[..., None, :] for values in (state.forming_max_kw, state.forming_max_kvar, state.island)
+        costs, slot_h, conditions = accounts.costs, accounts.slot_h, accounts.conditions
+        most_kw, most_kvar, island, dg_follows = map(
+            self._of_slots,
+            (conditions.forming_max_kw, conditions.forming_max_kvar, conditions.leads, conditions.dg_follows),
         )
+        drawn_kw, drawn_kvar = (conditions.drawn_in_islands(state.slot, power) for power in (state.p_kw, state.q_kvar))
+        follower_kw = dispatch.dg_kw * dg_follows
+        follower_kvar = state.bus_fed_kvar[..., accounts.microgrids.dg_bus] * dg_follows
         surplus_kw, feed_in_kw, deficit_kw = np.moveaxis(state.limits_kw, -3, 0)
         normal_kw = dispatch.shed_kw - dispatch.critical_shed_kw
-        load_kvar = state.drawn_kvar + state.follower_kvar
+        load_kvar = drawn_kvar + follower_kvar
         held_kw = self.flow.slack_p_mw * KW_PER_MW
-        slack_kw, slack_kvar = held_kw + state.follower_kw, self.flow.slack_q_mvar * KW_PER_MW + state.follower_kvar
-        losses_kwh = (held_kw - state.drawn_kw) * slot_h
+        slack_kw, slack_kvar = held_kw + follower_kw, self.flow.slack_q_mvar * KW_PER_MW + follower_kvar
+        losses_kwh = (held_kw - drawn_kw) * slot_h
         dg_kvar = np.minimum(np.maximum(load_kvar, -most_kvar), most_kvar)
         over_kw = np.maximum(slack_kw - most_kw, 0.0)
         beyond = (over_kw > TOLERANCE_KW) | (np.abs(slack_kvar) > most_kvar + TOLERANCE_KW)
@@ -177,7 +171,7 @@ class GridSlot:
             load_kvar=available.load_kvar,
             served_kw=available.load_kw - dispatch.shed_kw,
             shed_kw=dispatch.shed_kw,
-            critical_kw=state.critical_kw,
+            critical_kw=available.load_kw * accounts.microgrids.critical_share,
             critical_shed_kw=dispatch.critical_shed_kw,
             **self._reasons(),
             ev_kw=dispatch.ev_kw,
@@ -223,14 +217,16 @@ class GridSlot:
         could have been served as far as storage has power to spare, had it had (or not kept) the energy; beyond that
         diesel, utility and storage have not enough power.
         """
-        shed_kw, state = self.dispatch.shed_kw, self.state
-        lit = state.island[..., None, :] >= 0
+        shed_kw, state, conditions = self.dispatch.shed_kw, self.state, self.accounts.conditions
+        lit = self._of_slots(conditions.leads) >= 0
+        idle_kw = np.maximum(self._of_slots(conditions.ess_power_kw) - self.dispatch.ess_discharge_kw, 0.0)
+        idle_kw, island_shed_kw = (conditions.island_totals(state.slot, kw) for kw in (idle_kw, shed_kw))
         kept_kw = np.maximum(shed_kw - state.wanted_shed_kw, 0.0) * lit
         line_kw = kept_kw * state.for_lines
         left_kw = (shed_kw - kept_kw) * lit
         # Of an island's, each microgrid has its part by what it sheds.
-        share = left_kw / np.where(state.island_shed_kw > 0.0, state.island_shed_kw, 1.0)
-        energy_kw = np.minimum(left_kw, state.idle_storage_kw * share)
+        share = left_kw / np.where(island_shed_kw > 0.0, island_shed_kw, 1.0)
+        energy_kw = np.minimum(left_kw, idle_kw * share)
         return {
             "unserved_dark_kw": shed_kw * ~lit,
             "unserved_power_kw": left_kw - energy_kw,
@@ -238,6 +234,11 @@ class GridSlot:
             "unserved_voltage_kw": kept_kw - line_kw,
             "unserved_line_kw": line_kw,
         }
+
+    def _of_slots(self, values: NDArray[Any]) -> NDArray[Any]:
+        """What is the same in all cases, of every slot of an episode [T, M]; in these slots, with an axis for cases."""
+        of_slots: NDArray[Any] = values[self.state.slot][..., None, :]
+        return of_slots
 
     def _exchange_kw(self) -> Floats:
         """Power that each microgrid gets from the others of its island [kW], shape [N, M]."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.grid.islands import Islands
 from cosim.grid.microgrid import Microgrids
@@ -24,6 +26,10 @@ class Conditions:
     Attributes:
         stages: The same stages.
         forming_max_kw: Highest power of what can form the grid, slot by slot [kW], shape [T, M].
+        forming_max_kvar: Highest reactive power of it [kvar], shape [T, M].
+        ess_power_kw: Highest power of storage [kW], shape [T, M].
+        dg_follows: Where diesel works, but does not hold its island's voltage, shape [T, M].
+        leads: The microgrid that leads each microgrid's island; -1 in the dark; shape [T, M].
         pv_works: 1 where photovoltaic units work, else 0, shape [T, M].
         wt_works: 1 where wind turbines do.
     """
@@ -32,10 +38,19 @@ class Conditions:
         self.stages = stages
         self._stage_of_slot: list[int] = stage_of_slot.tolist()
         self._units = units
-        self.forming_max_kw: Floats = np.array([each.forming_max_kw for each in units])[stage_of_slot]
+
+        def by_slot(of_stages: Sequence[NDArray[Any]]) -> NDArray[Any]:
+            return np.array(of_stages)[stage_of_slot]
+
+        self.forming_max_kw: Floats = by_slot([each.forming_max_kw for each in units])
+        self.forming_max_kvar: Floats = by_slot([each.forming_max_kvar for each in units])
+        self.ess_power_kw: Floats = by_slot([each.ess_power_kw for each in units])
+        self.dg_follows: NDArray[np.bool_] = by_slot([stage.dg_follows for stage in stages])
+        self.leads: Ints = by_slot([stage.leads for stage in stages])
+        self._alone = all(stage.islands.alone for stage in stages)
+        self._together: Floats = by_slot([stage.islands.together for stage in stages])
         self.pv_works, self.wt_works = (
-            np.array([stage.works(unit, len(units[0])) for stage in stages], dtype=np.float64)[stage_of_slot]
-            for unit in ("pv", "wt")
+            by_slot([stage.works(unit, len(units[0])) for stage in stages]).astype(np.float64) for unit in ("pv", "wt")
         )
 
     @classmethod
@@ -64,6 +79,34 @@ class Conditions:
     def islands(self, slot: int) -> Islands:
         """The islands of a slot."""
         return self.stage(slot).islands
+
+    def island_totals(self, slot: Ints | int, values: Floats) -> Floats:
+        """What islands have in all, at each of their microgrids; of who is dark, its own.
+
+        Args:
+            slot: A slot, or several, shape [T].
+            values: What microgrids have in it, shape [N, M]; or in them, shape [T, N, M].
+        """
+        if self._alone:
+            return values
+        totals: Floats = (values[..., None, :] * self._together[slot][..., None, :, :]).sum(axis=-1)
+        return totals
+
+    def drawn_in_islands(self, slot: Ints | int, power: Floats) -> Floats:
+        """Powers drawn at buses, summed over islands at the microgrids that lead them; 0 elsewhere.
+
+        Args:
+            slot: A slot, or several, shape [T].
+            power: Powers in it, shape [N, B]; or in them, shape [T, N, B].
+
+        Returns:
+            Shape [N, M] or [T, N, M].
+        """
+        drawn = np.zeros((*power.shape[:-1], self.leads.shape[1]))
+        number = np.array(self._stage_of_slot)[slot]
+        for k in np.unique(number):
+            drawn[number == k] = self.stages[k].drawn_in_islands(power[number == k])
+        return drawn
 
     def slots_together(self, first: int, count: int) -> list[tuple[Islands, Ints]]:
         """Slots in which microgrids are together or dark: their islands, and their places from a first slot on."""

@@ -82,7 +82,7 @@ def dispatch_by_rule(
     curtailed_kw = part(surplus_kw - charge_kw, renewable_kw) + (there_kw - renewable_kw)
     used = 1.0 - curtailed_kw / np.where(there_kw > 0.0, there_kw, 1.0)
     shed_kw = missing_kw - discharge_kw
-    if microgrids.critical_share.any():
+    if microgrids.has_critical:
         # Normal load of the whole island first.
         critical_kw = available.load_kw * microgrids.critical_share
         normal_kw = available.load_kw - critical_kw

@@ -72,6 +72,11 @@ class Microgrids:
         """Highest reactive power of all that can form the grid [kvar], shape [M]."""
         return self.dg_q_max_kvar + self.supply_max_kvar
 
+    @cached_property
+    def has_critical(self) -> bool:
+        """Whether any load is critical."""
+        return bool(self.critical_share.any())
+
     def in_stage(self, stage: Stage) -> Microgrids:
         """What is left of them in a stage of their network: nothing of what has failed or is in the dark."""
         count, live = len(self), stage.islands.live

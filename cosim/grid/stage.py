@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from cosim.grid.islands import Islands
 from cosim.grid.kept_net import PandapowerNet
 from cosim.grid.reduction import PER_UNIT
 from cosim.grid.timetable import Timetable
-from cosim.interface import Ints
+from cosim.interface import Floats, Ints
 from cosim.scenario.schema import NetworkSection, SupplySection
 
 Flags = NDArray[np.bool_]
@@ -48,6 +49,33 @@ class Stage:
     def whole(self) -> bool:
         """Whether all buses are live, and every microgrid is an island of its own."""
         return self.islands.alone
+
+    @cached_property
+    def has_followers(self) -> bool:
+        """Whether any diesel does not hold its island's voltage."""
+        return bool(self.dg_follows.any())
+
+    @cached_property
+    def leads(self) -> Ints:
+        """The microgrid that leads each microgrid's island; -1 in the dark; shape [M]."""
+        island = self.islands.island
+        return island if self.whole else np.where(island >= 0, np.append(self.leader, -1)[island], -1)
+
+    def drawn_in_islands(self, power: Floats) -> Floats:
+        """Powers drawn at buses, summed over each island.
+
+        Args:
+            power: Powers [kW, kvar, ...], > 0 drawn, shape [..., B].
+
+        Returns:
+            Sums at the microgrids that lead the islands, 0 elsewhere, shape [..., M].
+        """
+        if self.whole:
+            return self.feeder.per_island(power)
+        drawn = np.zeros((*power.shape[:-1], len(self.islands.island)))
+        if len(self.live):
+            drawn[..., self.leader] = self.feeder.per_island(power[..., self.live])
+        return drawn
 
     def works(self, unit: str, microgrids: int) -> Flags:
         """Whether a kind of unit works in each microgrid, shape [M]."""

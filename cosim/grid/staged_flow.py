@@ -12,7 +12,6 @@ import numpy as np
 from cosim.grid.feeder import Feeder
 from cosim.grid.network import Network
 from cosim.grid.power_flow import PowerFlow, PowerFlowResult
-from cosim.grid.stage import Stage
 from cosim.interface import Floats
 
 #: Opens a power flow on a feeder.
@@ -78,13 +77,3 @@ class StagedFlow:
                 self.close()
             self._open[number] = self._opener(stage.feeder)
         return self._open[number]
-
-
-def drawn_in_islands(stage: Stage, power: Floats) -> Floats:
-    """Powers drawn at buses [N, B], summed over islands at the microgrids that lead them; 0 elsewhere; [N, M]."""
-    if stage.whole:
-        return stage.feeder.per_island(power)
-    drawn = np.zeros((len(power), len(stage.islands.island)))
-    if len(stage.live):
-        drawn[:, stage.leader] = stage.feeder.per_island(power[:, stage.live])
-    return drawn

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.grid.bus_power import BusPower
 from cosim.grid.dispatch import Dispatch, ess_charge_limit_kw, ess_discharge_limit_kw
 from cosim.grid.engines.lindistflow import shared_path_impedances
 from cosim.grid.line_loading import LineLoading
@@ -31,33 +32,6 @@ TOLERANCE_PU = 1e-6
 ROUNDS = 20
 #: Powers this near are the same [kW].
 ALIKE_KW = 1e-6
-
-
-@dataclass(frozen=True)
-class BusPower:
-    """Powers at the buses, shape [N, B].
-
-    Attributes:
-        load_kw: Active load to serve [kW].
-        load_kvar: Reactive load to serve [kvar].
-        critical_kw: The part of the active load that is critical [kW].
-        shed_kw: Active load not served [kW].
-        critical_shed_kw: The part of it that is critical [kW].
-        ev_kw: EV power [kW], > 0 drawn.
-        fed_kvar: Reactive power of diesel that does not hold its island's voltage [kvar].
-        p_kw: All active power drawn but the slack unit's [kW].
-        q_kvar: All reactive power drawn but the slack unit's [kvar].
-    """
-
-    load_kw: Floats
-    load_kvar: Floats
-    critical_kw: Floats
-    shed_kw: Floats
-    critical_shed_kw: Floats
-    ev_kw: Floats
-    fed_kvar: Floats
-    p_kw: Floats
-    q_kvar: Floats
 
 
 @dataclass(frozen=True)
@@ -148,10 +122,14 @@ class VoltageKeeper:
             solve: Solves the power flow.
             everywhere: Whether the program dispatches all islands, not only those.
         """
-        outside, overloaded = self._outside(flow), self._overloaded(power)
         none = np.zeros(ess_kwh.shape, dtype=np.int64)
+        unchanged = KeptVoltage(dispatch, power, flow, none, none, none, none)
+        at_buses = self._outside_at_buses(flow)
+        if not everywhere and self._loading is None and not at_buses.any():
+            return unchanged
+        outside, overloaded = self._in_islands(at_buses), self._overloaded(power)
         if not (everywhere or outside.any() or overloaded.any()):
-            return KeptVoltage(dispatch, power, flow, none, none, none, none)
+            return unchanged
         for_lines = overloaded & ~outside
         outside = outside | overloaded
         dispatch = _copy(dispatch)
@@ -175,7 +153,7 @@ class VoltageKeeper:
             again = self._in_islands(np.abs(flow.vm_pu - foreseen_pu) > TOLERANCE_PU / 2.0)
             if not again.any():
                 break
-        violated = self._outside(flow)
+        violated = self._in_islands(self._outside_at_buses(flow))
         flags = (outside, violated, for_lines, self._overloaded(power))
         return KeptVoltage(dispatch, power, flow, *map(self._at_microgrids, flags))
 
@@ -200,11 +178,10 @@ class VoltageKeeper:
         )
         return slot.vm_no_load_pu - drop_pu
 
-    def _outside(self, flow: PowerFlowResult) -> Flags:
-        """Which islands have a voltage outside its band, shape [N, S]."""
-        return self._in_islands(
-            (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
-        )
+    def _outside_at_buses(self, flow: PowerFlowResult) -> Flags:
+        """Which buses have a voltage outside its band, shape [N, B]."""
+        flags: Flags = (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
+        return flags
 
     def _in_islands(self, at_buses: Flags) -> Flags:
         """Which islands have a bus [N, B] that is flagged, shape [N, S]."""

@@ -7,6 +7,7 @@ them, and `docs/reference/records.md` lists them. Times are seconds since the ep
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, NamedTuple
 
 from cosim.interface import Floats, Ints
@@ -340,6 +341,7 @@ TABLES = (
 )
 
 
+@cache
 def columns_of(kind: TableKind) -> tuple[Column, ...]:
     """All columns of a table, its keys first."""
     own = (Column(f.name, f.metadata["kind"], f.metadata["unit"], f.metadata["about"]) for f in fields(kind.columns))

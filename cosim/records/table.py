@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,12 +100,7 @@ def slot_table(name: str, episodes: Sequence[int], slots: Any, rows: slice = ALL
     kind = table_kind(name)
     first: np.ndarray[Any, Any] = getattr(slots, fields(kind.columns)[0].name)
     shape = (len(episodes), first.shape[0], first.shape[2])
-    makers: dict[str, Callable[[], Values]] = {
-        column.name: partial(_key, axis, episodes, shape) for axis, column in enumerate(kind.keys)
-    }
-    for column in fields(kind.columns):
-        makers[column.name] = partial(_by_episode, getattr(slots, column.name), rows)
-    return Table(kind, _ColumnsOnDemand(makers), shape)
+    return Table(kind, _ColumnsOnDemand(kind, episodes, shape, slots, rows), shape)
 
 
 def slot_keys(kind: TableKind, episodes: Sequence[int], slots: int, units: int) -> dict[str, Values]:
@@ -136,22 +130,45 @@ def _by_episode(cube: Values, rows: slice) -> Values:
 
 
 class _ColumnsOnDemand(Mapping[str, Values]):
-    """Columns that are made when they are asked for: metrics need few of them."""
+    """Columns that are made when they are asked for: metrics need few of them.
 
-    def __init__(self, makers: Mapping[str, Callable[[], Values]]) -> None:
-        self._makers = makers
+    Args:
+        kind: The table.
+        episodes: Numbers of its episodes.
+        shape: Episodes, slots and units.
+        slots: An instance of the table's columns, with arrays of shape [T, N, X].
+        rows: Those of the N rows that are meant.
+    """
+
+    def __init__(
+        self, kind: TableKind, episodes: Sequence[int], shape: tuple[int, int, int], slots: Any, rows: slice
+    ) -> None:
+        self._kind = kind
+        self._episodes = episodes
+        self._shape = shape
+        self._slots = slots
+        self._rows = rows
         self._made: dict[str, Values] = {}
 
     def __getitem__(self, name: str) -> Values:
         if name not in self._made:
-            self._made[name] = self._makers[name]()
+            self._made[name] = self._make(name)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return (column.name for column in columns_of(self._kind))
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(columns_of(self._kind))
+
+    def _make(self, name: str) -> Values:
+        keys = [column.name for column in self._kind.keys]
+        if name in keys:
+            return _key(keys.index(name), self._episodes, self._shape)
+        cube = getattr(self._slots, name, None)
+        if cube is None:
+            raise KeyError(name)
+        return _by_episode(cube, self._rows)
 
 
 def row_table(name: str, rows: Sequence[tuple[Any, ...]]) -> Table:

@@ -23,10 +23,10 @@ from cosim.traffic.move import MoveFinder
 from cosim.traffic.replica import Surroundings, TrafficReplica
 from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.route_table import RouteTable, TimeRange
-from cosim.traffic.routing import Place, Router
+from cosim.traffic.routing import Router
 from cosim.traffic.start import start_fleet
 from cosim.traffic.station_set import StationSet, span_of
-from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
+from cosim.traffic.target import ActionOutcome, TargetFinder
 from cosim.traffic.travel_time import TravelTime
 from cosim.units import hours
 
@@ -185,9 +185,11 @@ class TrafficModel:
             What happened.
         """
         start = self.state()
-        # Who commutes drives to and from elsewhere, and never here.
         commutes = self._scenario.fleet.commute is not None
-        drives = (start.state == int(EvState.DRIVING)) | (commutes & (action.distance_km > 0.0))
+        drives = start.state == int(EvState.DRIVING)
+        if commutes:
+            # Who commutes drives to and from elsewhere, and never here.
+            drives |= action.distance_km > 0.0
         distance_km = np.where(drives, 0.0, action.distance_km)
         targets = self._target_finder.find(start.position_km, action.heading_rad, distance_km)
         fleet = self._scenario.fleet
@@ -197,7 +199,7 @@ class TrafficModel:
             replica.run_slot(*given)
             for replica, *given in zip(
                 self._replicas,
-                _by_replica(targets),
+                targets.places,
                 station_limit_kw.tolist(),
                 [flow_vph.data for flow_vph in base_flow_vph],
                 self._travel_time.of_all_s(base_flow_vph),
@@ -218,7 +220,11 @@ class TrafficModel:
         end = self.state()
         charged_kwh = self._of_evs([battery.drawn_kwh for battery in self._batteries])
         discharged_kwh = self._of_evs([battery.fed_kwh for battery in self._batteries])
-        left = (end.state == int(EvState.AWAY)) & (start.station >= 0)
+        station = end.station
+        if commutes:
+            # A stay is told where it ends.
+            left = (end.state == int(EvState.AWAY)) & (start.station >= 0)
+            station = np.where(left, start.station, station)
         return TrafficSlot(
             self._accounts,
             EvBook(
@@ -229,7 +235,7 @@ class TrafficModel:
                 energy_start_kwh=start.energy_kwh,
                 energy_end_kwh=end.energy_kwh,
                 position_km=end.position_km,
-                station=np.where(left, start.station, end.station) if commutes else end.station,
+                station=station,
                 state=end.state,
                 charged_kwh=charged_kwh,
                 discharged_kwh=discharged_kwh,
@@ -281,14 +287,3 @@ class TrafficModel:
     @staticmethod
     def _live(replica: TrafficReplica) -> LiveTraffic:
         return cast(LiveTraffic, replica.traffic)
-
-
-def _by_replica(targets: Targets) -> list[list[tuple[int, Place]]]:
-    """EV and target of each EV that has one, replica by replica."""
-    found: list[list[tuple[int, Place]]] = [[] for _ in targets.outcome]
-    who = np.nonzero(targets.outcome == int(ActionOutcome.DEPARTED))
-    columns = (*who, targets.node, targets.road, targets.offset_km)
-    replicas, evs, *places = (column.tolist() for column in columns)
-    for replica, ev, place in zip(replicas, evs, map(Place, *places), strict=True):
-        found[replica].append((ev, place))
-    return found

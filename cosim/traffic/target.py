@@ -1,7 +1,11 @@
-"""From an action (heading, distance) to the place that it means, for all EVs at once."""
+"""From an action (heading, distance) to the place that it means, for all EVs at once.
+
+Who goes from a station to another one means the same place each time, and most do: such targets are remembered.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,7 +14,7 @@ import numpy as np
 from cosim.interface import SMALLEST_MOVE_KM, Floats, Ints
 from cosim.traffic.cells import CellMap
 from cosim.traffic.road_network import RoadNetwork
-from cosim.traffic.routing import AT_END_KM
+from cosim.traffic.routing import AT_END_KM, Place
 
 #: A target farther than this from any road is off road [km].
 SNAP_KM = 1.0
@@ -19,6 +23,10 @@ SNAP_KM = 1.0
 STATION_KM = 1.1
 #: Where nothing is [km].
 FAR_KM = 1e12
+#: Targets remembered at most; more are found anew each time.
+MOST_TARGETS = 50_000
+#: East and north position [km], heading [rad] and distance [km] of a move.
+Move = tuple[float, ...]
 
 
 class ActionOutcome(IntEnum):
@@ -45,19 +53,15 @@ PENALISED = (ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD, ActionOutcome.NO_WAY
 
 @dataclass(frozen=True)
 class Targets:
-    """Where EVs are to go: the places of those that have a target, EV after EV.
+    """Where EVs are to go.
 
     Attributes:
-        outcome: DEPARTED where there is a target; else why there is none, in the shape of the actions.
-        node: Node of the target, or the end of its road, shape [K].
-        road: Directed road that it is on, -1 at a node, shape [K].
-        offset_km: Its distance from the road's start [km], 0 at a node, shape [K].
+        outcome: DEPARTED where there is a target; else why there is none, shape [R, I].
+        places: EV and target of each EV that has one, replica by replica.
     """
 
     outcome: Ints
-    node: Ints
-    road: Ints
-    offset_km: Floats
+    places: list[list[tuple[int, Place]]]
 
 
 class TargetFinder:
@@ -79,6 +83,7 @@ class TargetFinder:
         # The last entry is that of none, -1.
         self._station_node, self._tail, self._head = (np.append(n, -1) for n in (station_node, roads.tail, roads.head))
         self._last_km = np.append(roads.length_km, np.inf) - AT_END_KM
+        self._remembered: dict[Move, tuple[int, Place]] = {}
 
     def find(self, position_km: Floats, heading_rad: Floats, distance_km: Floats) -> Targets:
         """Find the places that actions mean.
@@ -91,21 +96,39 @@ class TargetFinder:
         Returns:
             The targets.
         """
-        target_km = np.empty((*heading_rad.shape, 2))
-        np.cos(heading_rad, out=target_km[..., 0])
-        np.sin(heading_rad, out=target_km[..., 1])
-        target_km *= distance_km[..., None]
-        target_km += position_km
         moves = distance_km > SMALLEST_MOVE_KM
-        point_km = target_km[moves]
+        outcome = np.full(moves.shape, int(ActionOutcome.STAYED))
+        places: list[list[tuple[int, Place]]] = [[] for _ in moves]
+        replica, ev = (numbers.tolist() for numbers in np.nonzero(moves))
+        columns = (*position_km[moves].T, heading_rad[moves], distance_km[moves])
+        found = self._found(list(zip(*(column.tolist() for column in columns), strict=True)))
+        outcome[moves] = [why for why, _ in found]
+        for k, number, (why, place) in zip(replica, ev, found, strict=True):
+            if why == ActionOutcome.DEPARTED:
+                places[k].append((number, place))
+        return Targets(outcome, places)
+
+    def _found(self, moves: Sequence[Move]) -> list[tuple[int, Place]]:
+        """What becomes of each move, and the place that it means."""
+        remembered = self._remembered
+        new = [move for move in moves if move not in remembered]
+        if not new:
+            return [remembered[move] for move in moves]
+        found = dict(zip(new, self._find(np.array(new)), strict=True))
+        if len(remembered) + len(found) <= MOST_TARGETS:
+            remembered.update(found)
+        return [found.get(move) or remembered[move] for move in moves]
+
+    def _find(self, moves: Floats) -> list[tuple[int, Place]]:
+        """The same of moves [P, 4] that nobody has made before."""
+        position_km, heading_rad, distance_km = moves[:, :2], moves[:, 2], moves[:, 3:]
+        point_km = np.stack([np.cos(heading_rad), np.sin(heading_rad)], axis=1) * distance_km + position_km
         node, road, offset_km = self._places(point_km)
         inside = ((point_km >= self._low_km) & (point_km <= self._high_km)).all(axis=-1)
-        of_moves = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
-        of_moves[~inside] = int(ActionOutcome.OUTSIDE)
-        outcome = np.full(moves.shape, int(ActionOutcome.STAYED))
-        outcome[moves] = of_moves
-        found = of_moves == int(ActionOutcome.DEPARTED)
-        return Targets(outcome, node[found], road[found], offset_km[found])
+        outcome = np.where(node >= 0, int(ActionOutcome.DEPARTED), int(ActionOutcome.OFF_ROAD))
+        outcome[~inside] = int(ActionOutcome.OUTSIDE)
+        places = map(Place, node.tolist(), road.tolist(), offset_km.tolist())
+        return list(zip(outcome.tolist(), places, strict=True))
 
     def _places(self, point_km: Floats) -> tuple[Ints, Ints, Floats]:
         """Node, road and offset of points: a station's, or the nearest of any road; node -1 where there is none."""

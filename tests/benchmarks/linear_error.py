@@ -21,7 +21,7 @@ from yardstick import heap_us
 import cosim
 from cosim.grid.network import Network
 from cosim.grid.power_flow import open_engine
-from cosim.grid.staged_flow import StagedFlow, drawn_in_islands
+from cosim.grid.staged_flow import StagedFlow
 from cosim.interface import Floats
 from cosim.units import KW_PER_MW
 
@@ -105,7 +105,7 @@ def solve(engine: str, drawn: Drawn) -> tuple[Floats, float]:
         p_mw, q_mvar = drawn.p_mw[slot : slot + 1], drawn.q_mvar[slot : slot + 1]
         found = flow.solve(int(number), p_mw, q_mvar)
         vm_pu[slot] = found.vm_pu[0]
-        losses_mw += float((found.slack_p_mw - drawn_in_islands(drawn.network.stages[number], p_mw)).sum())
+        losses_mw += float((found.slack_p_mw - drawn.network.stages[number].drawn_in_islands(p_mw)).sum())
     return vm_pu, losses_mw * KW_PER_MW * drawn.slot_h
 
 

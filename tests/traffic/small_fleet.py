@@ -10,7 +10,7 @@ from cosim.traffic.road_network import RoadNetwork
 from cosim.traffic.road_traffic import RoadTraffic
 from cosim.traffic.route_table import RouteTable, TimeRange
 from cosim.traffic.routing import Leg, Place, Router
-from cosim.traffic.target import ActionOutcome, TargetFinder, Targets
+from cosim.traffic.target import ActionOutcome, TargetFinder
 from cosim.traffic.travel_time import TravelTime
 
 
@@ -21,11 +21,6 @@ class Found(NamedTuple):
     legs: Sequence[Leg] = ()
     planned_s: float = 0.0
     station: int = -1
-
-
-def place_of(targets: Targets, number: int) -> Place:
-    """The place of one of the targets that were found."""
-    return Place(int(targets.node[number]), int(targets.road[number]), float(targets.offset_km[number]))
 
 
 class ActionFinder:
@@ -39,12 +34,13 @@ class ActionFinder:
         self._limits = (budget_km, consumption_kwh_per_km)
 
     def target(self, place: Place, heading_rad: float, distance_km: float) -> Place | ActionOutcome:
-        position_km = np.array([self.router.position_km(place)])
-        found = self._targets.find(position_km, np.array([heading_rad]), np.array([distance_km]))
-        outcome = ActionOutcome(int(found.outcome[0]))
+        position_km = np.array([[self.router.position_km(place)]])
+        found = self._targets.find(position_km, np.array([[heading_rad]]), np.array([[distance_km]]))
+        outcome = ActionOutcome(int(found.outcome[0, 0]))
         if outcome is not ActionOutcome.DEPARTED:
             return outcome
-        return place_of(found, 0)
+        ((_, target),) = found.places[0]
+        return target
 
     def find(
         self, place: Place, heading_rad: float, distance_km: float, spare_kwh: float, time_s: list[float]

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from small_fleet import ActionFinder, place_of
+from small_fleet import ActionFinder
 from small_roads import LATTICE, SIOUX_ROADS, TRIANGLE, random_one_way_roads
 
 from cosim.scenario.schema import LatticeRoads
+from cosim.traffic import target
 from cosim.traffic.cells import CellMap
 from cosim.traffic.road_network import RoadNetwork, build_lattice
 from cosim.traffic.routing import Place, Router
@@ -93,7 +94,8 @@ def test_many_evs_at_once_have_the_targets_that_each_has_alone(roads: RoadNetwor
     heading_rad, distance_km = generator.uniform(0, 2 * np.pi, (4, 50)), generator.uniform(0, 10, (4, 50))
     distance_km[generator.random((4, 50)) < 0.1] = 0.0
     found = finder.find(roads.node_km[node], heading_rad, distance_km)
-    seen, targets = set(), 0
+    places = {(replica, ev): place for replica, of in enumerate(found.places) for ev, place in of}
+    seen = set()
     for at in np.ndindex(4, 50):
         alone = one_by_one.target(Place(int(node[at])), float(heading_rad[at]), float(distance_km[at]))
         outcome = ActionOutcome(int(found.outcome[at]))
@@ -102,16 +104,30 @@ def test_many_evs_at_once_have_the_targets_that_each_has_alone(roads: RoadNetwor
             assert outcome is alone
         else:
             assert outcome is ActionOutcome.DEPARTED
-            assert alone == place_of(found, targets)
-            targets += 1
-    assert targets == len(found.node) == len(found.road) == len(found.offset_km)
+            assert alone == places.pop(at)
+    assert not places
     assert seen == {ActionOutcome.STAYED, ActionOutcome.DEPARTED, ActionOutcome.OUTSIDE, ActionOutcome.OFF_ROAD}
 
 
 def test_a_fleet_of_nobody_has_no_targets() -> None:
     nothing = np.zeros((3, 0))
     found = TargetFinder(LATTICE, np.array([20]), 10.0).find(np.zeros((3, 0, 2)), nothing, nothing)
-    assert (found.outcome.shape, found.offset_km.shape) == ((3, 0), (0,))
+    assert (found.outcome.shape, found.places) == ((3, 0), [[], [], []])
+
+
+@pytest.mark.parametrize("most", [0, 30, 10_000])
+def test_what_is_remembered_is_what_would_be_found_anew(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "MOST_TARGETS", most)
+    generator = np.random.default_rng(5)
+    stations = np.array([4, 20, 33])
+    finder = TargetFinder(LATTICE, stations, 10.0)
+    position_km = generator.choice(LATTICE.node_km, (6, 20))
+    heading_rad, distance_km = generator.uniform(0, 2 * np.pi, (6, 20)), generator.uniform(0, 10, (6, 20))
+    for wanted in (slice(2), slice(4), slice(None), slice(1, 5)):
+        moves = position_km[wanted], heading_rad[wanted], distance_km[wanted]
+        found, anew = finder.find(*moves), TargetFinder(LATTICE, stations, 10.0).find(*moves)
+        assert found.outcome.tolist() == anew.outcome.tolist()
+        assert found.places == anew.places
 
 
 def test_where_there_are_no_roads_every_target_is_off_road_or_a_station() -> None:
