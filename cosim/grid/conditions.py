@@ -110,6 +110,8 @@ class Conditions:
 
     def slots_together(self, first: int, count: int) -> list[tuple[Islands, Ints]]:
         """Slots in which microgrids are together or dark: their islands, and their places from a first slot on."""
+        if self._alone:
+            return []
         numbers: Sequence[int] = self._stage_of_slot[first : first + count]
         return [
             (stage.islands, np.flatnonzero(np.array(numbers) == k))

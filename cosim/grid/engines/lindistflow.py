@@ -32,7 +32,8 @@ class LinDistFlow:
         # A stack of row vectors, not one matrix product: BLAS then sums a case the same way however many
         # there are, so that the result of a case is the same to the last bit.
         vm_pu = self._slack_vm_pu - (injections[:, None, :] @ self._drop)[:, 0, :]
-        return PowerFlowResult(vm_pu, self._feeder.per_island(p_mw), self._feeder.per_island(q_mvar))
+        slack_p_mw, slack_q_mvar = self._feeder.per_island(injections.reshape(len(p_mw), 2, -1)).swapaxes(0, 1)
+        return PowerFlowResult(vm_pu, slack_p_mw, slack_q_mvar)
 
 
 def shared_path_impedances(feeder: Feeder) -> tuple[Floats, Floats]:
