@@ -443,7 +443,7 @@ def interval(resampled: Floats) -> tuple[float, float]:
 
 
 def _energy_kwh(records: Records, context: MetricContext, table: str, column: str) -> Floats:
-    energy: Floats = records[table].cube(column).sum(axis=1) * context.slot_h
+    energy: Floats = records[table].sum_of_slots(column) * context.slot_h
     return energy
 
 

@@ -102,6 +102,8 @@ class Conditions:
         Returns:
             Shape [N, M] or [T, N, M].
         """
+        if len(self.stages) == 1:
+            return self.stages[0].drawn_in_islands(power)
         drawn = np.zeros((*power.shape[:-1], self.leads.shape[1]))
         number = np.array(self._stage_of_slot)[slot]
         for k in np.unique(number):

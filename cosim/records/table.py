@@ -33,6 +33,7 @@ class Table:
     kind: TableKind
     columns: Mapping[str, Values]
     shape: tuple[int, int, int] | None = None
+    _sums: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
     _totals: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -48,6 +49,16 @@ class Table:
             raise RecordError(f"table {self.kind.name!r} has no row for every episode, slot and unit")
         cube: np.ndarray[tuple[int, ...], np.dtype[Any]] = np.asarray(self.columns[column]).reshape(self.shape)
         return cube
+
+    def sum_of_slots(self, column: str) -> Floats:
+        """A column's sum over slots, shape [episodes, X]; summed once, however often it is asked for.
+
+        Raises:
+            RecordError: If the rows are not that regular.
+        """
+        if column not in self._sums:
+            self._sums[column] = self.cube(column).sum(axis=1)
+        return self._sums[column]
 
     def total(self, column: str) -> Floats:
         """A column's sum over slots and units, shape [episodes]; summed once, however often it is asked for.
