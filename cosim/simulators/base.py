@@ -54,7 +54,8 @@ class SlotSimulator(mosaik_api_v3.Simulator):
         }
         for name, child in children.items():
             kind = name.split("-")[0]
-            models.setdefault(kind, {"public": False, "params": [], "attrs": sorted(child)})
+            if kind not in models:
+                models[kind] = {"public": False, "params": [], "attrs": sorted(child)}
         super().__init__(  # type: ignore[no-untyped-call]
             {"api_version": "3.0", "type": "time-based", "models": models}
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -75,11 +75,33 @@ def entities(system: System, kind: str, count: int) -> dict[str, Child]:
         kind: Their kind.
         count: How many there are.
     """
-    return {f"{kind}-{number}": _child(system, kind, number) for number in range(count)}
+    return {f"{kind}-{number}": _Entity(system, kind, number) for number in range(count)}
 
 
-def _child(system: System, kind: str, number: int) -> Child:
-    return {name: partial(_read, read, system, number) for name, read in READERS[kind].items()}
+class _Entity(Mapping[str, Callable[[Ports], float]]):
+    """What reads the attributes of an entity; made when it is asked for: there may be tens of thousands of entities.
+
+    Args:
+        system: The scenario, built.
+        kind: Its kind.
+        number: Its number.
+    """
+
+    __slots__ = ("_kind", "_number", "_system")
+
+    def __init__(self, system: System, kind: str, number: int) -> None:
+        self._system = system
+        self._kind = kind
+        self._number = number
+
+    def __getitem__(self, name: str) -> Callable[[Ports], float]:
+        return partial(_read, READERS[self._kind][name], self._system, self._number)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(READERS[self._kind])
+
+    def __len__(self) -> int:
+        return len(READERS[self._kind])
 
 
 def _read(read: Reader, system: System, number: int, ports: Ports) -> float:
