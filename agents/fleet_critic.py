@@ -14,6 +14,9 @@ from agents.options import CHARGERS, OWN_FEATURES
 from agents.reach import MODES, Mode
 from cosim.interface import FleetSpec
 
+#: So many EVs are valued by all their choices at once; what is worked out for more does not fit into a core's cache.
+ROWS_AT_ONCE = 120
+
 
 class FleetCritic(nn.Module):
     """Values of stations: energy that their microgrids get back from now on, over `agents.options.SLOT_KWH`.
@@ -70,6 +73,12 @@ class FleetCritic(nn.Module):
         Returns:
             Shape [N, H * 3].
         """
+        rows = (remembered, own, others, joined)
+        parts = zip(*(torch.split(values, ROWS_AT_ONCE) for values in rows), strict=True)
+        return torch.cat([self._of_all_at_once(*part) for part in parts])
+
+    def _of_all_at_once(self, remembered: Tensor, own: Tensor, others: Tensor, joined: Tensor) -> Tensor:
+        """The same of few EVs."""
         alone, with_it = self._seen(others), self._seen(joined)
         stations = alone.shape[1]
         mean = alone.mean(dim=1)[:, None, None] + (with_it - alone[:, :, None]) / stations

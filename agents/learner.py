@@ -85,7 +85,9 @@ class Learner:
             updates.append(update)
             self.cpu_s += time.process_time() - begun_s
             self.on_update()
-        logged = {name: float(np.mean([update[name] for update in updates])) for name in updates[0]}
+        # Not every update logs all: some leave the actor as it is.
+        names = dict.fromkeys(name for update in updates for name in update)
+        logged = {name: float(np.mean([update[name] for update in updates if name in update])) for name in names}
         brought = TrainingRound(self.episodes, False, self._round["restoration"], self._round["reward"], logged)
         self._round = None
         return brought

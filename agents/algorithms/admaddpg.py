@@ -13,6 +13,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,7 @@ class Settings:
         gamma: Discount.
         slots: Slots of an update; all EVs of each are its rows.
         updates: Updates per round of episodes side by side.
+        actor_every: Updates of the critic per step of the actor and its target (Fujimoto et al. 2018).
         actor_rate: Adam's learning rate of the actor at the beginning.
         critic_rate: Of the critic.
         rate_end: Share of both that is left at the end; linear between.
@@ -83,6 +85,7 @@ class Settings:
     gamma: float = 1.0
     slots: int = 8
     updates: int = 384
+    actor_every: int = 1
     actor_rate: float = 5e-4
     critic_rate: float = 1e-3
     rate_end: float = 0.1
@@ -104,6 +107,11 @@ class Settings:
     replay_episodes: int = 768
 
     def __post_init__(self) -> None:
+        if self.updates % self.actor_every:
+            raise ControllerError(
+                f"algorithm.actor_every: {self.updates} updates per round are no multiple of {self.actor_every}; set "
+                f"updates to {self.updates // self.actor_every * self.actor_every or self.actor_every}"
+            )
         if self.literal_index and self.steps < 2:
             raise ControllerError(
                 "algorithm.literal_index: with steps=1 the value of a slot would be its own; set steps to 2 or more"
@@ -208,6 +216,7 @@ class Admaddpg(FleetAlgorithm):
         self._actor_optimiser = torch.optim.Adam(self.actor.parameters(), lr=settings.actor_rate, fused=True)
         self._critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate, fused=True)
         self._priority = SlotPriority(settings.replay_episodes, spec.slots, settings.priority)
+        self._updates: Ints = np.zeros(1, dtype=np.int64)
         # What SLOT_KWH of the fleet's count in the units of the credit.
         self._per_slot = CreditWeights().scale * SLOT_KWH
 
@@ -230,6 +239,7 @@ class Admaddpg(FleetAlgorithm):
             "critic": self.critic,
             "critic_target": self.critic_target,
             "critic_optimiser": self._critic_optimiser,
+            "updates": self._updates,
             **self._priority.parts(),
         }
 
@@ -315,6 +325,15 @@ class Admaddpg(FleetAlgorithm):
         descend(self._critic_optimiser, self.critic, critic_loss, settings.critic_rate * rate, settings.gradient_norm)
         wrong = (fleet_value.detach() - fleet_wanted).abs().sum(dim=1)
         self._priority.set(episode, slot, array(now.by_slot(wrong, fleet_known)))
+        follow(self.critic_target, self.critic, settings.target_rate)
+        logged = {
+            "critic_loss": float(critic_loss.detach()),
+            "value": float(value.detach().mean()),
+            "fleet_value": float(fleet_value.detach().sum(dim=1).mean()),
+        }
+        self._updates += 1
+        if self._updates[0] % settings.actor_every:
+            return logged
 
         # Eq. (28): the actor, by the critic's value of each choice; near the target actor, once the fleet's counts.
         share = linear(0.0, 1.0, (progress - settings.fleet_from) / (settings.fleet_full - settings.fleet_from))
@@ -334,13 +353,7 @@ class Admaddpg(FleetAlgorithm):
         descend(self._actor_optimiser, self.actor, actor_loss, settings.actor_rate * rate, settings.gradient_norm)
 
         follow(self.actor_target, self.actor, settings.target_rate)
-        follow(self.critic_target, self.critic, settings.target_rate)
-        return {
-            "critic_loss": float(critic_loss.detach()),
-            "value": float(value.detach().mean()),
-            "fleet_value": float(fleet_value.detach().sum(dim=1).mean()),
-            "entropy": float(undecided.detach().mean()),
-        }
+        return {**logged, "entropy": float(undecided.detach().mean())}
 
 
 class Window:
@@ -406,13 +419,13 @@ class Window:
     def fleet_values(self, critic: Critic, remembered: Tensor) -> Tensor:
         """What each station's microgrid gets back by what was chosen, shape [N, H]."""
         station, mode = self.choice // MODES, self.choice % MODES
-        joined = self._joined()[torch.arange(len(station), device=station.device), station, mode]
+        joined = self._joined[torch.arange(len(station), device=station.device), station, mode]
         return critic.fleet.of_one(remembered, self._own, self._others, joined, station)
 
     def fleet_values_of_all(self, critic: Critic, remembered: Tensor) -> Tensor:
         """What all microgrids get back by each choice, shape [N, H * 3]; no gradient."""
         with torch.no_grad():
-            return critic.fleet.of_all(remembered, self._own, self._others, self._joined())
+            return critic.fleet.of_all(remembered, self._own, self._others, self._joined)
 
     def restored(self, steps: int, gamma: float) -> Tensor:
         """What stations' microgrids get back in N slots, over SLOT_KWH, the same for all EVs, shape [N, H]."""
@@ -437,6 +450,7 @@ class Window:
         of_all[self.of_slot, self._ev] = rows
         return of_all[others.of_slot, others._ev]
 
+    @cached_property
     def _joined(self) -> Tensor:
         """What is intended at each station with the EV in each mode, shape [N, H, 3, F]."""
         return joined_in_each_mode(self._others, self._offer, self._own)

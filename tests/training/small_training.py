@@ -18,7 +18,7 @@ COMMUTING = {line.name for line in LINES if line.commutes}
 #: Settings of each line that make its updates quick.
 FEW: Mapping[str, Mapping[str, Any]] = {
     "maddqn": {"updates": 2, "rows": 64, "replay_episodes": 8},
-    "admaddpg": {"updates": 2, "slots": 2, "replay_episodes": 8},
+    "admaddpg": {"updates": 2, "actor_every": 2, "slots": 2, "replay_episodes": 8},
     "admaddpg-no-lstm": {"updates": 2, "slots": 2, "replay_episodes": 8},
     "team-ppo": {"rows": 128, "warm_up": 1},
     "admaddpg-literal": {"updates": 2, "slots": 2, "replay_episodes": 8},

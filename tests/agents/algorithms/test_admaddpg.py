@@ -112,6 +112,32 @@ def test_an_update_moves_actor_critic_and_targets(progress: float) -> None:
         assert any(not torch.equal(p, q) for p, q in zip(part.parameters(), old, strict=True))
 
 
+def test_the_actor_may_step_more_rarely_than_the_critic() -> None:
+    made = Admaddpg(SPEC, Settings(width=8, replay_episodes=1, actor_every=3), 0)
+    replay = driven(made)
+    replay.arrays["reward"][:], replay.arrays["restored_kwh"][:] = 1.0, 5.0
+    generator = np.random.default_rng(0)
+    for update in range(1, 7):
+        before = [[p.clone() for p in part.parameters()] for part in (made.critic, made.actor, made.actor_target)]
+        logged = made.update(replay, 0.5, generator)
+        moved = [
+            any(not torch.equal(p, q) for p, q in zip(part.parameters(), old, strict=True))
+            for part, old in zip((made.critic, made.actor, made.actor_target), before, strict=True)
+        ]
+        steps = update % 3 == 0
+        assert moved == [True, steps, steps]
+        assert ("entropy" in logged) == steps
+
+
+def test_the_actor_steps_in_every_round() -> None:
+    with pytest.raises(ControllerError, match=r"algorithm\.actor_every: 384 updates per round .* set updates to 380"):
+        make_settings(find_line("admaddpg"), {"actor_every": 5})
+    with pytest.raises(ControllerError, match=r"set updates to 5$"):
+        make_settings(find_line("admaddpg"), {"actor_every": 5, "updates": 2})
+    with pytest.raises(ControllerError, match=r"algorithm\.actor_every: must be"):
+        make_settings(find_line("admaddpg"), {"actor_every": 0})
+
+
 def test_slots_in_which_nobody_decides_teach_nothing_and_harm_nothing() -> None:
     made = Admaddpg(SPEC, Settings(width=8, replay_episodes=1), 0)
     replay = driven(made)
