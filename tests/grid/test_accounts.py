@@ -39,6 +39,23 @@ def test_storage_that_is_empty_is_the_reason_up_to_its_power() -> None:
     assert energy_kw[4:] == pytest.approx(50.0)
 
 
+def test_storage_of_an_island_is_the_reason_for_all_its_microgrids() -> None:
+    joined = (
+        "network.opened_lines=[[1, 2], [4, 5], [5, 6]]",
+        'network.timetable=[{line: [11, 12], out: "15:30"}]',
+    )
+    slots = run(outage(*joined).grid_model(), [0], IDLE_KW, slots=11)
+    assert column(slots, "island")[0, 0].tolist() == [0, 1, 2, 3, 3]
+    shed_kw, energy_kw, given_kw = (
+        column(slots, name)[:, 0, 3:] for name in ("shed_kw", "unserved_energy_kw", "ess_discharge_kw")
+    )
+    # Two storages of 50 kW; each microgrid has its part by what it sheds.
+    idle_kw = 100.0 - given_kw.sum(axis=1)
+    assert energy_kw.sum(axis=1) == pytest.approx(np.minimum(idle_kw, shed_kw.sum(axis=1)))
+    assert energy_kw.sum() > 100.0
+    assert energy_kw[:, :1] * shed_kw == pytest.approx(energy_kw * shed_kw[:, :1])
+
+
 def test_everything_in_the_dark_is_for_that_reason() -> None:
     slots = run(outage(*DARK).grid_model(), [0], IDLE_KW)
     assert column(slots, "unserved_dark_kw")[..., 5].tolist() == column(slots, "load_kw")[..., 5].tolist()

@@ -65,6 +65,19 @@ def test_microgrids_that_are_together_help_each_other() -> None:
     assert column(parted, "exchange_kw")[:11] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_diesel_beside_diesel_gives_its_part_of_the_reactive_power() -> None:
+    entry = '{line: [11, 12], out: "15:30"}'
+    system = outage("network.engine=lindistflow", *TIMETABLE[:3], f"network.timetable=[{entry}]")
+    slots = run(system.grid_model(), [0], STATIONS_KW, slots=11)
+    drawn_kvar = column(slots, "load_kvar") * column(slots, "served_kw") / column(slots, "load_kw")
+    given_kvar = column(slots, "slack_kvar")[:, 0, [3, 4]]
+    assert given_kvar.sum(axis=1) == pytest.approx(drawn_kvar[:, 0, 3:].sum(axis=1))
+    most_kvar = system.microgrids.dg_q_max_kvar[[3, 4]]
+    assert given_kvar[:, 0] * most_kvar[1] == pytest.approx(given_kvar[:, 1] * most_kvar[0])
+    assert column(slots, "dg_kvar")[:, 0, [3, 4]] == pytest.approx(given_kvar)
+    assert given_kvar.min() > 0.0
+
+
 def test_rule_and_slot_program_agree_on_joined_islands() -> None:
     rule, slot = (
         run(outage(f"network.dispatch={{kind: {kind}}}", *TIMETABLE).grid_model(), [0], STATIONS_KW)
