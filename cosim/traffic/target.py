@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import numpy as np
 
@@ -103,21 +104,24 @@ class TargetFinder:
         columns = (*position_km[moves].T, heading_rad[moves], distance_km[moves])
         found = self._found(list(zip(*(column.tolist() for column in columns), strict=True)))
         outcome[moves] = [why for why, _ in found]
+        # A plain number is compared more quickly.
+        departed = int(ActionOutcome.DEPARTED)
         for k, number, (why, place) in zip(replica, ev, found, strict=True):
-            if why == ActionOutcome.DEPARTED:
+            if why == departed:
                 places[k].append((number, place))
         return Targets(outcome, places)
 
     def _found(self, moves: Sequence[Move]) -> list[tuple[int, Place]]:
         """What becomes of each move, and the place that it means."""
         remembered = self._remembered
-        new = [move for move in moves if move not in remembered]
+        known = [remembered.get(move) for move in moves]
+        new = [move for move, found in zip(moves, known, strict=True) if found is None]
         if not new:
-            return [remembered[move] for move in moves]
-        found = dict(zip(new, self._find(np.array(new)), strict=True))
-        if len(remembered) + len(found) <= MOST_TARGETS:
-            remembered.update(found)
-        return [found.get(move) or remembered[move] for move in moves]
+            return cast(list[tuple[int, Place]], known)
+        anew = dict(zip(new, self._find(np.array(new)), strict=True))
+        if len(remembered) + len(anew) <= MOST_TARGETS:
+            remembered.update(anew)
+        return [found or anew[move] for move, found in zip(moves, known, strict=True)]
 
     def _find(self, moves: Floats) -> list[tuple[int, Place]]:
         """The same of moves [P, 4] that nobody has made before."""
