@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,6 @@ class Conditions:
         self.dg_follows: NDArray[np.bool_] = by_slot([stage.dg_follows for stage in stages])
         self.leads: Ints = by_slot([stage.leads for stage in stages])
         self._alone = all(stage.islands.alone for stage in stages)
-        self._together: Floats = by_slot([stage.islands.together for stage in stages])
         self.pv_works, self.wt_works = (
             by_slot([stage.works(unit, len(units[0])) for stage in stages]).astype(np.float64) for unit in ("pv", "wt")
         )
@@ -89,8 +88,7 @@ class Conditions:
         """
         if self._alone:
             return values
-        totals: Floats = (values[..., None, :] * self._together[slot][..., None, :, :]).sum(axis=-1)
-        return totals
+        return self._stage_by_stage(slot, values, lambda stage, here: stage.islands.total(here))
 
     def drawn_in_islands(self, slot: Ints | int, power: Floats) -> Floats:
         """Powers drawn at buses, summed over islands at the microgrids that lead them; 0 elsewhere.
@@ -102,13 +100,17 @@ class Conditions:
         Returns:
             Shape [N, M] or [T, N, M].
         """
+        return self._stage_by_stage(slot, power, Stage.drawn_in_islands)
+
+    def _stage_by_stage(self, slot: Ints | int, values: Floats, work: Callable[[Stage, Floats], Floats]) -> Floats:
+        """What stages make of the values of their slots, at microgrids."""
         if len(self.stages) == 1:
-            return self.stages[0].drawn_in_islands(power)
-        drawn = np.zeros((*power.shape[:-1], self.leads.shape[1]))
+            return work(self.stages[0], values)
+        of_all = np.empty((*values.shape[:-1], self.leads.shape[1]))
         number = np.array(self._stage_of_slot)[slot]
         for k in np.unique(number):
-            drawn[number == k] = self.stages[k].drawn_in_islands(power[number == k])
-        return drawn
+            of_all[number == k] = work(self.stages[k], values[number == k])
+        return of_all
 
     def slots_together(self, first: int, count: int) -> list[tuple[Islands, Ints]]:
         """Slots in which microgrids are together or dark: their islands, and their places from a first slot on."""

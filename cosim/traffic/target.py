@@ -27,7 +27,7 @@ FAR_KM = 1e12
 #: Targets remembered at most; more are found anew each time.
 MOST_TARGETS = 50_000
 #: East and north position [km], heading [rad] and distance [km] of a move.
-Move = tuple[float, ...]
+Move = tuple[float, float, float, float]
 
 
 class ActionOutcome(IntEnum):
@@ -101,8 +101,10 @@ class TargetFinder:
         outcome = np.full(moves.shape, int(ActionOutcome.STAYED))
         places: list[list[tuple[int, Place]]] = [[] for _ in moves]
         replica, ev = (numbers.tolist() for numbers in np.nonzero(moves))
-        columns = (*position_km[moves].T, heading_rad[moves], distance_km[moves])
-        found = self._found(list(zip(*(column.tolist() for column in columns), strict=True)))
+        x_km, y_km = position_km[moves].T.tolist()
+        found = self._found(
+            list(zip(x_km, y_km, heading_rad[moves].tolist(), distance_km[moves].tolist(), strict=True))
+        )
         outcome[moves] = [why for why, _ in found]
         # A plain number is compared more quickly.
         departed = int(ActionOutcome.DEPARTED)

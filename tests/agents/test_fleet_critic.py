@@ -6,6 +6,7 @@ import pytest
 import torch
 from line_fleet import fleet
 
+from agents import fleet_critic
 from agents.fleet_critic import FleetCritic, joined_in_each_mode
 from agents.options import CHARGERS, OWN_FEATURES
 from agents.others import others_features
@@ -55,6 +56,16 @@ def test_all_choices_at_once_are_worth_what_each_is_worth_alone() -> None:
             of_one = critic.of_one(remembered, own, others, joined[:, station, mode], at)
             assert of_one.shape == (N, H)
             torch.testing.assert_close(of_one.sum(dim=1), of_all[:, station, mode], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, N])
+def test_few_rows_at_a_time_are_worth_what_all_are(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered, own, others, offer = some()
+    critic, joined = FleetCritic(fleet(3), F, WIDTH), joined_in_each_mode(others, offer, own)
+    of_all = critic.of_all(remembered, own, others, joined)
+    monkeypatch.setattr(fleet_critic, "ROWS_AT_ONCE", at_once)
+    torch.testing.assert_close(critic.of_all(remembered, own, others, joined), of_all, atol=1e-6, rtol=1e-6)
+    assert critic.of_all(remembered[:0], own[:0], others[:0], joined[:0]).shape == (0, H * MODES)
 
 
 def test_stations_are_told_apart_by_where_they_are() -> None:

@@ -48,6 +48,13 @@ def test_a_round_is_kept_counted_and_learned_from() -> None:
     assert learner.cpu_s > 0.0
 
 
+def test_what_only_some_updates_log_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = make_learner(updates=4)
+    of_updates = iter([{"loss": 1.0}, {"loss": 2.0, "entropy": 3.0}, {"loss": 3.0}, {"loss": 6.0, "entropy": 5.0}])
+    monkeypatch.setattr(learner._algorithm, "update", lambda *_: next(of_updates))
+    assert learner.learn(episodes(0)).logged == {"loss": 3.0, "entropy": 4.0}
+
+
 class StopError(Exception):
     """Somebody wants it to end."""
 

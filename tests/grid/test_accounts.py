@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from grid_cases import column, outage, run
+from grid_cases import SCENARIOS, column, outage, run
 
+import cosim
 from cosim.errors import ScenarioError
+from cosim.grid.accounts import GridSlot
+from cosim.grid.conditions import Conditions
 
 REASONS = ("unserved_dark_kw", "unserved_power_kw", "unserved_energy_kw", "unserved_voltage_kw", "unserved_line_kw")
 DARK = (
@@ -16,6 +19,7 @@ DARK = (
 )
 CRITICAL = "network.critical={share: 0.2, buses: [8, 14]}"
 IDLE_KW = np.zeros((1, 5))
+DAY = SCENARIOS / "day_33bus.yaml"
 
 
 def test_reasons_add_up_to_what_is_shed() -> None:
@@ -60,6 +64,31 @@ def test_everything_in_the_dark_is_for_that_reason() -> None:
     slots = run(outage(*DARK).grid_model(), [0], IDLE_KW)
     assert column(slots, "unserved_dark_kw")[..., 5].tolist() == column(slots, "load_kw")[..., 5].tolist()
     assert not column(slots, "unserved_dark_kw")[..., :5].any()
+
+
+def test_a_slot_alone_is_booked_as_among_others() -> None:
+    changes = (
+        "network.opened_lines=[[1, 2], [4, 5], [5, 6]]",
+        'network.timetable=[{line: [11, 12], back: "12:00"}, {line: [15, 16], out: "13:00", back: "14:30"}, '
+        '{unit: MG4.dg, out: "15:00"}]',
+    )
+    slots = run(outage(*DARK[:2], *changes).grid_model(), [0], IDLE_KW)
+    together = GridSlot.together(slots).cases
+    for name in vars(together):
+        alone = np.stack([getattr(slot.cases, name) for slot in slots])
+        assert getattr(together, name).tobytes() == alone.tobytes(), name
+
+
+def test_islands_have_in_all_what_those_of_their_stage_have() -> None:
+    system = cosim.load(DAY, [])
+    conditions = Conditions.of(system.network, system.microgrids)
+    values = np.random.default_rng(1).random((system.clock.slots, 3, len(system.microgrids)))
+    totals = conditions.island_totals(np.arange(system.clock.slots), values)
+    assert len({conditions.number(slot) for slot in range(system.clock.slots)}) > 2
+    for slot in range(system.clock.slots):
+        assert totals[slot].tolist() == conditions.islands(slot).total(values[slot]).tolist()
+        assert conditions.island_totals(slot, values[slot]).tolist() == totals[slot].tolist()
+    assert not np.array_equal(totals, values)
 
 
 @pytest.mark.parametrize("dispatch", ["rule", "slot", "horizon"])
