@@ -154,7 +154,7 @@ def trainer_of(algorithm: str, systems: list[System], **settings: Any) -> Traine
 
 #: With these, networks stay as they are, and the mean gradients that Adam keeps can be compared.
 FROZEN = {
-    "admaddpg": {"actor_rate": 0.0, "critic_rate": 0.0},
+    "admaddpg": {"actor_rate": 0.0, "critic_rate": 0.0, "actor_every": 1},
     "admaddpg-no-lstm": {"actor_rate": 0.0, "critic_rate": 0.0},
     "team-ppo": {"actor_rate": 0.0, "critic_rate": 0.0, "rows": 4096, "epochs": 1},
 }
