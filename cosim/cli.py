@@ -220,7 +220,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     if not options.out and not options.resume:
-        print("cosim train: name a new folder with --out, or one to go on with with --resume", file=sys.stderr)
+        print("cosim train: name a new folder (--out DIR), or one to go on with (--resume DIR)", file=sys.stderr)
         return OTHER
     if len(options.vary or ()) > 1:
         print("cosim train: --vary can be given once", file=sys.stderr)

@@ -122,14 +122,10 @@ class VoltageKeeper:
             solve: Solves the power flow.
             everywhere: Whether the program dispatches all islands, not only those.
         """
-        none = np.zeros(ess_kwh.shape, dtype=np.int64)
-        unchanged = KeptVoltage(dispatch, power, flow, none, none, none, none)
-        at_buses = self._outside_at_buses(flow)
-        if not everywhere and self._loading is None and not at_buses.any():
-            return unchanged
-        outside, overloaded = self._in_islands(at_buses), self._overloaded(power)
+        outside, overloaded = self._outside(flow), self._overloaded(power)
         if not (everywhere or outside.any() or overloaded.any()):
-            return unchanged
+            none = np.zeros(ess_kwh.shape, dtype=np.int64)
+            return KeptVoltage(dispatch, power, flow, none, none, none, none)
         for_lines = overloaded & ~outside
         outside = outside | overloaded
         dispatch = _copy(dispatch)
@@ -153,7 +149,7 @@ class VoltageKeeper:
             again = self._in_islands(np.abs(flow.vm_pu - foreseen_pu) > TOLERANCE_PU / 2.0)
             if not again.any():
                 break
-        violated = self._in_islands(self._outside_at_buses(flow))
+        violated = self._outside(flow)
         flags = (outside, violated, for_lines, self._overloaded(power))
         return KeptVoltage(dispatch, power, flow, *map(self._at_microgrids, flags))
 
@@ -178,10 +174,11 @@ class VoltageKeeper:
         )
         return slot.vm_no_load_pu - drop_pu
 
-    def _outside_at_buses(self, flow: PowerFlowResult) -> Flags:
-        """Which buses have a voltage outside its band, shape [N, B]."""
-        flags: Flags = (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
-        return flags
+    def _outside(self, flow: PowerFlowResult) -> Flags:
+        """Which islands have a voltage outside its band, shape [N, S]."""
+        return self._in_islands(
+            (flow.vm_pu < self._vm_min_pu - TOLERANCE_PU) | (flow.vm_pu > self._vm_max_pu + TOLERANCE_PU)
+        )
 
     def _in_islands(self, at_buses: Flags) -> Flags:
         """Which islands have a bus [N, B] that is flagged, shape [N, S]."""
